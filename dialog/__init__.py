@@ -1,0 +1,1 @@
+"""The published language (events, actions), turn-taking, the journal, and the bot. Knows no audio."""

@@ -1,0 +1,1 @@
+"""Arrays in, arrays out: numba kernels batched over calls. Knows no call, no clock, no socket."""

@@ -1,0 +1,1 @@
+"""Owns calls: protocols, media, speech engines, the composition root and the command line."""

@@ -99,6 +99,7 @@ class LimitSettings(_Section):
     calls_per_minute: int = Field(default=60, ge=1, description="new calls a minute from one address")
     longest_call_s: int = Field(default=3_600, ge=10)
     open_files: int = Field(default=8_192, ge=256, description="descriptor limit asked of the system at start")
+    drain_s: int = Field(default=20, ge=0, description="how long a stop waits for live calls")
     loop_lag_ms: int = Field(default=200, ge=20, description="event-loop lag past which new calls are refused")
 
 
@@ -142,6 +143,13 @@ class WebhookSettings(_Section):
     secret: SecretStr = Field(default=SecretStr(""), description="environment only")
 
 
+class LogSettings(_Section):
+    """Log lines, on standard error."""
+
+    json_lines: bool = Field(default=False, description="one JSON object a line, for machines")
+    pii: bool = Field(default=False, description="also log what callers say and key in, under `pii`")
+
+
 class ModelSettings(_Section):
     """Where recognition models are downloaded from on request; nothing is, unless a URL is named."""
 
@@ -163,6 +171,7 @@ class Settings(_Section):
     speech: SpeechSettings = SpeechSettings()
     dialog: DialogSettings = DialogSettings()
     webhook: WebhookSettings = WebhookSettings()
+    log: LogSettings = LogSettings()
     models: ModelSettings = ModelSettings()
 
     @property

@@ -1,6 +1,6 @@
 """Ears that hear what the test wrote down, and a mouth whose audio is as long as its text."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 import numpy as np
 
@@ -67,7 +67,7 @@ class FakeMouth:
         self.away = 0
         self.spoken: list[str] = []
 
-    async def speak(self, text: str, *, pace: float = 1.0) -> AsyncIterator[Pcm]:
+    async def speak(self, text: str, *, pace: float = 1.0) -> AsyncGenerator[Pcm, None]:
         if self.away:
             self.away -= 1
             raise EngineUnavailable("the mouth is away")

@@ -21,7 +21,7 @@ _RENEW_BEFORE = timedelta(days=14)
 
 
 def ensure_certificate(folder: Path, host: str) -> tuple[Path, Path]:
-    """Paths of a certificate for `host` and its key in `folder`; made anew when absent, expiring or for another host."""
+    """Paths of a certificate for `host` and its key in `folder`; made anew when missing, old or for another host."""
     certificate_path, key_path = folder / "web.crt", folder / "web.key"
     if certificate_path.exists() and key_path.exists():
         certificate = x509.load_pem_x509_certificate(certificate_path.read_bytes())

@@ -32,7 +32,7 @@ Floats = npt.NDArray[np.float32]
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def kernel(signature: str) -> Callable[[Function], Function]:
+def kernel(signature: str | numba.core.typing.Signature) -> Callable[[Function], Function]:
     """Declare a kernel: compiled at import for exactly `signature`, nogil, cached, unchecked, fast floats."""
     decorate = numba.njit(signature, nogil=True, cache=True, fastmath=True, error_model="numpy")
     return cast("Callable[[Function], Function]", decorate)

@@ -1,0 +1,225 @@
+"""The journal's vocabulary: one tagged union of frozen, past-tense events (version 1).
+
+Times named `*_ms` count from the moment the call was answered, in audio time. What callers say or key in stands only
+in fields that `PII_FIELDS` names; a log line may carry those under `pii` and nowhere else.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+VERSION = 1
+
+
+class _Event(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class CallStarted(_Event):
+    """A caller reached us. `started_at` is ISO 8601 UTC."""
+
+    type: Literal["call_started"] = "call_started"
+    transport: Literal["sip", "browser"]
+    caller: str
+    dialled: str
+    bot: str
+    started_at: str
+    recording: str = Field(default="", description="file name in the recordings folder; empty when off")
+
+
+class CallAnswered(_Event):
+    """Audio flows."""
+
+    type: Literal["call_answered"] = "call_answered"
+    codec: str
+
+
+class SpeechStarted(_Event):
+    """The caller began to speak; numbered within the call."""
+
+    type: Literal["speech_started"] = "speech_started"
+    utterance: int
+
+
+class PartialHeard(_Event):
+    """What the recogniser makes of the utterance so far."""
+
+    type: Literal["partial_heard"] = "partial_heard"
+    utterance: int
+    text: str
+
+
+class Reading(BaseModel):
+    """One hypothesis of the recogniser."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    text: str
+    confidence: float
+
+
+class FinalHeard(_Event):
+    """The utterance as it was understood, best reading first. `redecoded`: the speech child was lost meanwhile."""
+
+    type: Literal["final_heard"] = "final_heard"
+    utterance: int
+    readings: tuple[Reading, ...]
+    voice_start_ms: int
+    voice_end_ms: int
+    redecoded: bool = False
+
+
+class SpeechDiscarded(_Event):
+    """Voice was detected, yet no words: noise, a cough, an echo of ourselves."""
+
+    type: Literal["speech_discarded"] = "speech_discarded"
+    utterance: int
+
+
+class KeysPressed(_Event):
+    """The caller keyed a complete entry."""
+
+    type: Literal["keys_pressed"] = "keys_pressed"
+    digits: str
+
+
+class SilencePassed(_Event):
+    """Nothing was heard for as long as the bot waited."""
+
+    type: Literal["silence_passed"] = "silence_passed"
+    waited_ms: int
+
+
+class TurnUnderstood(_Event):
+    """What the bot took the turn for, and what it did."""
+
+    type: Literal["turn_understood"] = "turn_understood"
+    engine: str
+    intent: str
+    confidence: float
+    slots: tuple[tuple[str, str], ...] = ()
+    actions: tuple[str, ...] = ()
+
+
+class ReplyGiven(_Event):
+    """The bot answered a turn; `took_ms` is the engine's own time."""
+
+    type: Literal["reply_given"] = "reply_given"
+    engine: str
+    text: str
+    took_ms: int
+
+
+class PlaybackStarted(_Event):
+    """The first packet of a sentence left."""
+
+    type: Literal["playback_started"] = "playback_started"
+    playback: int
+    text: str
+
+
+class PlaybackEnded(_Event):
+    """The caller heard `played_ms` of it: packets sent less the allowance for the far jitter buffer."""
+
+    type: Literal["playback_ended"] = "playback_ended"
+    playback: int
+    played_ms: int
+    interrupted: bool
+
+
+class BargedIn(_Event):
+    """The caller spoke or keyed over the bot, which fell silent."""
+
+    type: Literal["barged_in"] = "barged_in"
+    by: Literal["voice", "key"]
+    playback: int
+    played_ms: int
+
+
+class TurnTimed(_Event):
+    """The latency ledger of one answer, in ms from the caller's last voiced sample.
+
+    endpoint (the turn was taken), final (text known), reply (the bot answered), first_audio (first packet left).
+    """
+
+    type: Literal["turn_timed"] = "turn_timed"
+    utterance: int
+    endpoint_ms: int
+    final_ms: int
+    reply_ms: int
+    first_audio_ms: int
+
+
+class EngineFailed(_Event):
+    """An engine this call leant on failed; `code` is from errors.py."""
+
+    type: Literal["engine_failed"] = "engine_failed"
+    engine: str
+    code: str
+
+
+class EngineRecovered(_Event):
+    """It is back."""
+
+    type: Literal["engine_recovered"] = "engine_recovered"
+    engine: str
+    after_ms: int
+
+
+class AudioGapped(_Event):
+    """Audio for the recogniser was dropped because it could not keep up."""
+
+    type: Literal["audio_gapped"] = "audio_gapped"
+    gap_ms: int
+
+
+class HandoffRequested(_Event):
+    """The caller is to be given to a person."""
+
+    type: Literal["handoff_requested"] = "handoff_requested"
+    reason: str
+
+
+class CallEnded(_Event):
+    """The last event of every journal, exactly once."""
+
+    type: Literal["call_ended"] = "call_ended"
+    cause: str
+    duration_ms: int
+    late_frames: int = 0
+    lost_packets: int = 0
+
+
+Event = (
+    CallStarted
+    | CallAnswered
+    | SpeechStarted
+    | PartialHeard
+    | FinalHeard
+    | SpeechDiscarded
+    | KeysPressed
+    | SilencePassed
+    | TurnUnderstood
+    | ReplyGiven
+    | PlaybackStarted
+    | PlaybackEnded
+    | BargedIn
+    | TurnTimed
+    | EngineFailed
+    | EngineRecovered
+    | AudioGapped
+    | HandoffRequested
+    | CallEnded
+)
+
+PII_FIELDS: frozenset[str] = frozenset({"text", "readings", "digits", "slots", "caller"})
+
+
+class Record(BaseModel):
+    """An event in its place: `seq` counts from 0 without a hole; `at_ms` is audio time since the call began."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    version: Literal[1] = 1
+    call_id: str
+    seq: int
+    at_ms: int
+    event: Annotated[Event, Field(discriminator="type")]

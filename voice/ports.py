@@ -1,0 +1,180 @@
+"""Seams that the voice tier owns: media, ears, mouth.
+
+Inside the house audio is 16 kHz mono int16 in ticks of 20 ms, whatever the wire carries. The tick thread owns the
+wires and the clock; the event loop sees one `Frame` a leg and tick, and enqueues what is to be played.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from dialog.actions import Expect
+from dialog.ports import Hypothesis
+
+RATE_HZ = 16_000
+TICK_MS = 20
+TICK_SAMPLES = RATE_HZ * TICK_MS // 1000
+
+Pcm = npt.NDArray[np.int16]
+"""16 kHz mono, any length."""
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """How much of a playback the far end has heard; `done` with its last sample."""
+
+    playback: int
+    played_ms: int
+    done: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What one leg heard and said in one tick.
+
+    `tick` counts from the leg's start: the leg's audio clock. `pcm` is the caller (320 samples; concealed where
+    packets are missing). `voice` is the probability of speech (0..1; 0 where the cheap gate found none). `keys` are
+    the DTMF digits that began in this tick. `played` tells of playbacks that moved in this tick.
+    """
+
+    tick: int
+    pcm: Pcm
+    voice: float
+    level_dbfs: float
+    keys: str = ""
+    played: tuple[Played, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LegStats:
+    """Totals of a leg so far. A late frame left more than 20 ms after its deadline."""
+
+    packets_received: int = 0
+    packets_lost: int = 0
+    packets_sent: int = 0
+    late_frames: int = 0
+
+
+FrameSink = Callable[[Frame], None]
+"""Called on the event loop, once a tick, in order; must return at once."""
+
+
+class Leg(Protocol):
+    """One party's audio. All methods are called on the event loop and return at once."""
+
+    @property
+    def stats(self) -> LegStats: ...
+
+    @property
+    def queued_ms(self) -> int:
+        """Audio enqueued and not yet sent; the bound is `QUEUE_MS`, past which `play` refuses."""
+        ...
+
+    def listen(self, sink: FrameSink) -> None:
+        """Frames go to `sink` from the next tick on."""
+        ...
+
+    def play(self, playback: int, pcm: Pcm, *, last: bool) -> bool:
+        """Enqueue audio of `playback`; False (nothing taken) when the queue is full. `last` closes the playback."""
+        ...
+
+    def stop(self) -> Played | None:
+        """Drop what is queued, at the next tick at the latest; where the running playback stood."""
+        ...
+
+    def close(self) -> None:
+        """Free the leg. Idempotent."""
+        ...
+
+
+QUEUE_MS = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class PartialText:
+    """What the recogniser makes of the utterance so far."""
+
+    utterance: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class FinalText:
+    """A reading of the first `audio_ms` of the utterance; empty `hypotheses` mean: no words.
+
+    `redecoded`: decoded anew from kept audio after the child was lost.
+    """
+
+    utterance: int
+    audio_ms: int
+    hypotheses: tuple[Hypothesis, ...]
+    redecoded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EarsLost:
+    """The speech child went away; it is being restarted and the utterance will be decoded again."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class EarsBack:
+    """The speech child is back after `after_ms`."""
+
+    after_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class EarsGapped:
+    """`gap_ms` of audio were dropped: the child could not keep up."""
+
+    gap_ms: int
+
+
+EarsEvent = PartialText | FinalText | EarsLost | EarsBack | EarsGapped
+EarsSink = Callable[[EarsEvent], None]
+"""Called on the event loop; must return at once."""
+
+
+class EarsStream(Protocol):
+    """One leg's recogniser. Utterances are cut by the caller of this seam (VAD runs with the media)."""
+
+    def begin(self, utterance: int, expect: Expect) -> None:
+        """A new utterance; a running one is forgotten."""
+        ...
+
+    def push(self, pcm: Pcm) -> None:
+        """Audio of the running utterance; never blocks (past 1 s of backlog it is dropped and told)."""
+        ...
+
+    def final(self) -> None:
+        """Ask for a final reading of what was pushed so far. The utterance goes on: the caller may speak again,
+        more may be pushed and `final` asked again, so an answer may be computed while the silence still runs."""
+        ...
+
+    def end(self) -> None:
+        """Forget the running utterance: no more events for it."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Ears(Protocol):
+    """Recognition for the whole node."""
+
+    def open(self, sink: EarsSink) -> EarsStream: ...
+
+
+class Mouth(Protocol):
+    """Speech synthesis for the whole node."""
+
+    def speak(self, text: str, *, pace: float = 1.0) -> AsyncIterator[Pcm]:
+        """Blocks of one sentence's audio, the first as soon as there is one. Closing the iterator cancels.
+
+        Raises EngineUnavailable when the child is away and the text is not among the cached prompts.
+        """
+        ...

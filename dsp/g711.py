@@ -5,63 +5,58 @@ in SIMD where a table look-up runs a sample at a time. For encoding, the exponen
 those of the IEEE 754 float of the same number: one conversion and one shift replace the segment search.
 """
 
-import numba
 import numpy as np
 
-from dsp.kernel import NARROW_TICK, Bytes, Pcm, Rows, check_rows, check_shape, kernel
+from dsp.kernel import NARROW_TICK, Bytes, Pcm, Rows, check_rows, check_shape, i16, i32, kernel, u8
 
 MU_LAW = 0
 A_LAW = 1
-
-_i32 = numba.int32  # numba widens int32 arithmetic to int64, which halves the lanes: each step says its type
-_u8 = numba.uint8
-_i16 = numba.int16
 
 
 @kernel("void(u1[::1], i2[::1])")
 def _mu_law_to_pcm(payload: Bytes, out: Pcm) -> None:
     for i in range(payload.size):
-        code = _i32(_i32(payload[i]) ^ _i32(0xFF))
-        exponent = _i32(_i32(code >> _i32(4)) & _i32(7))
-        mantissa = _i32(_i32(_i32(code & _i32(15)) << _i32(3)) + _i32(132))
-        magnitude = _i32(_i32(mantissa << exponent) - _i32(132))
-        sign = _i32(-_i32(code >> _i32(7)))
-        out[i] = _i16(_i32(_i32(magnitude ^ sign) - sign))
+        code = i32(i32(payload[i]) ^ i32(0xFF))
+        exponent = i32(i32(code >> i32(4)) & i32(7))
+        mantissa = i32(i32(i32(code & i32(15)) << i32(3)) + i32(132))
+        magnitude = i32(i32(mantissa << exponent) - i32(132))
+        sign = i32(-i32(code >> i32(7)))
+        out[i] = i16(i32(i32(magnitude ^ sign) - sign))
 
 
 @kernel("void(u1[::1], i2[::1])")
 def _a_law_to_pcm(payload: Bytes, out: Pcm) -> None:
     for i in range(payload.size):
-        code = _i32(_i32(payload[i]) ^ _i32(0x55))
-        exponent = _i32(_i32(code >> _i32(4)) & _i32(7))
-        normal = min(exponent, _i32(1))  # segment 0 has no leading one
-        mantissa = _i32(_i32(_i32(_i32(code & _i32(15)) << _i32(4)) + _i32(8)) + _i32(normal << _i32(8)))
-        magnitude = _i32(mantissa << _i32(exponent - normal))
-        sign = _i32(_i32(code >> _i32(7)) - _i32(1))
-        out[i] = _i16(_i32(_i32(magnitude ^ sign) - sign))
+        code = i32(i32(payload[i]) ^ i32(0x55))
+        exponent = i32(i32(code >> i32(4)) & i32(7))
+        normal = min(exponent, i32(1))  # segment 0 has no leading one
+        mantissa = i32(i32(i32(i32(code & i32(15)) << i32(4)) + i32(8)) + i32(normal << i32(8)))
+        magnitude = i32(mantissa << i32(exponent - normal))
+        sign = i32(i32(code >> i32(7)) - i32(1))
+        out[i] = i16(i32(i32(magnitude ^ sign) - sign))
 
 
 @kernel("void(i2[::1], u1[::1])")
 def _pcm_to_mu_law(pcm: Pcm, out: Bytes) -> None:
     for i in range(pcm.size):
-        linear = _i32(_i32(pcm[i]) >> _i32(2))
-        sign = _i32(linear >> _i32(31))
-        biased = min(_i32(_i32(_i32(linear ^ sign) - sign) + _i32(33)), _i32(8191))
+        linear = i32(i32(pcm[i]) >> i32(2))
+        sign = i32(linear >> i32(31))
+        biased = min(i32(i32(i32(linear ^ sign) - sign) + i32(33)), i32(8191))
         bits = np.float32(biased).view(np.int32)
-        segment_step = _i32(_i32(bits >> _i32(19)) - _i32((127 + 5) << 4))
-        out[i] = _u8(_i32(segment_step ^ _i32(0x7F)) | _i32(_i32(~sign) & _i32(0x80)))
+        segment_step = i32(i32(bits >> i32(19)) - i32((127 + 5) << 4))
+        out[i] = u8(i32(segment_step ^ i32(0x7F)) | i32(i32(~sign) & i32(0x80)))
 
 
 @kernel("void(i2[::1], u1[::1])")
 def _pcm_to_a_law(pcm: Pcm, out: Bytes) -> None:
     for i in range(pcm.size):
-        linear = _i32(_i32(pcm[i]) >> _i32(3))
-        sign = _i32(linear >> _i32(31))
-        magnitude = _i32(linear ^ sign)
+        linear = i32(i32(pcm[i]) >> i32(3))
+        sign = i32(linear >> i32(31))
+        magnitude = i32(linear ^ sign)
         bits = np.float32(magnitude).view(np.int32)
-        segment_step = _i32(_i32(bits >> _i32(19)) - _i32((127 + 4) << 4))
-        code = segment_step if magnitude >= _i32(32) else _i32(magnitude >> _i32(1))
-        out[i] = _u8(code ^ _i32(_i32(0x55) | _i32(_i32(~sign) & _i32(0x80))))
+        segment_step = i32(i32(bits >> i32(19)) - i32((127 + 4) << 4))
+        code = segment_step if magnitude >= i32(32) else i32(magnitude >> i32(1))
+        out[i] = u8(code ^ i32(i32(0x55) | i32(i32(~sign) & i32(0x80))))
 
 
 @kernel("void(i4[::1], u1[:, ::1], u1[::1], i2[:, ::1])")

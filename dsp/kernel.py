@@ -18,6 +18,7 @@ from typing import Any, TypeVar, cast
 import numba
 import numpy as np
 import numpy.typing as npt
+from numba.core.typing.templates import Signature
 
 NARROW_HZ = 8_000
 WIDE_HZ = 16_000
@@ -29,10 +30,19 @@ Bytes = npt.NDArray[np.uint8]
 Pcm = npt.NDArray[np.int16]
 Floats = npt.NDArray[np.float32]
 
+Cast = Callable[[Any], Any]
+u8: Cast = numba.uint8
+i16: Cast = numba.int16
+i32: Cast = numba.int32  # numba widens int32 arithmetic to int64, which halves the lanes: steps state their type
+f32: Cast = numba.float32
+
+record: Callable[[list[Any], type], Any] = numba.types.BaseTuple.from_types
+"""The type of a NamedTuple of arrays in a signature, field types first."""
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def kernel(signature: str | numba.core.typing.Signature) -> Callable[[Function], Function]:
+def kernel(signature: str | Signature) -> Callable[[Function], Function]:
     """Declare a kernel: compiled at import for exactly `signature`, nogil, cached, unchecked, fast floats."""
     decorate = numba.njit(signature, nogil=True, cache=True, fastmath=True, error_model="numpy")
     return cast("Callable[[Function], Function]", decorate)

@@ -1,32 +1,28 @@
 """How loud a tick is: RMS and peak, for meters, recordings and the record of a call."""
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
-from dsp.kernel import Floats, Pcm, Rows, check_rows, check_shape, kernel
+from dsp.kernel import Floats, Pcm, Rows, check_rows, check_shape, f32, i32, kernel
 
 Peaks = npt.NDArray[np.uint16]
 
 SILENCE_DBFS = -100.0  # what digital silence is called; one least bit is -90.3
-
-_f32 = numba.float32
-_i32 = numba.int32
 
 
 @kernel("void(i4[::1], i2[:, ::1], f4[::1], u2[::1])")
 def _measure(rows: Rows, pcm: Pcm, rms_dbfs: Floats, peak: Peaks) -> None:
     for row in rows:
         tick = pcm[row]
-        energy = _f32(0)
-        highest = _i32(0)
+        energy = f32(0)
+        highest = i32(0)
         for i in range(tick.size):
-            sample = _i32(tick[i])
+            sample = i32(tick[i])
             highest = max(highest, abs(sample))
-            energy += _f32(sample) * _f32(sample)
+            energy += f32(sample) * f32(sample)
         peak[row] = highest
-        full_scale = energy / _f32(tick.size) / _f32(32768.0 * 32768.0)
-        rms_dbfs[row] = _f32(10) * np.log10(max(full_scale, _f32(1e-10)))
+        full_scale = energy / f32(tick.size) / f32(32768.0 * 32768.0)
+        rms_dbfs[row] = f32(10) * np.log10(max(full_scale, f32(1e-10)))
 
 
 def measure(rows: Rows, pcm: Pcm, rms_dbfs: Floats, peak: Peaks) -> None:

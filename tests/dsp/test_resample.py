@@ -10,9 +10,7 @@ from dsp.resample import Downsampler, StreamResampler, Upsampler, resample
 
 
 def tone(hz: float, rate_hz: int, ticks: int, amplitude: float = 12_000) -> Pcm:
-    return np.rint(amplitude * np.sin(2 * np.pi * hz * np.arange(ticks * rate_hz // 50) / rate_hz)).astype(
-        np.int16
-    )
+    return np.rint(amplitude * np.sin(2 * np.pi * hz * np.arange(ticks * rate_hz // 50) / rate_hz)).astype(np.int16)
 
 
 def band(rate_hz: int, low_hz: float, high_hz: float, ticks: int, seed: int) -> Pcm:
@@ -178,6 +176,4 @@ def test_wrong_blocks_and_rates_are_refused() -> None:
     with pytest.raises(TypeError, match="float32"):
         StreamResampler(24_000, 16_000).push(np.zeros(3, np.int16))
     with pytest.raises(ValueError, match="x must have shape"):
-        Upsampler(2).process(
-            np.zeros(1, np.int32), np.zeros((2, 320), np.int16), np.zeros((2, 320), np.int16)
-        )
+        Upsampler(2).process(np.zeros(1, np.int32), np.zeros((2, 320), np.int16), np.zeros((2, 320), np.int16))

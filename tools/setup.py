@@ -32,7 +32,6 @@ LOCKS = ROOT / "requirements"
 PYTHON = VENV / "bin" / "python"
 UV = VENV / "bin" / "uv"
 
-MIN_PYTHON = (3, 11)
 RASA_PYTHON = "3.10"
 #: pure Python, and published without wheels: the only packages that set-up builds
 RASA_SOURCES = ("docopt", "mattermostwrapper", "randomname")
@@ -52,12 +51,6 @@ def cache_dir() -> Path:
 
 def preflight() -> None:
     """Refuse, in one line with the remedy, where set-up cannot succeed."""
-    if sys.version_info < MIN_PYTHON:
-        wanted = ".".join(map(str, MIN_PYTHON))
-        raise SetupError(
-            f"Python {wanted} or newer is needed, this is {platform.python_version()}: "
-            f"install python{wanted}, or run `make PYTHON=python{wanted} ...`"
-        )
     if any(importlib.util.find_spec(module) is None for module in ("venv", "ensurepip")):
         raise SetupError("Python's venv module is missing: install it with `apt install python3-venv`")
 
@@ -72,13 +65,21 @@ def server_steps(tests: bool) -> Iterator[Step]:
     def make_environment(runner: Runner) -> None:
         shutil.rmtree(VENV, ignore_errors=True)
         runner.call([base, "-m", "venv", VENV])
-        install = [PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--quiet"]
+        install: list[str | Path] = [
+            PYTHON,
+            "-m",
+            "pip",
+            "install",
+            "--disable-pip-version-check",
+            "--no-input",
+            "--quiet",
+        ]
         runner.call([*install, "--only-binary", ":all:", "--require-hashes", "--requirement", bootstrap])
 
     yield Step(
         "server environment",
         stamps / "environment",
-        [str(base), "%d.%d" % sys.version_info[:2], bootstrap],
+        [str(base), f"{sys.version_info.major}.{sys.version_info.minor}", bootstrap],
         make_environment,
         lambda: PYTHON.exists() and UV.exists(),
     )
@@ -116,11 +117,9 @@ def rasa_step(tests: bool) -> Step:
         runner.call([UV, "venv", "--python", python, VENV_RASA])
         builds = [word for name in RASA_SOURCES for word in ("--no-binary", name)]
         try:
-            uv_pip(
-                runner,
-                *("sync", "--python", VENV_RASA / "bin" / "python", "--require-hashes", "--only-binary", ":all:"),
-                *(*builds, "--build-constraints", LOCKS / "bootstrap.lock", lock),
-            )
+            into = ("--python", VENV_RASA / "bin" / "python", "--require-hashes")
+            wheels = ("--only-binary", ":all:", *builds, "--build-constraints", LOCKS / "bootstrap.lock")
+            uv_pip(runner, "sync", *into, *wheels, lock)
         except SetupError as error:
             shutil.rmtree(VENV_RASA, ignore_errors=True)
             if tests:

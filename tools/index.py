@@ -28,8 +28,7 @@ ALIASES = {"UV_DEFAULT_INDEX": "UV_INDEX_URL", "UV_INDEX": "UV_EXTRA_INDEX_URL"}
 
 def pip_settings(python: Path) -> dict[str, str]:
     """What `pip config list` says: option to value, the environment's over the user's over the site's."""
-    command = [python, "-m", "pip", "config", "list"]
-    listed = subprocess.run(command, capture_output=True, text=True)
+    listed = subprocess.run([str(python), "-m", "pip", "config", "list"], capture_output=True, text=True)
     settings: dict[str, str] = {}
     ranks: dict[str, int] = {}
     for line in listed.stdout.splitlines():

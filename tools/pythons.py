@@ -21,7 +21,7 @@ def find_python(version: str, uv: Path | None = None) -> Path | None:
 def runs(python: Path, version: str) -> bool:
     """Whether `python` starts, is of `version`, and has what an environment needs."""
     try:
-        probe = subprocess.run([python, "-c", PROBE], capture_output=True, text=True, timeout=PROBE_TIMEOUT_S)
+        probe = subprocess.run([str(python), "-c", PROBE], capture_output=True, text=True, timeout=PROBE_TIMEOUT_S)
     except (OSError, subprocess.TimeoutExpired):
         return False
     return probe.returncode == 0 and probe.stdout.strip() == version
@@ -37,7 +37,7 @@ def _candidates(version: str, uv: Path | None) -> Iterator[Path]:
     found = sorted(pyenv.glob(f"versions/{version}.*/bin/{name}"), key=_release, reverse=True)
     yield from found
     if uv is not None and uv.exists():
-        managed = [uv, "python", "find", "--managed-python", "--no-python-downloads", version]
+        managed = [str(uv), "python", "find", "--managed-python", "--no-python-downloads", version]
         answer = subprocess.run(managed, capture_output=True, text=True)
         if answer.returncode == 0:
             yield Path(answer.stdout.strip())

@@ -34,7 +34,7 @@ UV = VENV / "bin" / "uv"
 
 RASA_PYTHON = "3.10"
 #: pure Python, and published without wheels: the only packages that set-up builds
-RASA_SOURCES = ("docopt", "mattermostwrapper", "randomname")
+SOURCES = ("docopt", "mattermostwrapper", "randomname", "srt")
 #: what a first set-up writes below the project, the cache and uv's cache, with room to work
 NEEDED_MB = 4_000
 KEYPAD = "the node will serve the keypad bot"
@@ -90,7 +90,7 @@ def server_steps(tests: bool) -> Iterator[Step]:
     lock = LOCKS / f"{profile}.lock"
 
     def install_dependencies(runner: Runner) -> None:
-        uv_pip(runner, "sync", "--python", PYTHON, "--require-hashes", "--no-build", lock)
+        sync(runner, PYTHON, lock)
         uv_pip(runner, "install", "--python", PYTHON, "--no-deps", "--no-build-isolation", "--editable", ROOT)
 
     yield Step(
@@ -115,11 +115,8 @@ def rasa_step(tests: bool) -> Step:
             )
         shutil.rmtree(VENV_RASA, ignore_errors=True)
         runner.call([UV, "venv", "--python", python, VENV_RASA])
-        builds = [word for name in RASA_SOURCES for word in ("--no-binary", name)]
         try:
-            into = ("--python", VENV_RASA / "bin" / "python", "--require-hashes")
-            wheels = ("--only-binary", ":all:", *builds, "--build-constraints", LOCKS / "bootstrap.lock")
-            uv_pip(runner, "sync", *into, *wheels, lock)
+            sync(runner, VENV_RASA / "bin" / "python", lock)
         except SetupError as error:
             shutil.rmtree(VENV_RASA, ignore_errors=True)
             if tests:
@@ -187,6 +184,13 @@ def uv_pip(runner: Runner, *arguments: str | Path) -> None:
     """Run `uv pip`, with pip's settings for the registry handed on."""
     runner.environment |= uv_environment(pip_settings(PYTHON), runner.environment)
     runner.call([UV, "pip", *arguments], cwd=ROOT)
+
+
+def sync(runner: Runner, python: Path, lock: Path) -> None:
+    """Make an environment hold what the lock says and nothing else; no compiler is needed."""
+    builds = [word for name in SOURCES for word in ("--no-binary", name)]
+    wheels = ("--only-binary", ":all:", *builds, "--build-constraints", LOCKS / "bootstrap.lock")
+    uv_pip(runner, "sync", "--python", python, "--require-hashes", *wheels, lock)
 
 
 def clean_environment() -> dict[str, str]:

@@ -103,9 +103,7 @@ class Runner:
         last = [""]
         with self._log.open("a") as log:
             begin = log.tell()
-            log.write(
-                "$ " + " ".join(Path(part).name if i == 0 else str(part) for i, part in enumerate(command)) + "\n"
-            )
+            log.write(f"$ {' '.join(str(part) for part in command)}\n")
             child = subprocess.Popen(
                 [str(part) for part in command],
                 stdout=subprocess.PIPE,
@@ -136,7 +134,7 @@ class Runner:
         assert child.stdout is not None
         for line in child.stdout:
             log.write(line)
-            if line.strip():
+            if line.strip() and not line.startswith("hint:"):
                 last[0] = line.strip()
 
     @staticmethod

@@ -38,6 +38,12 @@ SOURCES = ("docopt", "mattermostwrapper", "randomname", "srt")
 #: what a first set-up writes below the project, the cache and uv's cache, with room to work
 NEEDED_MB = 4_000
 KEYPAD = "the node will serve the keypad bot"
+NO_PYTHON = (
+    f"Rasa needs Python {RASA_PYTHON}, which was neither found nor could be fetched; {KEYPAD} "
+    f"(remedy: install Python {RASA_PYTHON}, then `make setup`)"
+)
+#: remembers, by the step's key, that the search was in vain
+ABSENT = STATE / "rasa-absent"
 
 
 def cache_dir() -> Path:
@@ -109,10 +115,9 @@ def rasa_step(tests: bool) -> Step:
     def make_environment(runner: Runner) -> None:
         python = find_python(RASA_PYTHON, UV) or fetch_python(runner)
         if python is None:
-            raise Unavailable(
-                f"Rasa needs Python {RASA_PYTHON}, which was neither found nor could be fetched; {KEYPAD} "
-                f"(remedy: install Python {RASA_PYTHON}, then `make setup`)"
-            )
+            ABSENT.write_text(step.key())
+            raise Unavailable(NO_PYTHON)
+        ABSENT.unlink(missing_ok=True)
         shutil.rmtree(VENV_RASA, ignore_errors=True)
         runner.call([UV, "venv", "--python", python, VENV_RASA])
         try:
@@ -123,13 +128,14 @@ def rasa_step(tests: bool) -> Step:
                 raise
             raise Unavailable(f"Rasa could not be installed: {error}; {KEYPAD}") from None
 
-    return Step(
+    step = Step(
         "Rasa's environment",
         VENV_RASA / ".stamps" / "rasa",
         [RASA_PYTHON, lock],
         make_environment,
         (VENV_RASA / "bin" / "python").exists,
     )
+    return step
 
 
 def fetch_python(runner: Runner) -> Path | None:
@@ -189,6 +195,7 @@ def uv_pip(runner: Runner, *arguments: str | Path) -> None:
 def sync(runner: Runner, python: Path, lock: Path) -> None:
     """Make an environment hold what the lock says and nothing else; no compiler is needed."""
     builds = [word for name in SOURCES for word in ("--no-binary", name)]
+    wheels: tuple[str | Path, ...]
     wheels = ("--only-binary", ":all:", *builds, "--build-constraints", LOCKS / "bootstrap.lock")
     uv_pip(runner, "sync", "--python", python, "--require-hashes", *wheels, lock)
 
@@ -230,22 +237,17 @@ def set_up(tests: bool, retry: bool) -> Runner:
         started = time.monotonic()
         if not VENV.exists():
             check_room()
-        ran = run_steps(list(server_steps(tests)), runner)
+        steps = list(server_steps(tests))
         rasa = rasa_step(tests)
-        absent = STATE / "rasa-absent"
         # the fruitless search is repeated when set-up is asked for, not at every start
-        if not retry and absent.exists() and absent.read_text() == rasa.key():
-            runner.note(f"there is no Python {RASA_PYTHON} for Rasa; {KEYPAD} (remedy: install it, then `make setup`)")
+        if not retry and ABSENT.exists() and ABSENT.read_text() == rasa.key():
+            runner.note(NO_PYTHON)
         else:
-            ran += run_steps([rasa], runner)
-            if rasa.done():
-                absent.unlink(missing_ok=True)
-            else:
-                absent.write_text(rasa.key())
-        later = [models_step()]
+            steps.append(rasa)
+        steps.append(models_step())
         if (ROOT / "dsp" / "warm.py").exists():
-            later.append(kernels_step())
-        ran += run_steps(later, runner)
+            steps.append(kernels_step())
+        ran = run_steps(steps, runner)
         for note in runner.notes:
             print(f"note: {note}")
         if ran:

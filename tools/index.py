@@ -45,10 +45,16 @@ def uv_environment(settings: Mapping[str, str], environment: Mapping[str, str] =
     """The variables to add for uv, given pip's settings and the variables that are already there."""
     added: dict[str, str] = {}
     for option, variable in OPTIONS.items():
-        value = " ".join(settings.get(option, "").split())
+        value = " ".join(part for part in settings.get(option, "").split() if _reachable(part))
         if value and variable not in environment and ALIASES.get(variable) not in environment:
             added[variable] = value
     if "UV_INDEX" in added:
         # pip takes the best version of any index; the lock's hashes say which file that may be
         added["UV_INDEX_STRATEGY"] = "unsafe-best-match"
     return added
+
+
+def _reachable(value: str) -> bool:
+    """Whether a local folder is there (pip passes over one that is not, uv stops); an address is taken as it is."""
+    local = value.removeprefix("file://")
+    return not local.startswith("/") or Path(local).exists()

@@ -36,7 +36,7 @@ RASA_PYTHON = "3.10"
 #: pure Python, and published without wheels: the only packages that set-up builds
 SOURCES = ("docopt", "mattermostwrapper", "randomname", "srt")
 #: what a first set-up writes below the project, the cache and uv's cache, with room to work
-NEEDED_MB = 4_000
+NEEDED_MB = 3_000
 KEYPAD = "the node will serve the keypad bot"
 NO_PYTHON = (
     f"Rasa needs Python {RASA_PYTHON}, which was neither found nor could be fetched; {KEYPAD} "

@@ -126,6 +126,7 @@ BOUNDARIES: frozenset[str] = frozenset(
     {
         "voice.call:Call._guarded_frame",
         "voice.calls:Calls._hold",
+        "voice.speech.engines.vosk:Vosk.__init__",
     }
 )
 """`package.module:function` of each place that may catch `Exception`; the reason stands in a comment there."""

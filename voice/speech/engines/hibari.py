@@ -9,8 +9,8 @@ from functools import cache
 
 import numpy as np
 import numpy.typing as npt
-
 from hibari import SAMPLE_RATE, Hibari
+
 from voice.ports import Pcm
 from voice.speech.phrases import split_phrases
 from voice.speech.pronounce import spoken_form

@@ -154,7 +154,7 @@ class VoskStream:
             queued, self._queued = self._queued, []
         audio = np.concatenate([*queued, np.zeros(0, np.int16)])
         for at in range(0, audio.size, STEP_SAMPLES):
-            if give_up and self._interrupted or self._recogniser is None:
+            if (give_up and self._interrupted) or self._recogniser is None:
                 with self._lock:
                     self._queued.insert(0, audio[at:])
                 return False

@@ -122,5 +122,10 @@ class ModelMissing(EngineError):
     code = "engine.model_missing"
 
 
-BOUNDARIES: frozenset[str] = frozenset()
+BOUNDARIES: frozenset[str] = frozenset(
+    {
+        "voice.call:Call._guarded_frame",
+        "voice.calls:Calls._hold",
+    }
+)
 """`package.module:function` of each place that may catch `Exception`; the reason stands in a comment there."""

@@ -4,7 +4,7 @@ Inside the house audio is 16 kHz mono int16 in ticks of 20 ms, whatever the wire
 wires and the clock; the event loop sees one `Frame` a leg and tick, and enqueues what is to be played.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -172,7 +172,7 @@ class Ears(Protocol):
 class Mouth(Protocol):
     """Speech synthesis for the whole node."""
 
-    def speak(self, text: str, *, pace: float = 1.0) -> AsyncIterator[Pcm]:
+    def speak(self, text: str, *, pace: float = 1.0) -> AsyncGenerator[Pcm, None]:
         """Blocks of one sentence's audio, the first as soon as there is one. Closing the iterator cancels.
 
         Raises EngineUnavailable when the child is away and the text is not among the cached prompts.

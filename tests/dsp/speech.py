@@ -38,7 +38,7 @@ def voice(seconds: float, seed: int) -> Pcm:
         knots = np.arange(0, seconds + every_s, every_s)
         return np.asarray(np.interp(time, knots, rng.uniform(low, high, knots.size)))
 
-    phase = np.cumsum(glide(95, 220, 0.31)) / 8_000
+    phase = np.cumsum(glide(105, 180, 0.45)) / 8_000
     formants = [(glide(300, 800, 0.17), 80.0), (glide(900, 2_100, 0.13), 110.0), (glide(2_300, 3_100, 0.19), 160.0)]
     pitch_hz = np.gradient(phase) * 8_000
     x = np.zeros(count)

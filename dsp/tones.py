@@ -1,0 +1,209 @@
+"""DTMF in the audio itself: a detector for all calls of a tick, and a generator (ITU-T Q.23, limits of Q.24).
+
+Every 5 ms the detector looks at the last 15 ms: the power at the eight frequencies is a sum over three blocks, so
+each sample is correlated once. A window speaks for a digit when two frequencies, one of each group, hold most of
+its energy and are near each other in level. A digit is reported once, when five windows in a row (35 to 40 ms) spoke
+for it and the phase from window to window shows both frequencies to be what they should; it can come again after
+pauses of 30 ms or more, so a drop-out of 10 ms does not make two digits of one. Speech passes some of these tests at
+times, never all of them.
+
+Accepted as Q.24 asks: tones of 40 ms and more, frequencies within 1.5 %, the high group up to 4 dB above or 8 dB below
+the low. Refused: tones under 23 ms, frequencies off by 3.5 %.
+"""
+
+import numpy as np
+
+from dsp.kernel import NARROW_HZ, NARROW_TICK, Bytes, Floats, Pcm, Rows, check_rows, check_shape, f32, i32, kernel
+
+LOW_HZ = (697, 770, 852, 941)
+HIGH_HZ = (1209, 1336, 1477, 1633)
+DIGITS = "123A456B789C*0#D"  # row by row: one low frequency a row, one high a column
+
+_BLOCK = 40  # 5 ms
+_BLOCKS = 3  # a window
+_WINDOW = _BLOCK * _BLOCKS
+_HITS = 5  # windows in a row that make a digit
+_MISSES = 6  # windows in a row that end it
+_QUIETEST = 10 ** (-42 / 10) * 32_768.0**2 * _WINDOW  # energy of a window at -42 dBFS
+_SHARE = 0.65  # of the energy that the two frequencies must hold; 1.5 % off at 1,633 Hz leaves 0.72
+_HIGH_OVER_LOW = 10 ** (5.5 / 10)  # 4 dB, and what a frequency at the edge of its band loses in the window
+_LOW_OVER_HIGH = 10 ** (10.0 / 10)  # 8 dB, and the same
+_OFF_FREQUENCY = 0.025
+
+_RUN_DIGIT = 0  # columns of the integer state: the digit (1..16, 0 none) that the last windows spoke for
+_RUN = 1  # how many windows
+_HELD = 2  # the digit that was reported and has not ended
+_MISSED = 3  # windows in a row that did not speak for it
+
+
+def _block_table() -> Floats:
+    """[40, 16]: for each sample of a block the eight cosines, then the eight negative sines."""
+    radians = 2 * np.pi * np.array(LOW_HZ + HIGH_HZ) / NARROW_HZ * np.arange(_BLOCK)[:, None]
+    return np.concatenate([np.cos(radians), -np.sin(radians)], axis=1).astype(np.float32)
+
+
+def _turn_table() -> Floats:
+    """[3, 8]: cosine and sine of each frequency's turn in a block, and the tangent of how far off it may turn."""
+    hz = np.array(LOW_HZ + HIGH_HZ)
+    radians = 2 * np.pi * hz / NARROW_HZ * _BLOCK
+    return np.stack([np.cos(radians), np.sin(radians), np.tan(radians * _OFF_FREQUENCY)]).astype(np.float32)
+
+
+@kernel("void(i2[::1], f4[:, ::1], f4[::1])")
+def _correlate(block: Pcm, table: Floats, out: Floats) -> None:
+    """out[0:16] = block @ table, out[16] = energy; eight samples a pass."""
+    out[:] = f32(0)
+    energy = f32(0)
+    for n in range(0, block.size, 8):
+        x0, x1, x2, x3 = f32(block[n]), f32(block[n + 1]), f32(block[n + 2]), f32(block[n + 3])
+        x4, x5, x6, x7 = f32(block[n + 4]), f32(block[n + 5]), f32(block[n + 6]), f32(block[n + 7])
+        t0, t1, t2, t3 = table[n], table[n + 1], table[n + 2], table[n + 3]
+        t4, t5, t6, t7 = table[n + 4], table[n + 5], table[n + 6], table[n + 7]
+        energy += x0 * x0 + x1 * x1 + x2 * x2 + x3 * x3 + x4 * x4 + x5 * x5 + x6 * x6 + x7 * x7
+        for k in range(16):
+            low = x0 * t0[k] + x1 * t1[k] + x2 * t2[k] + x3 * t3[k]
+            out[k] += low + (x4 * t4[k] + x5 * t5[k] + x6 * t6[k] + x7 * t7[k])
+    out[16] = energy
+
+
+@kernel("f4(f4[:, ::1], f4[:, ::1], f4[::1])")
+def _look(blocks: Floats, turns: Floats, window: Floats) -> float:
+    """Sum three blocks, each turned back to the window's start, into `window` (re 0:8, im 8:16); the energy."""
+    first, second, third = blocks[0], blocks[1], blocks[2]
+    cosine, sine = turns[0], turns[1]
+    for k in range(8):
+        c, s = cosine[k], sine[k]
+        c2, s2 = c * c - s * s, f32(2) * c * s
+        window[k] = first[k] + second[k] * c + second[k + 8] * s + third[k] * c2 + third[k + 8] * s2
+        window[k + 8] = first[k + 8] + second[k + 8] * c - second[k] * s + third[k + 8] * c2 - third[k] * s2
+    energy: float = first[16] + second[16] + third[16]
+    return energy
+
+
+@kernel("i4(f4[::1], f4)")
+def _judge(window: Floats, energy: float) -> int:
+    """The digit (1..16) that a window speaks for, or 0."""
+    low, high = 0, 4
+    low_power, high_power = f32(0), f32(0)
+    for k in range(4):
+        power = window[k] * window[k] + window[k + 8] * window[k + 8]
+        if power > low_power:
+            low, low_power = k, power
+        power = window[k + 4] * window[k + 4] + window[k + 12] * window[k + 12]
+        if power > high_power:
+            high, high_power = k + 4, power
+    held = (low_power + high_power) * f32(2 / _WINDOW)
+    if energy < f32(_QUIETEST) or held < f32(_SHARE) * energy:
+        return 0
+    if high_power > low_power * f32(_HIGH_OVER_LOW) or low_power > high_power * f32(_LOW_OVER_HIGH):
+        return 0
+    return low * 4 + high - 4 + 1
+
+
+@kernel("void(f4[::1], f4[::1], f4[:, ::1], i8, f4[::1])")
+def _add_drift(before: Floats, window: Floats, turns: Floats, k: int, drift: Floats) -> None:
+    """Add to the complex `drift` by how much frequency `k` turned between windows beyond what it should."""
+    c, s = turns[0, k], turns[1, k]
+    real, imaginary = window[k] * c + window[k + 8] * s, window[k + 8] * c - window[k] * s
+    drift[0] += real * before[k] + imaginary * before[k + 8]
+    drift[1] += imaginary * before[k] - real * before[k + 8]
+
+
+@kernel("void(i4[::1], i2[:, ::1], f4[:, ::1], f4[:, ::1], f4[:, :, ::1], f4[:, ::1], f4[:, :, ::1], i4[:, ::1],"
+        "f4[::1], u1[::1], u1[::1])")  # fmt: skip
+def _process(
+    rows: Rows,
+    pcm: Pcm,
+    table: Floats,
+    turns: Floats,
+    blocks: Floats,
+    windows: Floats,
+    drifts: Floats,
+    state: Rows,
+    window: Floats,
+    names: Bytes,
+    digit: Bytes,
+) -> None:
+    for row in rows:
+        tick, own, drift, before, recent = pcm[row], state[row], drifts[row], windows[row], blocks[row]
+        digit[row] = 0
+        for start in range(0, tick.size, _BLOCK):
+            recent[0] = recent[1]
+            recent[1] = recent[2]
+            _correlate(tick[start : start + _BLOCK], table, recent[2])
+            energy = _look(recent, turns, window)
+            found = _judge(window, energy)
+            if found == 0 or found != own[_RUN_DIGIT]:
+                own[_RUN_DIGIT] = found
+                own[_RUN] = min(found, i32(1))
+                drift[:] = f32(0)
+            else:
+                own[_RUN] += 1
+                low, high = (found - 1) // 4, (found - 1) % 4 + 4
+                _add_drift(before, window, turns, low, drift[0])
+                _add_drift(before, window, turns, high, drift[1])
+                steady = (
+                    abs(drift[0, 1]) < turns[2, low] * drift[0, 0] and abs(drift[1, 1]) < turns[2, high] * drift[1, 0]
+                )
+                if own[_RUN] >= _HITS and steady and own[_HELD] != found:
+                    own[_HELD] = found
+                    digit[row] = names[found - 1]
+            before[:] = window
+            own[_MISSED] = 0 if found == own[_HELD] else own[_MISSED] + 1
+            if own[_MISSED] >= _MISSES:
+                own[_HELD] = 0
+                own[_MISSED] = 0
+
+
+class DtmfDetector:
+    """Keys pressed on `capacity` legs. One object serves one thread."""
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._table = _block_table()
+        self._turns = _turn_table()
+        self._names = np.frombuffer(bytearray(DIGITS, "ascii"), np.uint8)
+        self._blocks = np.zeros((capacity, _BLOCKS, 17), np.float32)
+        self._windows = np.zeros((capacity, 16), np.float32)
+        self._drifts = np.zeros((capacity, 2, 2), np.float32)
+        self._state = np.zeros((capacity, 4), np.int32)
+        self._window = np.zeros(16, np.float32)
+
+    def process(self, rows: Rows, pcm8k: Pcm, digit: Bytes) -> None:
+        """Take one tick of `pcm8k` i16[C, 160]; `digit` u8[C] becomes the ASCII of a digit that began, or 0."""
+        check_rows(rows, self._capacity)
+        check_shape("pcm8k", pcm8k, (self._capacity, NARROW_TICK))
+        check_shape("digit", digit, (self._capacity,))
+        _process(
+            rows,
+            pcm8k,
+            self._table,
+            self._turns,
+            self._blocks,
+            self._windows,
+            self._drifts,
+            self._state,
+            self._window,
+            self._names,
+            digit,
+        )
+
+    def reset(self, row: int) -> None:
+        """Forget the past of `row`: another call begins there."""
+        self._blocks[row] = 0
+        self._windows[row] = 0
+        self._drifts[row] = 0
+        self._state[row] = 0
+
+
+def dtmf_tone(digit: str, duration_ms: int, rate_hz: int) -> Pcm:
+    """The tone of one of `DIGITS`: low group at -10 dBFS RMS, high at -8, edges rounded over 2 ms."""
+    if len(digit) != 1 or digit not in DIGITS:
+        raise ValueError(f"a DTMF digit is one of {DIGITS}, got {digit!r}")
+    row, column = divmod(DIGITS.index(digit), 4)
+    time = np.arange(duration_ms * rate_hz // 1_000) / rate_hz
+    low, high = np.sin(2 * np.pi * LOW_HZ[row] * time), np.sin(2 * np.pi * HIGH_HZ[column] * time)
+    edges = np.clip(np.minimum(time, time[::-1]) / 0.002, 0, 1)
+    tone = np.sqrt(2) * 32_768 * (10 ** (-10 / 20) * low + 10 ** (-8 / 20) * high) * edges
+    pcm: Pcm = np.rint(tone).astype(np.int16)
+    return pcm

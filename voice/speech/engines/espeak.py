@@ -37,7 +37,9 @@ class EspeakVoice:
             speed = str(max(80, round(WORDS_PER_MINUTE * pace)))
             command = [self._program, "-v", self._language, "-s", speed, "--stdin", "--stdout"]
             try:
-                done = subprocess.run(command, input=phrase.encode(), capture_output=True, timeout=TIMEOUT_S, check=True)
+                done = subprocess.run(
+                    command, input=phrase.encode(), capture_output=True, timeout=TIMEOUT_S, check=True
+                )
             except subprocess.TimeoutExpired as error:
                 raise EngineTimeout(f"espeak-ng took longer than {TIMEOUT_S} s") from error
             except subprocess.CalledProcessError as error:

@@ -155,13 +155,11 @@ class JitterBuffer:
                 self._stretched += 1
                 return Hole.LOST
         frame = self._take()
-        if frame is None:
-            frame = self._hole()
-            if frame is Hole.LOST:
-                self._concealed += 1
-                if depth < target:  # nothing is there to be heard: the best moment to wait a tick longer
-                    self._stretched += 1
-                    return frame
+        if frame is Hole.LOST:
+            self._concealed += 1
+            if depth < target:  # nothing is there to be heard: the best moment to wait a tick longer
+                self._stretched += 1
+                return frame
         self._cursor += self._frame
         return frame
 
@@ -272,13 +270,13 @@ class JitterBuffer:
             count += 1
         return count
 
-    def _take(self) -> bytes | None:
-        """What is held of the frame at the cursor; None: nothing."""
+    def _take(self) -> bytes | Hole:
+        """What is held of the frame at the cursor, or why it is nothing."""
         segments = self._segments
         position, sequence, payload = segments[0]
         end = self._cursor + self._frame
         if position >= end:
-            return None
+            return self._hole()
         self._empty_ticks = 0
         if not self._divisible or (position == self._cursor and len(payload) == self._frame):
             self._played_sequence = sequence

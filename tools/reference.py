@@ -10,7 +10,7 @@ from typing import get_args
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from dialog.events import PII_FIELDS, Event, Record
+from dialog.events import PII_FIELDS, Event
 from voice.config import Settings
 
 DOCS = Path(__file__).parents[1] / "docs"

@@ -44,7 +44,7 @@ class SipSettings(_Section):
     """The telephone side."""
 
     host: Address = Field(default=LOOPBACK, description="address to bind")
-    port: Port = 5060
+    port: Port = Field(default=5_060, description="UDP port")
     advertised: Address | None = Field(default=None, description="address peers are told, behind NAT; default: host")
     peers: tuple[str, ...] = Field(default=("127.0.0.0/8",), description="addresses or networks calls are taken from")
 
@@ -65,8 +65,8 @@ class MediaSettings(_Section):
     advertised: Address | None = Field(
         default=None, description="address put into SDP, behind NAT; default: sip.advertised"
     )
-    first_port: Port = 20_000
-    last_port: Port = 29_999
+    first_port: Port = Field(default=20_000, description="first RTP port; one even port a call")
+    last_port: Port = Field(default=29_999, description="last RTP port")
 
     @model_validator(mode="after")
     def _range(self) -> Self:
@@ -79,7 +79,7 @@ class WebSettings(_Section):
     """Pages, API, and calls from browsers. Beyond loopback it is HTTPS: a browser gives no microphone without it."""
 
     host: Address = LOOPBACK
-    port: Port = 8080
+    port: Port = Field(default=8_080, description="TCP port")
     advertised: Address | None = Field(
         default=None, description="address browsers send audio to, behind NAT; default: host"
     )
@@ -97,7 +97,7 @@ class LimitSettings(_Section):
 
     calls: int = Field(default=32, ge=1, le=1_000, description="calls at once")
     calls_per_minute: int = Field(default=60, ge=1, description="new calls a minute from one address")
-    longest_call_s: int = Field(default=3_600, ge=10)
+    longest_call_s: int = Field(default=3_600, ge=10, description="a call is ended after this long")
     open_files: int = Field(default=8_192, ge=256, description="descriptor limit asked of the system at start")
     drain_s: int = Field(default=20, ge=0, description="how long a stop waits for live calls")
     loop_lag_ms: int = Field(default=200, ge=20, description="event-loop lag past which new calls are refused")
@@ -138,8 +138,8 @@ class DialogSettings(_Section):
 class WebhookSettings(_Section):
     """A signed message at the end of each call; nothing is sent unless a URL is named."""
 
-    url: str = ""
-    secret_file: Path | None = None
+    url: str = Field(default="", description="where to; empty: nowhere")
+    secret_file: Path | None = Field(default=None, description="file with the key that signs it")
     secret: SecretStr = Field(default=SecretStr(""), description="environment only")
 
 
@@ -153,7 +153,7 @@ class LogSettings(_Section):
 class ModelSettings(_Section):
     """Where recognition models are downloaded from on request; nothing is, unless a URL is named."""
 
-    base_url: str = ""
+    base_url: str = Field(default="", description="folder of model archives; empty: none are downloaded")
 
 
 _FROM_ENVIRONMENT_ONLY = (("dialog", "rasa_token"), ("webhook", "secret"))
@@ -162,7 +162,9 @@ _FROM_ENVIRONMENT_ONLY = (("dialog", "rasa_token"), ("webhook", "secret"))
 class Settings(_Section):
     """All of it. `bots` maps dialled numbers to bots; `*` is any other number."""
 
-    bots: dict[str, Literal["helpdesk", "keypad", "echo"]] = {"echo": "echo", "*": "helpdesk"}
+    bots: dict[str, Literal["helpdesk", "keypad", "echo"]] = Field(
+        default={"echo": "echo", "*": "helpdesk"}, description="dialled number to bot"
+    )
     sip: SipSettings = SipSettings()
     media: MediaSettings = MediaSettings()
     web: WebSettings = WebSettings()

@@ -232,8 +232,8 @@ def model_state(model: Model, *, full: bool = False) -> State:
         return "missing"
     try:
         files = json.loads((folder / MANIFEST).read_text())["files"]
-        whole = all(_is_whole(folder / name, entry, full) for name, entry in files.items())
-    except (OSError, ValueError, KeyError, TypeError):
+        whole = bool(files) and all(_is_whole(folder / name, entry, full) for name, entry in files.items())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return "damaged"
     return "ready" if whole else "damaged"
 

@@ -6,7 +6,6 @@ Layout of the cache (`CENTRALINO_CACHE`, else `centralino` in the user's cache d
     models/NAME-VERSION/    the files of one model and `manifest.json`, put there by one rename
     downloads/NAME.part     an unfinished archive, resumed at the next attempt
     locks/NAME.lock         held while a model is made, so that two set-ups do not collide
-    numba/KEY/              compiled kernels, see `tools/setup.py`
 """
 
 import hashlib

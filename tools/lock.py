@@ -34,10 +34,8 @@ def main() -> int:
     for name, arguments in COMPILATIONS.items():
         print(f"{name}.lock")
         output = f"--output-file={LOCKS / name}.lock"
-        compiled = subprocess.run(
-            [uv, "pip", "compile", "--quiet", *OPTIONS, *NO_ADDRESS, *arguments, *sys.argv[1:], output],
-            stdout=subprocess.DEVNULL,
-        )
+        command = [uv, "pip", "compile", "--quiet", *OPTIONS, *NO_ADDRESS, *arguments, *sys.argv[1:], output]
+        compiled = subprocess.run(command, stdout=subprocess.DEVNULL)
         if compiled.returncode != 0:
             return compiled.returncode
     return 0

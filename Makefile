@@ -47,7 +47,7 @@ bench:
 
 lock:
 	$(SETUP) --tests
-	$(VENV)/python -m tools.lock $(ARGS)
+	@$(VENV)/python -m tools.lock $(ARGS)
 
 # a bare Debian root made with debootstrap: needs root and ten minutes, so it is no part of `make test`
 test-bare:

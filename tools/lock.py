@@ -34,7 +34,7 @@ def main() -> int:
     for name, arguments in COMPILATIONS.items():
         print(f"{name}.lock")
         output = f"--output-file={LOCKS / name}.lock"
-        command = [uv, "pip", "compile", "--quiet", *OPTIONS, *NO_ADDRESS, *arguments, *sys.argv[1:], output]
+        command = [str(uv), "pip", "compile", "--quiet", *OPTIONS, *NO_ADDRESS, *arguments, *sys.argv[1:], output]
         compiled = subprocess.run(command, stdout=subprocess.DEVNULL)
         if compiled.returncode != 0:
             return compiled.returncode

@@ -14,7 +14,7 @@ help:
 	@echo "make setup    build what is missing, and look again for what was not found"
 	@echo "make lint     the checks that run nothing"
 	@echo "make bench    one figure: make bench NAME=kernels ARGS=--json"
-	@echo "make lock     resolve the dependencies again"
+	@echo "make lock     lock the dependencies again (ARGS=--upgrade takes newer versions)"
 	@echo "make clean    remove both environments and everything built; the cache stays"
 
 setup:
@@ -47,7 +47,7 @@ bench:
 
 lock:
 	$(SETUP) --tests
-	$(VENV)/python -m tools.lock
+	@$(VENV)/python -m tools.lock $(ARGS)
 
 # a bare Debian root made with debootstrap: needs root and ten minutes, so it is no part of `make test`
 test-bare:

@@ -48,8 +48,8 @@ done
 
 echo "== first set-up"
 time within "make setup"
-echo "== second set-up"
-time within "make setup"
+echo "== second set-up, as make run does it"
+time within "python3 -m tools.setup"
 within ".venv/bin/python -c 'import aiortc, numba, onnxruntime, vosk, voice, dialog, dsp, agent_assist'"
 du --summarize --block-size=MB "$root$inside/.venv" "$root/root/.cache" | sed "s#$root##"
 if [ "$#" -gt 0 ]; then

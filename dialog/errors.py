@@ -126,6 +126,9 @@ BOUNDARIES: frozenset[str] = frozenset(
     {
         "voice.call:Call._guarded_frame",
         "voice.calls:Calls._hold",
+        "voice.media.plane:MediaPlane._deliver_to",
+        "voice.media.plane:MediaPlane._each",
+        "voice.media.plane:MediaPlane.run_tick",
     }
 )
 """`package.module:function` of each place that may catch `Exception`; the reason stands in a comment there."""

@@ -126,9 +126,14 @@ BOUNDARIES: frozenset[str] = frozenset(
     {
         "voice.calls:Calls._hold",
         "voice.media.plane:MediaPlane._deliver_to",
+<<<<<<< HEAD
         "voice.media.plane:MediaPlane._guarded",
         "voice.media.plane:MediaPlane._run_tick",
         "voice.trunk:Trunk._refusing",
+=======
+        "voice.media.plane:MediaPlane._each",
+        "voice.media.plane:MediaPlane.run_tick",
+>>>>>>> media
     }
 )
 """`package.module:function` of each place that may catch `Exception`; the reason stands in a comment there."""

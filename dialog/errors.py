@@ -124,16 +124,13 @@ class ModelMissing(EngineError):
 
 BOUNDARIES: frozenset[str] = frozenset(
     {
+        "voice.browser:BrowserCalls._hold",
         "voice.calls:Calls._hold",
         "voice.media.plane:MediaPlane._deliver_to",
-<<<<<<< HEAD
-        "voice.media.plane:MediaPlane._guarded",
-        "voice.media.plane:MediaPlane._run_tick",
-        "voice.trunk:Trunk._refusing",
-=======
         "voice.media.plane:MediaPlane._each",
         "voice.media.plane:MediaPlane.run_tick",
->>>>>>> media
+        "voice.speech.engines.vosk:Vosk.__init__",
+        "voice.trunk:Trunk._refusing",
     }
 )
 """`package.module:function` of each place that may catch `Exception`; the reason stands in a comment there."""

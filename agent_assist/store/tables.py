@@ -46,3 +46,45 @@ class ErasedRow(Base):
 
     call_id: Mapped[str] = mapped_column(primary_key=True)
     recording: Mapped[str]
+
+
+class UserRow(Base):
+    """A person who may sign in."""
+
+    __tablename__ = "users"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    role: Mapped[str]
+    password_hash: Mapped[str]
+    created_s: Mapped[int]
+
+
+class SessionRow(Base):
+    """A signed-in browser. Only the hash of its id is kept: a stolen file opens no door."""
+
+    __tablename__ = "sessions"
+
+    id_hash: Mapped[str] = mapped_column(primary_key=True)
+    user: Mapped[str] = mapped_column(ForeignKey("users.name", ondelete="CASCADE"), index=True)
+    opened_s: Mapped[int]
+    seen_s: Mapped[int]
+
+
+class TokenRow(Base):
+    """A program's key to the API, in a user's name; hashed like a session's id."""
+
+    __tablename__ = "tokens"
+
+    token_hash: Mapped[str] = mapped_column(primary_key=True)
+    user: Mapped[str] = mapped_column(ForeignKey("users.name", ondelete="CASCADE"), index=True)
+    label: Mapped[str]
+    created_s: Mapped[int]
+
+
+class KeyRow(Base):
+    """A key this node made for itself, by purpose."""
+
+    __tablename__ = "keys"
+
+    purpose: Mapped[str] = mapped_column(primary_key=True)
+    secret: Mapped[bytes]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from agent_assist.auth.users import Users
 from agent_assist.store.calls import SqlCallStore
 from agent_assist.store.database import Database
 
@@ -41,3 +42,8 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
 @pytest.fixture
 def store(database: Database, recordings: Path, clock: Clock) -> SqlCallStore:
     return SqlCallStore(database, recordings, clock)
+
+
+@pytest.fixture
+async def users(database: Database, clock: Clock) -> Users:
+    return await Users.open(database, clock)

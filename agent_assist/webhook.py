@@ -1,6 +1,7 @@
 """Tell another system that a call ended: one signed POST a call, bounded in every direction."""
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import time
@@ -102,6 +103,7 @@ class Webhook:
         self._bound = bound
         self._counts: Counter[str] = Counter()
         self._closing = False
+        self._scope = asyncio.timeout(None)
 
     @property
     def counts(self) -> WebhookCounts:
@@ -123,16 +125,22 @@ class Webhook:
 
     async def run(self) -> None:
         """Deliver until `close`. The owner's task group runs this."""
-        async with httpx.AsyncClient(trust_env=False, follow_redirects=False) as client:
-            while (report := await self._queue.get()) is not None:
-                outcome = await self._deliver(client, report)
-                self._counts[outcome] += 1
-                _log.info("webhook_sent", call_id=report.call_id, outcome=outcome)
+        try:
+            async with self._scope, httpx.AsyncClient(trust_env=False, follow_redirects=False) as client:
+                while (report := await self._queue.get()) is not None:
+                    outcome = await self._deliver(client, report)
+                    self._counts[outcome] += 1
+                    _log.info("webhook_sent", call_id=report.call_id, outcome=outcome)
+        except TimeoutError:
+            _log.error("webhook_not_sent", reports=self._queue.qsize())
 
-    async def close(self) -> None:
-        """Deliver what waits, with one try each, then let `run` return."""
+    def close(self, within_s: float = 5.0) -> None:
+        """Deliver what waits, with one try each and for at most `within_s`, then let `run` return."""
         self._closing = True
         self._queue.put_nowait(None)
+        if self._scope.when() is None:
+            with contextlib.suppress(RuntimeError):  # `run` was never entered, or has returned
+                self._scope.reschedule(asyncio.get_running_loop().time() + within_s)
 
     def _enqueue(self, report: CallReport) -> None:
         if self._closing or self._queue.qsize() >= self._bound:

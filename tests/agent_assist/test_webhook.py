@@ -93,7 +93,7 @@ async def deliver(webhook: Webhook, *call_ids: str) -> None:
                 webhook(record)
         while settled(webhook) < len(call_ids):
             await asyncio.sleep(0.005)
-        await webhook.close()
+        webhook.close()
 
 
 async def test_an_ended_call_is_reported_and_signed(clock: Clock) -> None:

@@ -10,6 +10,7 @@
     │   ├── ProtocolError        a message or a packet that no grammar accepts
     │   ├── NoCommonCodec        offer and answer share nothing
     │   ├── PeerForbidden        an address or a token that is not on the list
+    │   ├── NotFound             a call, a page or a number that we do not have
     │   └── PeerTimeout          a peer that fell silent
     └── EngineError              a child process or a model failed
         ├── EngineUnavailable    not there now; it may come back
@@ -88,6 +89,13 @@ class PeerForbidden(PeerError):
 
     code = "peer.forbidden"
     sip_status = 403
+
+
+class NotFound(PeerError):
+    """A call, a page or a number that we do not have."""
+
+    code = "peer.not_found"
+    sip_status = 404
 
 
 class PeerTimeout(PeerError):

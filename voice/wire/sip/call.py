@@ -191,7 +191,7 @@ class Call:
         if self.over:
             self._answered = self._give_up = None
             if self._media:
-                self._media.abort(cue.now)
+                self._media.end(cue.now)
         return True
 
     def _respond(

@@ -124,8 +124,11 @@ class ModelMissing(EngineError):
 
 BOUNDARIES: frozenset[str] = frozenset(
     {
-        "voice.call:Call._guarded_frame",
         "voice.calls:Calls._hold",
+        "voice.media.plane:MediaPlane._deliver_to",
+        "voice.media.plane:MediaPlane._guarded",
+        "voice.media.plane:MediaPlane._run_tick",
+        "voice.trunk:Trunk._refusing",
     }
 )
 """`package.module:function` of each place that may catch `Exception`; the reason stands in a comment there."""

@@ -126,7 +126,8 @@ class Call:
         try:
             async with asyncio.TaskGroup() as tasks:
                 mind = self._make_mind(tasks)
-                self._leg.listen(partial(self._guarded_frame, mind))
+                self._leg.listen(partial(self._on_frame, mind))
+                self._leg.on_failure(lambda _error: self.end("error"))
                 try:
                     cause = await self._over
                     mind.gone()
@@ -152,13 +153,6 @@ class Call:
             )
         )
         return brain
-
-    def _guarded_frame(self, mind: Mind, frame: Frame) -> None:
-        try:
-            self._on_frame(mind, frame)
-        except Exception:  # a fault in this call's logic must not reach the tick that other calls share
-            log.exception("call failed", call_id=self.call_id)
-            self.end("error")
 
     def _on_frame(self, mind: Mind, frame: Frame) -> None:
         self._now_ms = (frame.tick + 1) * TICK_MS

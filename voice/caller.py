@@ -163,15 +163,15 @@ class Caller:
             line.wire.close()
             raise
         line.wire.remote = media_address(agreed.remote_addr, agreed.remote_port)
-        line.leg = self._plane.add_leg(
-            line.wire, agreed.codec.value, agreed.payload_type, agreed.event_payload_type
-        )
+        line.leg = self._plane.add_leg(line.wire, agreed.codec.value, agreed.payload_type, agreed.event_payload_type)
         line.leg.listen(line.on_frame)
         return line
 
 
 @asynccontextmanager
-async def open_caller(host: str = "127.0.0.1", first_port: int = 30_000, last_port: int = 39_998) -> AsyncIterator[Caller]:
+async def open_caller(
+    host: str = "127.0.0.1", first_port: int = 30_000, last_port: int = 39_998
+) -> AsyncIterator[Caller]:
     """A caller with a media plane and a SIP port of its own; calls still up are hung up at the end."""
     plane = MediaPlane(asyncio.get_running_loop(), allowance_ms=0)
     caller = Caller(host, plane, RtpPorts(host, first_port, last_port, SystemRandom()))

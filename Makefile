@@ -28,7 +28,7 @@ test:
 	@rm -f $(REPORT)
 	$(SETUP) --tests
 	@$(MAKE) --no-print-directory check
-	$(VENV)/python -m pytest --junitxml=$(REPORT) $(TESTS)
+	$(VENV)/python -m pytest --junitxml=$(REPORT) $(if $(CI),-m "bare or not bare") $(TESTS)
 
 lint:
 	$(SETUP) --tests
@@ -49,9 +49,10 @@ lock:
 	$(SETUP) --tests
 	@$(VENV)/python -m tools.lock $(ARGS)
 
-# a bare Debian root made with debootstrap: needs root and ten minutes, so it is no part of `make test`
+# in a bare Debian root made with debootstrap: needs root and fetches everything, so `make test` does it in CI only
 test-bare:
-	bash tools/bare_debian.sh
+	$(SETUP) --tests
+	$(VENV)/python -m pytest -m bare tests/e2e/test_bare_debian.py
 
 clean:
 	rm -rf .venv .venv-rasa .setup build dist *.egg-info

@@ -6,7 +6,12 @@ Behind this module there is one: a run of digits. Standard library only, Python 
 
 import re
 
-_DIGITS = dict(zip("zero one two three four five six seven eight nine".split(), "0123456789", strict=True)) | {
+
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
+_DIGITS = dict(zip(_words("zero one two three four five six seven eight nine"), "0123456789", strict=True)) | {
     "nought": "0",
     "naught": "0",
     "nil": "0",
@@ -15,21 +20,21 @@ _OH = frozenset({"oh", "o"})
 _TEENS = {
     word: number
     for number, word in enumerate(
-        "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split(), start=10
+        _words("ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"), start=10
     )
 }
 _TENS = {
     word: number * 10
-    for number, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2)
+    for number, word in enumerate(_words("twenty thirty forty fifty sixty seventy eighty ninety"), start=2)
 } | {"fourty": 40}
 _SCALES = {"hundred": 100, "thousand": 1_000, "million": 1_000_000}
 _TIMES = {"double": 2, "triple": 3, "treble": 3}
 _HOMOPHONES = {"to": "2", "too": "2", "for": "4", "fore": "4", "won": "1", "ate": "8"}
 _FILLERS = frozenset({"um", "uh", "er", "erm", "hmm", "mm", "uhm", "ah"})
 # "that one" is no number, unless more digits follow
-_BEFORE_PRONOUN = frozenset("that this the other no which another any every some last first new old only a".split())
+_BEFORE_PRONOUN = frozenset(_words("that this the other no which another any every some last first new old only a"))
 # "five five oh sorry": here "oh" is a sigh
-_AFTER_SIGH = frozenset("sorry no wait i my well hold hang dear god yes".split())
+_AFTER_SIGH = frozenset(_words("sorry no wait i my well hold hang dear god yes"))
 _CURRENCIES = {"€": "euros", "$": "dollars", "£": "pounds"}
 _MONEY_WORDS = r"(euros?|dollars?|pounds?)"
 

@@ -77,8 +77,8 @@ class Calls:
     def get(self, call_id: str) -> Call | None:
         return self._live.get(call_id)
 
-    def admit(self, address: str) -> None:
-        """Raise Overloaded, with the reason, when a new call from `address` must not be taken now."""
+    def admit(self, address: str = "") -> None:
+        """Raise Overloaded, with the reason, when a new call must not be taken now; `address` has a rate of its own."""
         reason = ""
         if self._draining:
             reason = "draining"
@@ -86,7 +86,7 @@ class Calls:
             reason = "full"
         elif self._lag_ms() > self._limits.loop_lag_ms:
             reason = "lagging"
-        elif not self._rate.take(address, asyncio.get_running_loop().time()):
+        elif address and not self._rate.take(address, asyncio.get_running_loop().time()):
             reason = "rate"
         if reason:
             self.refused[reason] = self.refused.get(reason, 0) + 1

@@ -67,9 +67,11 @@ CONFIRMS = frozenset({"pay_confirmed", "block_confirmed"})
 ASIDES = frozenset({"opening_hours", "repeat", "slower", "help", "person", "goodbye", "hung_up", "call_opened"})
 """Intents that are answered at any time; the form then goes on where it was."""
 
-YES = frozenset("yes yeah yep yup yea".split())
-NO = frozenset("no not nope nah don't dont never stop cancel wait isn't".split())
-_CORRECTIONS = frozenset("no sorry meant mean wait correction rather scratch wrong actually".split())
+YES = frozenset({"yes", "yeah", "yep", "yup", "yea"})
+NO = frozenset({"no", "not", "nope", "nah", "don't", "dont", "never", "stop", "cancel", "wait", "isn't"})
+_CORRECTIONS = frozenset(
+    {"no", "sorry", "meant", "mean", "wait", "correction", "rather", "scratch", "wrong", "actually"}
+)
 _CORRECTION_TAIL = 3
 """How many words may stand between a correcting word and the digits: "no, I meant four"."""
 
@@ -179,7 +181,9 @@ def _read_number(customers: Customers, form: str, requested: str, heard: Heard, 
     wanted = NUMBERS[requested]
     digits, corrects = (heard.keys.rstrip("#"), False) if heard.keys else _spoken_digits(heard.text, wanted.length)
     words = [word for word in heard.text.split() if not word.isdigit()]
-    if _other_topic(form, heard) and (not digits or (len(digits) != wanted.length and len(words) > 2) or len(words) > 5):
+    if _other_topic(form, heard) and (
+        not digits or (len(digits) != wanted.length and len(words) > 2) or len(words) > 5
+    ):
         return Filled(passed=True)
     if not digits.isdigit():
         return _failed(slots, "no_number" if heard.intent == "no_number" else "not_understood")
@@ -277,7 +281,9 @@ def ask(customers: Customers, form: str, requested: str, slots: Slots, *, keypad
     partial = slots.get(PARTIAL)
     if partial and not count:
         return Prompt((f"{spell(partial)}.", "Please go on."), "digits", wanted.length - len(partial))
-    by_key = f"Please key the {wanted.words} digits of your {wanted.noun}" + (", or press 0 for a person." if count else ".")
+    by_key = f"Please key the {wanted.words} digits of your {wanted.noun}" + (
+        ", or press 0 for a person." if count else "."
+    )
     if keypad or count >= 2:
         question = by_key
     elif count == 1:

@@ -25,8 +25,8 @@ CREATE TABLE line (number TEXT PRIMARY KEY, area TEXT NOT NULL, ticket TEXT NOT 
 CREATE TABLE fault (area TEXT PRIMARY KEY, what TEXT NOT NULL, until TEXT NOT NULL);
 CREATE TABLE orders (number TEXT PRIMARY KEY, item TEXT NOT NULL, state TEXT NOT NULL, day TEXT NOT NULL);
 """
-_FIRST = "Ada Bruno Clara Dario Elena Fabio Greta Hugo Irene Jonas Karla Luca Marta Nico Olga Paolo Rita Sandro".split()
-_LAST = "Abate Bianchi Conti Damico Esposito Ferri Galli Leone Marino Neri Orsini Rossi Serra Testa Villa".split()
+_FIRST = ("Ada", "Bruno", "Clara", "Dario", "Elena", "Fabio", "Greta", "Hugo", "Irene", "Luca", "Marta", "Paolo")
+_LAST = ("Abate", "Bianchi", "Conti", "Esposito", "Ferri", "Galli", "Leone", "Marino", "Neri", "Rossi", "Villa")
 _AREAS = ("the harbour", "the old town", "the hill", "the station", "the university", "the mill")
 _FAULTS = (("the harbour", "a cut cable", "six this evening"), ("the mill", "a power failure", "noon tomorrow"))
 _ITEMS = ("a new router", "a SIM card", "a telephone", "a wifi repeater")
@@ -62,7 +62,9 @@ def _fill(base: sqlite3.Connection, count: int) -> None:
         base.execute("INSERT INTO line VALUES (?, ?, '')", (str(line), area))
         state, day = ("sent", "Thursday") if i == 0 else (draw.choice(_STATES), draw.choice(_DAYS))
         order = str(40_712 + i)
-        base.execute("INSERT INTO orders VALUES (?, ?, ?, ?)", (order, _ITEMS[0] if i < 2 else draw.choice(_ITEMS), state, day))
+        base.execute(
+            "INSERT INTO orders VALUES (?, ?, ?, ?)", (order, _ITEMS[0] if i < 2 else draw.choice(_ITEMS), state, day)
+        )
         if i == 1 or (i > 1 and draw.random() < 0.3):
             continue
         base.execute("INSERT INTO bill VALUES (?, ?, 0)", (account, f"December {draw.randrange(1, 29)}"))
@@ -122,7 +124,9 @@ class SqliteCustomers:
 
     def block_sim(self, account: str) -> bool:
         with self._open() as base:
-            changed = base.execute("UPDATE account SET sim_blocked = 1 WHERE number = ? AND NOT sim_blocked", (account,))
+            changed = base.execute(
+                "UPDATE account SET sim_blocked = 1 WHERE number = ? AND NOT sim_blocked", (account,)
+            )
             return changed.rowcount > 0
 
     def report_fault(self, line: str) -> str:

@@ -129,7 +129,8 @@ def _reply(call: _Call, answer: _Json) -> Reply:
     if not isinstance(messages, list) or not isinstance(understood, dict) or not messages:
         raise EngineUnavailable("Rasa answered nothing")
     said: list[Say] = []
-    collect, end, again = Collect(), None, False
+    collect, again = Collect(), False
+    end: Handoff | Hangup | None = None
     for message in messages:
         if "say" in message:
             said.append(Say(str(message["say"]), bool(message.get("interruptible", True))))
@@ -163,7 +164,7 @@ def _reply(call: _Call, answer: _Json) -> Reply:
 def _collect(body: _Json) -> Collect:
     default = Collect()
     return Collect(
-        expect=Expect(body.get("expect", default.expect)),
+        expect=Expect(str(body.get("expect", default.expect))),
         max_digits=int(str(body.get("max_digits", default.max_digits))),
         no_input_ms=int(str(body.get("no_input_ms", default.no_input_ms))),
     )

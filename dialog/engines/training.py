@@ -81,7 +81,9 @@ def fingerprint(project: Path) -> str:
     digest = hashlib.sha256(RASA.encode())
     for folder in (project, HOST):
         for file in sorted(folder.rglob("*")):
-            hidden = any(part.startswith(".") or part in ("__pycache__", "models") for part in file.relative_to(folder).parts)
+            hidden = any(
+                part.startswith(".") or part in ("__pycache__", "models") for part in file.relative_to(folder).parts
+            )
             if file.is_file() and not hidden and file.suffix != ".sqlite":
                 content = hashlib.sha256(file.read_bytes()).hexdigest()
                 digest.update(f"{file.relative_to(folder)} {content}\n".encode())

@@ -97,7 +97,7 @@ class Line:
         self._keys = self.receiver.drain(tick, listening=self.receives)
         frame = self.receiver.frame(tick, listening=self.receives, quiet=tick > self._gate_until)
         if self.codec is not None:
-            hearing.wide[self.row] = self._decoded(self.codec, frame)
+            hearing.wide[self.row] = self._decoded(self.codec, frame) if self.receives else 0
             return
         hearing.lost[self.row] = frame is Hole.LOST
         if isinstance(frame, bytes):
@@ -105,14 +105,14 @@ class Line:
         else:
             hearing.octets[self.row] = SILENT_OCTETS[self.law]
 
-    def _decoded(self, codec: FrameCodec, frame: bytes | Hole) -> Pcm | int:
-        if frame is Hole.SILENCE:
-            return 0
-        try:
-            return codec.decode(frame if isinstance(frame, bytes) else None)
-        except ProtocolError:
-            self.receiver.malformed += 1
-            return codec.decode(None)
+    def _decoded(self, codec: FrameCodec, frame: bytes | Hole) -> Pcm:
+        """A hole of any kind is the codec's to fill: a long packet may reach over it, a pause has its own noise."""
+        if isinstance(frame, bytes):
+            try:
+                return codec.decode(frame)
+            except ProtocolError:
+                self.receiver.malformed += 1
+        return codec.decode(None)
 
     def frame(self, tick: int, hearing: Hearing, speaking: Speaking) -> Frame:
         """What was heard and said, once the kernels are done with the row."""

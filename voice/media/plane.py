@@ -122,13 +122,14 @@ class MediaPlane:
             if wait_ns:
                 time.sleep(wait_ns / _NS)
             tick = pacer.begin(time.monotonic_ns())
-            self._run_tick(tick)
+            self.run_tick(tick)
             pacer.end(time.monotonic_ns())
         self._obey()
         for leg in tuple(self._legs):
             self._release(leg)
 
-    def _run_tick(self, tick: int) -> None:
+    def run_tick(self, tick: int) -> None:
+        """All legs, one tick: speak, then hear. The thread calls it; so do tests, in virtual time."""
         batch: Batch = []
         try:
             self._obey()

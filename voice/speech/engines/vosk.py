@@ -43,7 +43,7 @@ class Vosk:
         vosk.SetLogLevel(-1)
         try:
             self._model = vosk.Model(str(folder))
-        except Exception as error:  # the binding raises nothing narrower
+        except Exception as error:  # a boundary: the binding raises nothing narrower
             raise ModelMissing(f"vosk cannot open the model in {folder}: {error}") from error
         self._folder = folder.name
         self._n_best = n_best

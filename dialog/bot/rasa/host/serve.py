@@ -40,12 +40,11 @@ def main(project, model):
     house.stand_in_for_tensorflow()
     sys.path.insert(0, str(project))
 
+    import inprocess
     import rasa.core.run
     import rasa.core.utils
     import rasa.utils.log_utils
     import voice_channel
-
-    import inprocess
 
     rasa.utils.log_utils.configure_structlog(logging.WARNING)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
@@ -69,7 +68,8 @@ def main(project, model):
     listener.bind(("127.0.0.1", 0))
 
     async def announce(app, loop):
-        print(f"ready {listener.getsockname()[1]}", flush=True)
+        sys.stdout.write(f"ready {listener.getsockname()[1]}\n")
+        sys.stdout.flush()
 
     app.register_listener(announce, "after_server_start")
     app.run(sock=listener, workers=1, access_log=False)

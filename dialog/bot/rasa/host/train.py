@@ -21,7 +21,8 @@ house.stand_in_for_tensorflow()
 
 
 def _say(line):
-    print(line, flush=True)
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 class _Steps(logging.Handler):
@@ -46,12 +47,16 @@ def main(project, output, name):
     sys.path.insert(0, str(project))
     files = {"domain": str(project / "domain.yml"), "config": str(project / "config.yml")}
     data = str(project / "data")
-    result = rasa.api.train(**files, training_files=data, output=str(output), force_training=True, fixed_model_name=name)
+    result = rasa.api.train(
+        **files, training_files=data, output=str(output), force_training=True, fixed_model_name=name
+    )
     if result.code or not result.model:
         _say("error Rasa made no model of this project")
         return 1
     nlu = TrainingDataImporter.load_from_config(files["config"], files["domain"], [data]).get_nlu_data()
-    words = sorted({word for example in nlu.intent_examples for word in re.findall(r"[a-z']+", example.get("text").lower())})
+    words = sorted(
+        {word for example in nlu.intent_examples for word in re.findall(r"[a-z']+", example.get("text").lower())}
+    )
     (output / f"{name}.words").write_text("\n".join(words) + "\n", encoding="utf-8")
     _say(f"model {result.model}")
     return 0

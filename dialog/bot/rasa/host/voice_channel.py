@@ -146,12 +146,18 @@ def _understood(parsed, tracker):
     for event in reversed(tracker.events):
         if isinstance(event, UserUttered):
             break
-        if isinstance(event, ActionExecuted) and event.action_name not in ("action_listen", "action_session_start", None):
+        if isinstance(event, ActionExecuted) and event.action_name not in (
+            "action_listen",
+            "action_session_start",
+            None,
+        ):
             actions.append(event.action_name)
     slots = [
         [name, str(slot.value)]
         for name, slot in tracker.slots.items()
-        if slot.value is not None and not name.startswith("_") and name not in ("requested_slot", "session_started_metadata")
+        if slot.value is not None
+        and not name.startswith("_")
+        and name not in ("requested_slot", "session_started_metadata")
     ]
     return {
         "intent": parsed["intent"]["name"] or _FALLBACK,

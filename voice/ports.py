@@ -79,6 +79,10 @@ class Leg(Protocol):
         """Frames go to `sink` from the next tick on."""
         ...
 
+    def on_failure(self, sink: Callable[[Exception], None]) -> None:
+        """Tell `sink`, once, when the leg cannot go on: its codec, its wire or its frame sink failed."""
+        ...
+
     def play(self, playback: int, pcm: Pcm, *, last: bool) -> bool:
         """Enqueue audio of `playback`; False (nothing taken) when the queue is full. `last` closes the playback."""
         ...

@@ -8,7 +8,7 @@ import structlog
 
 from dialog.errors import CentralinoError, Overloaded
 from voice.call import Call
-from voice.calls import Calls, new_call_id
+from voice.calls import Calls
 from voice.config import Settings
 from voice.media.leg import MediaLeg
 from voice.media.plane import MediaPlane
@@ -151,7 +151,6 @@ class Trunk:
         line.leg.set_direction(send=agreed.direction.sends, receive=agreed.direction.receives)
         line.call = self._calls.start(
             line.leg,
-            call_id=new_call_id(),
             transport="sip",
             caller=str(invite.from_uri),
             dialled=invite.dialled,

@@ -76,3 +76,10 @@ def test_wrong_arrays_are_refused() -> None:
 def test_a_block_may_be_read_only() -> None:
     payload = np.frombuffer(b"\xff\x7f\x00", np.uint8)
     assert g711.decode_block(payload, g711.MU_LAW).tolist() == [0, 0, -32124]
+
+
+def test_a_block_of_another_law_is_refused() -> None:
+    with pytest.raises(ValueError, match="law must be"):
+        g711.decode_block(ALL_CODES, 2)
+    with pytest.raises(ValueError, match="law must be"):
+        g711.encode_block(ALL_SAMPLES, 2)

@@ -56,4 +56,5 @@ def _pcm(wav: bytes) -> Pcm:
     if sound.size == 0:
         return np.zeros(0, np.int16)
     at = np.arange(int(sound.size * RATE_HZ / rate_hz)) * (rate_hz / RATE_HZ)
-    return np.rint(np.interp(at, np.arange(sound.size), sound)).astype(np.int16)
+    pcm: Pcm = np.rint(np.interp(at, np.arange(sound.size), sound)).astype(np.int16)
+    return pcm

@@ -9,6 +9,7 @@ import asyncio
 import sys
 import threading
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable
 from functools import partial
@@ -25,6 +26,8 @@ from voice.media.playout import ALLOWANCE_MS, Playout
 from voice.media.tick import Pacer, TickStats
 from voice.media.wires import Wire
 from voice.ports import Frame
+
+log = structlog.get_logger("media")
 
 MAX_COMMANDS = 4096
 """Commands that may wait for a tick; past it Overloaded is raised."""
@@ -64,6 +67,7 @@ class MediaPlane:
         self._thread: threading.Thread | None = None
         self._pacer = Pacer(0)
         # of the tick thread
+        self._tick = 0
         self._legs: list[MediaLeg] = []
         self._g711_rows = self._codec_rows = self._tone_rows = rows_of([])
 
@@ -130,6 +134,7 @@ class MediaPlane:
 
     def run_tick(self, tick: int) -> None:
         """All legs, one tick: speak, then hear. The thread calls it; so do tests, in virtual time."""
+        self._tick = tick
         batch: Batch = []
         try:
             self._obey()
@@ -172,7 +177,7 @@ class MediaPlane:
 
     def _admit(self, leg: MediaLeg) -> None:
         line = leg.line
-        line.begin(self._pacer.tick)
+        line.begin(self._tick)
         self._hearing.begin(line.row, line.law)
         self._speaking.begin(line.row, line.law)
         self._legs.append(leg)
@@ -224,5 +229,5 @@ class MediaPlane:
             self._tell(leg, error)
 
     def _tell(self, leg: MediaLeg, error: Exception) -> None:
-        structlog.get_logger().error("leg_failed", exc_info=error)
+        log.error("leg failed", error=repr(error), traceback="".join(traceback.format_exception(error)))
         leg.fail(error)

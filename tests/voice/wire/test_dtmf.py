@@ -15,7 +15,7 @@ def sent(digits: str, start: int = 1000) -> list[RtpPacket]:
     """Packets of `digits` as our sender makes them, timestamps from `start`."""
     sender = KeySender(101)
     assert sender.press(digits)
-    packets = []
+    packets: list[RtpPacket] = []
     timestamp = start
     while sender.busy:
         packet = sender.packet(len(packets), timestamp & 0xFFFF_FFFF, 7)

@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+import typer
 from rich.console import Console
 
 from dialog.engines.training import rasa_python
@@ -19,7 +20,7 @@ from voice.commands.call import read_back
 from voice.commands.replay import private
 from voice.config import Settings
 from voice.ports import RATE_HZ
-from voice.speech.models import State, list_models
+from voice.speech.models import list_models
 
 TONE_HZ = 440
 LOUD = 2_000
@@ -38,7 +39,7 @@ def check(settings: Settings, *, as_json: bool) -> bool:
     """Print a verdict each; whether all are good."""
     verdicts = asyncio.run(_check(settings))
     if as_json:
-        print(json.dumps([asdict(verdict) for verdict in verdicts]))
+        typer.echo(json.dumps([asdict(verdict) for verdict in verdicts]))
     else:
         console = Console(highlight=False)
         for verdict in verdicts:
@@ -80,7 +81,7 @@ async def _models(settings: Settings) -> str:
         return f"{settings.speech.recogniser} is tried with the audio path"
     models = [model for model in await asyncio.to_thread(list_models, full=True) if model.name.startswith("moonshine")]
     for model in models:
-        if model.state is not State.READY:
+        if model.state != "ready":
             raise OSError(f"{model.name} is {model.state}: run `make setup`")
     return ", ".join(model.name for model in models) + ": every file is the one we know"
 

@@ -2,7 +2,7 @@
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import Progress, TaskID
 from rich.table import Table
 
 from voice.speech import model_setup
@@ -21,11 +21,12 @@ def list_all(*, full: bool) -> None:
 def get(name: str, base_url: str) -> None:
     """Fetch `name` with a progress bar. Raises ModelMissing or ConfigurationError with the remedy."""
     with Progress() as bars:
-        tasks = {what: bars.add_task(what) for what in ()}
+        tasks: dict[str, TaskID] = {}
 
         def report(what: str, done: int, total: int) -> None:
-            task = tasks.setdefault(what, bars.add_task(what)) if what not in tasks else tasks[what]
-            bars.update(task, completed=done, total=total or None)
+            if what not in tasks:
+                tasks[what] = bars.add_task(what)
+            bars.update(tasks[what], completed=done, total=total or None)
 
         path = model_setup.get(name, base_url or None, report)
     typer.echo(path)

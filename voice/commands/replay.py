@@ -10,6 +10,7 @@ from voice.app import open_node
 from voice.caller import open_caller
 from voice.commands.call import read_audio
 from voice.config import Settings
+from voice.ports import Pcm
 
 SETTLE_S = 1.0
 """Time for the last records to reach the store."""
@@ -35,7 +36,7 @@ def replay(file: Path, settings: Settings) -> None:
         asyncio.run(_replay(pcm, private(settings, Path(folder))))
 
 
-async def _replay(pcm: "Pcm", settings: Settings) -> None:
+async def _replay(pcm: Pcm, settings: Settings) -> None:
     async with open_node(settings, lambda line: typer.echo(line, err=True)) as node, open_caller() as caller:
         line = await caller.dial(f"sip:replay@127.0.0.1:{node.sip.port}")
         await line.say(pcm)

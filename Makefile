@@ -14,7 +14,7 @@ help:
 	@echo "make setup    build what is missing, and look again for what was not found"
 	@echo "make lint     the checks that run nothing"
 	@echo "make bench    one figure: make bench NAME=kernels ARGS=--json"
-	@echo "make lock     resolve the dependencies again"
+	@echo "make lock     lock the dependencies again (ARGS=--upgrade takes newer versions)"
 	@echo "make clean    remove both environments and everything built; the cache stays"
 
 setup:
@@ -28,7 +28,7 @@ test:
 	@rm -f $(REPORT)
 	$(SETUP) --tests
 	@$(MAKE) --no-print-directory check
-	$(VENV)/python -m pytest --junitxml=$(REPORT) $(TESTS)
+	$(VENV)/python -m pytest --junitxml=$(REPORT) $(if $(CI),-m "bare or not bare") $(TESTS)
 
 lint:
 	$(SETUP) --tests
@@ -47,11 +47,12 @@ bench:
 
 lock:
 	$(SETUP) --tests
-	$(VENV)/python -m tools.lock
+	@$(VENV)/python -m tools.lock $(ARGS)
 
-# a bare Debian root made with debootstrap: needs root and ten minutes, so it is no part of `make test`
+# in a bare Debian root made with debootstrap: needs root and fetches everything, so `make test` does it in CI only
 test-bare:
-	bash tools/bare_debian.sh
+	$(SETUP) --tests
+	$(VENV)/python -m pytest -m bare tests/e2e/test_bare_debian.py
 
 clean:
 	rm -rf .venv .venv-rasa .setup build dist *.egg-info

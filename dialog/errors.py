@@ -10,6 +10,7 @@
     │   ├── ProtocolError        a message or a packet that no grammar accepts
     │   ├── NoCommonCodec        offer and answer share nothing
     │   ├── PeerForbidden        an address or a token that is not on the list
+    │   ├── NotFound             a call, a page or a number that we do not have
     │   └── PeerTimeout          a peer that fell silent
     └── EngineError              a child process or a model failed
         ├── EngineUnavailable    not there now; it may come back
@@ -90,6 +91,13 @@ class PeerForbidden(PeerError):
     sip_status = 403
 
 
+class NotFound(PeerError):
+    """A call, a page or a number that we do not have."""
+
+    code = "peer.not_found"
+    sip_status = 404
+
+
 class PeerTimeout(PeerError):
     """A peer that fell silent."""
 
@@ -124,8 +132,13 @@ class ModelMissing(EngineError):
 
 BOUNDARIES: frozenset[str] = frozenset(
     {
-        "voice.call:Call._guarded_frame",
+        "voice.browser:BrowserCalls._hold",
         "voice.calls:Calls._hold",
+        "voice.media.plane:MediaPlane._deliver_to",
+        "voice.media.plane:MediaPlane._each",
+        "voice.media.plane:MediaPlane.run_tick",
+        "voice.speech.engines.vosk:Vosk.__init__",
+        "voice.trunk:Trunk._refusing",
     }
 )
 """`package.module:function` of each place that may catch `Exception`; the reason stands in a comment there."""

@@ -1,18 +1,25 @@
 #!/usr/bin/env bash
 # Show that the project sets itself up on a bare Debian: a debootstrap root with Python, pip, venv and make, and with
-# nothing else of this machine but its way to the package registry. Needs root, debootstrap and about five minutes.
+# nothing else of this machine but its way to the package registry. Needs root, debootstrap and two minutes.
 #
-#   bash tools/bare_debian.sh [COMMAND...]      COMMAND runs last, in the project's folder inside the root
+#   bash tools/bare_debian.sh [SETTING...]      each SETTING is handed to `make run` as --set
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 suite=bookworm
 inside=/srv/centralino
+sip_port=15060
+web_port=18080
+serving=
 
 [ "$(id -u)" -eq 0 ] || { echo "bare_debian: needs root, for debootstrap and chroot" >&2; exit 1; }
 command -v debootstrap >/dev/null || { echo "bare_debian: run \`apt install debootstrap\`" >&2; exit 1; }
 
 root=$(mktemp --directory)
 leave() {
+    if [ -n "$serving" ]; then
+        kill -TERM -- "-$(cat "$root/run/node")" 2>/dev/null || true
+        wait "$serving" 2>/dev/null || true
+    fi
     umount "$root/proc" 2>/dev/null || true
     rm -rf --one-file-system "$root"
 }
@@ -48,12 +55,17 @@ done
 
 echo "== first set-up"
 time within "make setup"
-echo "== second set-up"
-time within "make setup"
+echo "== second set-up, as make run does it"
+time within "python3 -m tools.setup"
 within ".venv/bin/python -c 'import aiortc, numba, onnxruntime, vosk, voice, dialog, dsp, agent_assist'"
 du --summarize --block-size=MB "$root$inside/.venv" "$root/root/.cache" | sed "s#$root##"
-if [ "$#" -gt 0 ]; then
-    echo "== $*"
-    within "$@"
+if [ -e voice/cli.py ]; then
+    echo "== make run"
+    sets="--set sip.port=$sip_port --set web.port=$web_port"
+    for setting in "$@"; do sets="$sets --set $setting"; done
+    # a session of its own, so that make and the node are stopped together
+    within "setsid --wait sh -c 'echo \$\$ >/run/node; exec make run ARGS=\"$sets\"'" &
+    serving=$!
+    within "python3 -m tools.answers --within 90 --sip-port $sip_port --web-port $web_port"
 fi
 echo "bare_debian: the project set itself up"

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 LOCKS = Path("requirements")
-OPTIONS = ("--universal", "--fork-strategy", "fewest", "--generate-hashes", "--no-header", "--no-annotate", "--upgrade")
+OPTIONS = ("--universal", "--fork-strategy", "fewest", "--generate-hashes", "--no-header", "--no-annotate")
 NO_ADDRESS = ("--no-emit-index-url", "--no-emit-find-links")
 COMPILATIONS = {
     "server": ("--python-version=3.11", "pyproject.toml", "requirements/bootstrap.in"),
@@ -29,14 +29,13 @@ COMPILATIONS = {
 
 
 def main() -> int:
-    """Compile every lock; stops at the first that does not resolve."""
+    """Compile every lock; stops at the first that does not resolve. `--upgrade` takes newer versions too."""
     uv = Path(sys.prefix) / "bin" / "uv"
     for name, arguments in COMPILATIONS.items():
         print(f"{name}.lock")
         output = f"--output-file={LOCKS / name}.lock"
-        compiled = subprocess.run(
-            [uv, "pip", "compile", "--quiet", *OPTIONS, *NO_ADDRESS, *arguments, output], stdout=subprocess.DEVNULL
-        )
+        command = [str(uv), "pip", "compile", "--quiet", *OPTIONS, *NO_ADDRESS, *arguments, *sys.argv[1:], output]
+        compiled = subprocess.run(command, stdout=subprocess.DEVNULL)
         if compiled.returncode != 0:
             return compiled.returncode
     return 0

@@ -42,6 +42,7 @@ NO_PYTHON = (
     f"Rasa needs Python {RASA_PYTHON}, which was neither found nor could be fetched; {KEYPAD} "
     f"(remedy: install Python {RASA_PYTHON}, then `make setup`)"
 )
+WARM = "from dsp.warm import warm; warm(lambda *step: print(*step, flush=True))"
 #: remembers, by the step's key, that the search was in vain
 ABSENT = STATE / "rasa-absent"
 
@@ -171,9 +172,22 @@ def kernels_step() -> Step:
         "compiled kernels",
         VENV / ".stamps" / "kernels",
         [processor(), LOCKS / "server.lock", *stamped],
-        lambda runner: runner.call([PYTHON, "-m", "dsp.warm"], cwd=ROOT),
+        lambda runner: runner.call([PYTHON, "-c", WARM], cwd=ROOT),
         lambda: any((ROOT / "dsp").rglob("__pycache__/*.nbi")),
     )
+
+
+def bot_step() -> Step:
+    """The packaged help desk, trained for Rasa."""
+    project = sorted(path for path in (ROOT / "dialog" / "bot").rglob("*") if path.suffix in (".py", ".yml"))
+
+    def train(runner: Runner) -> None:
+        if not (VENV_RASA / "bin" / "python").exists():
+            raise Unavailable("the bot is not trained, because there is no Rasa")
+        runner.call([VENV / "bin" / "centralino", "train"], cwd=ROOT)
+
+    stamp = VENV_RASA / ".stamps" / "bot"
+    return Step("trained bot", stamp, [LOCKS / "rasa.lock", *project], train, lambda: True)
 
 
 def processor() -> str:
@@ -247,6 +261,8 @@ def set_up(tests: bool, retry: bool) -> Runner:
         steps.append(models_step())
         if (ROOT / "dsp" / "warm.py").exists():
             steps.append(kernels_step())
+        if rasa in steps and (ROOT / "voice" / "cli.py").exists():
+            steps.append(bot_step())
         ran = run_steps(steps, runner)
         for note in runner.notes:
             print(f"note: {note}")

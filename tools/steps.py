@@ -86,12 +86,12 @@ class Runner:
         if not self._live:
             self._write(f"[{number + 1}/{total}] {title} ...\n")
 
-    def end(self) -> None:
-        """Say that the step is done, and how long it took."""
+    def end(self, outcome: str = "done") -> None:
+        """Say how the step ended, and how long it took."""
         number, total = self._place
         elapsed = time.monotonic() - self._started
         clear = "\r\x1b[K" if self._live else ""
-        self._write(f"{clear}[{number + 1}/{total}] {self._title}: done in {elapsed:.0f} s\n")
+        self._write(f"{clear}[{number + 1}/{total}] {self._title}: {outcome} in {elapsed:.0f} s\n")
 
     def note(self, line: str) -> None:
         """Keep a line for the end: something is missing, and what that means."""
@@ -132,10 +132,11 @@ class Runner:
     @staticmethod
     def _drain(child: "subprocess.Popen[str]", log: TextIO, last: list[str]) -> None:
         assert child.stdout is not None
-        for line in child.stdout:
-            log.write(line)
-            if line.strip() and not line.startswith("hint:"):
-                last[0] = line.strip()
+        with child.stdout as output:
+            for line in output:
+                log.write(line)
+                if line.strip() and not line.startswith("hint:"):
+                    last[0] = line.strip()
 
     @staticmethod
     def _stop(child: "subprocess.Popen[str]") -> None:
@@ -166,16 +167,18 @@ def run_steps(steps: Sequence[Step], runner: Runner) -> int:
     waiting = [step for step in steps if not step.done()]
     for number, step in enumerate(waiting):
         runner.begin(step.title, number, len(waiting))
+        outcome = "done"
         try:
             step.run(runner)
             step.finish()
         except Unavailable as reason:
+            outcome = "given up"
             runner.note(str(reason))
         except SetupError as error:
             raise SetupError(f"{step.title}: {error}") from None
         except OSError as error:
             raise SetupError(f"{step.title}: {error.strerror} ({error.filename})") from None
-        runner.end()
+        runner.end(outcome)
     return len(waiting)
 
 

@@ -104,6 +104,15 @@ class CallBrain:
         """The caller hung up, or the leg died."""
         self._happen(Input.GONE)
 
+    def press(self, key: str) -> None:
+        """One key; during a notice it is not meant for us."""
+        if not self._speaker.interruptible:
+            return
+        if digits := self._entry.press(key, self._now_ms):
+            self._entered(digits)
+        else:
+            self._happen(Input.KEY)
+
     def close(self) -> None:
         """Free the recogniser's stream. Idempotent."""
         self._listener.close()
@@ -117,7 +126,7 @@ class CallBrain:
             return
         self._speaker.on_frame(frame)
         for key in frame.keys:
-            self._pressed(key)
+            self.press(key)
         if digits := self._entry.expired(self._now_ms):
             self._entered(digits)
         free = self._state is not State.ANSWERING
@@ -168,14 +177,6 @@ class CallBrain:
         self._spoken = spoken
         self._turn = UtteranceTurn(spoken.hypotheses)
         self._happen(Input.WORDS)
-
-    def _pressed(self, key: str) -> None:
-        if not self._speaker.interruptible:
-            return
-        if digits := self._entry.press(key, self._now_ms):
-            self._entered(digits)
-        else:
-            self._happen(Input.KEY)
 
     def _entered(self, digits: str) -> None:
         self._tell(KeysPressed(digits=digits))

@@ -8,7 +8,7 @@ from typing import Protocol
 import structlog
 
 from dialog.errors import EngineError
-from dialog.events import CallAnswered, CallEnded, CallStarted
+from dialog.events import CallAnswered, CallEnded, CallStarted, Event
 from dialog.journal import Journal, Listener
 from dialog.ports import DialogEngine, HungUp, SessionOpened
 from voice.brain import CallBrain
@@ -43,6 +43,8 @@ class Mind(Protocol):
 
     def on_frame(self, frame: Frame) -> None: ...
 
+    def press(self, key: str) -> None: ...
+
     def gone(self) -> None: ...
 
     def close(self) -> None: ...
@@ -56,6 +58,9 @@ class Echo:
 
     def on_frame(self, frame: Frame) -> None:
         self._leg.play(0, frame.pcm, last=False)
+
+    def press(self, key: str) -> None:
+        """Keys mean nothing here."""
 
     def gone(self) -> None:
         """Nothing is under way."""
@@ -75,6 +80,7 @@ class Call:
         self._services = services
         self._journal = Journal(call_id, services.listeners)
         self._over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._mind: Mind | None = None
         self._now_ms = 0
         self._heard_packets = 0
         self._heard_ms = 0
@@ -83,6 +89,16 @@ class Call:
         """End the call; the first cause counts."""
         if not self._over.done():
             self._over.set_result(cause)
+
+    def press(self, digits: str) -> None:
+        """Keys that came beside the audio."""
+        for key in digits:
+            if self._mind is not None:
+                self._mind.press(key)
+
+    def tell(self, event: Event) -> None:
+        """Note in the journal what the call did not see for itself."""
+        self._journal.append(self._now_ms, event)
 
     async def run(self) -> str:
         """Hold the call until either side ends it; the cause. The end is told exactly once, whatever happened."""
@@ -125,12 +141,14 @@ class Call:
         cause = ""
         try:
             async with asyncio.TaskGroup() as tasks:
-                mind = self._make_mind(tasks)
-                self._leg.listen(partial(self._guarded_frame, mind))
+                mind = self._mind = self._make_mind(tasks)
+                self._leg.listen(partial(self._on_frame, mind))
+                self._leg.on_failure(lambda _error: self.end("error"))
                 try:
                     cause = await self._over
                     mind.gone()
                 finally:
+                    self._mind = None
                     mind.close()
                 raise _Over  # what the call still has under way is void: the group cancels it
         except* _Over:
@@ -152,13 +170,6 @@ class Call:
             )
         )
         return brain
-
-    def _guarded_frame(self, mind: Mind, frame: Frame) -> None:
-        try:
-            self._on_frame(mind, frame)
-        except Exception:  # a fault in this call's logic must not reach the tick that other calls share
-            log.exception("call failed", call_id=self.call_id)
-            self.end("error")
 
     def _on_frame(self, mind: Mind, frame: Frame) -> None:
         self._now_ms = (frame.tick + 1) * TICK_MS

@@ -13,7 +13,8 @@ from dialog.errors import Overloaded
 from dialog.events import CallStarted
 from voice.call import Call, Services
 from voice.config import LimitSettings
-from voice.ports import Leg
+from voice.media.leg import MediaLeg
+from voice.media.recorder import Recorder, Recording
 
 log = structlog.get_logger("calls")
 
@@ -46,10 +47,16 @@ class Calls:
     """Starts calls inside the node's task group and knows them by id."""
 
     def __init__(
-        self, limits: LimitSettings, services: Services, tasks: asyncio.TaskGroup, lag_ms: Callable[[], float]
+        self,
+        limits: LimitSettings,
+        services: Services,
+        recorder: Recorder | None,
+        tasks: asyncio.TaskGroup,
+        lag_ms: Callable[[], float],
     ) -> None:
         self._limits = limits
         self._services = services
+        self._recorder = recorder
         self._tasks = tasks
         self._lag_ms = lag_ms
         self._rate = RateLimit(limits.calls_per_minute)
@@ -70,8 +77,8 @@ class Calls:
     def get(self, call_id: str) -> Call | None:
         return self._live.get(call_id)
 
-    def admit(self, address: str) -> None:
-        """Raise Overloaded, with the reason, when a new call from `address` must not be taken now."""
+    def admit(self, address: str = "") -> None:
+        """Raise Overloaded, with the reason, when a new call must not be taken now; `address` has a rate of its own."""
         reason = ""
         if self._draining:
             reason = "draining"
@@ -79,7 +86,7 @@ class Calls:
             reason = "full"
         elif self._lag_ms() > self._limits.loop_lag_ms:
             reason = "lagging"
-        elif not self._rate.take(address, asyncio.get_running_loop().time()):
+        elif address and not self._rate.take(address, asyncio.get_running_loop().time()):
             reason = "rate"
         if reason:
             self.refused[reason] = self.refused.get(reason, 0) + 1
@@ -87,30 +94,34 @@ class Calls:
 
     def start(
         self,
-        leg: Leg,
+        leg: MediaLeg,
         *,
         transport: Literal["sip", "browser"],
         caller: str,
         dialled: str,
         bot: str,
         codec: str,
-        call_id: str,
-        recording: str,
         ended: Callable[[str], None],
     ) -> Call:
-        """Begin an admitted call on `leg`; `ended` is called once, with the cause, when it is over."""
+        """Begin an admitted call on `leg`; `ended` is called once, with the cause, when it is over.
+
+        The echo number says nothing of a recording, so it makes none.
+        """
+        call_id = secrets.token_hex(8)
+        recording = self._recorder.open(f"{call_id}.flac") if self._recorder is not None and bot != "echo" else None
         started = CallStarted(
             transport=transport,
             caller=caller,
             dialled=dialled,
             bot=bot,
             started_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
-            recording=recording,
+            recording=recording.path.name if recording is not None else "",
         )
         call = Call(call_id, started, leg, codec, self._services)
         self._live[call_id] = call
         self._empty.clear()
-        self._tasks.create_task(self._hold(call, ended), name=f"call {call_id}")
+        leg.record(recording)
+        self._tasks.create_task(self._hold(call, recording, ended), name=f"call {call_id}")
         return call
 
     async def drain(self, limit_s: float) -> None:
@@ -123,7 +134,7 @@ class Calls:
             for call in list(self._live.values()):
                 call.end("shutdown")
 
-    async def _hold(self, call: Call, ended: Callable[[str], None]) -> None:
+    async def _hold(self, call: Call, recording: Recording | None, ended: Callable[[str], None]) -> None:
         cause = "error"
         try:
             cause = await call.run()
@@ -133,10 +144,7 @@ class Calls:
             del self._live[call.call_id]
             if not self._live:
                 self._empty.set()
+            if recording is not None:
+                recording.close()
             ended(cause)
         await call.farewell()
-
-
-def new_call_id() -> str:
-    """Unguessable, short enough to be read out."""
-    return secrets.token_hex(8)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from dialog.actions import Expect
 from dialog.ports import Hypothesis
 from voice.ports import TICK_MS, EarsStream, FinalText, Frame, Pcm
-from voice.speech.endpoint import Endpointer, Paused, Resumed, VoiceEnded, VoiceStarted
+from voice.speech.endpoint import ONSET_VOICE, Endpointer, Paused, Resumed, VoiceEnded, VoiceStarted
 
 PREROLL_MS = 300
 """Audio from before the voice was detected that belongs to it: soft first consonants."""
@@ -105,7 +105,8 @@ class Listener:
                 case VoiceEnded():
                     ended = True
                     self._voice_end_ms = event.last_voiced_ms
-        if self._unclaimed and (floor_is_free or (yielding and self._now_ms - self._voice_start_ms >= CLAIM_MS)):
+        meant = frame.voice >= ONSET_VOICE and self._now_ms - self._voice_start_ms >= CLAIM_MS
+        if self._unclaimed and (floor_is_free or (yielding and meant)):
             self._claimed = True
             heard.append(VoiceCame(self._utterance, resumed=False))
         if ended:

@@ -50,12 +50,14 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class LegStats:
-    """Totals of a leg so far. A late frame left more than 20 ms after its deadline."""
+    """Totals of a leg so far. A late frame left more than 20 ms after its deadline. Refused packets were no RTP, of
+    another source or stream, or of a payload type not agreed on."""
 
     packets_received: int = 0
     packets_lost: int = 0
     packets_sent: int = 0
     late_frames: int = 0
+    packets_refused: int = 0
 
 
 FrameSink = Callable[[Frame], None]
@@ -75,6 +77,10 @@ class Leg(Protocol):
 
     def listen(self, sink: FrameSink) -> None:
         """Frames go to `sink` from the next tick on."""
+        ...
+
+    def on_failure(self, sink: Callable[[Exception], None]) -> None:
+        """Tell `sink`, once, when the leg cannot go on: its codec, its wire or its frame sink failed."""
         ...
 
     def play(self, playback: int, pcm: Pcm, *, last: bool) -> bool:

@@ -1,0 +1,1 @@
+"""The record of calls and of people: one SQLite file, reached through SQLAlchemy, laid out by alembic."""

@@ -1,6 +1,7 @@
 """A leg in virtual time: the test says what the caller does in each tick, and reads what was played."""
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -40,6 +41,9 @@ class FakeLeg:
 
     def listen(self, sink: FrameSink) -> None:
         self._sink = sink
+
+    def on_failure(self, sink: Callable[[Exception], None]) -> None:
+        """This leg never fails."""
 
     def play(self, playback: int, pcm: Pcm, *, last: bool) -> bool:
         if self.queued_ms >= QUEUE_MS:

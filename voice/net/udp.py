@@ -3,11 +3,26 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from typing import Protocol, cast
 
 Address = tuple[str, int]
 
 MAX_UNSENT = 1 << 20
 """Bytes that may wait for the kernel; what comes on top is dropped and counted, as the network would."""
+
+
+class _Transport(Protocol):
+    """What asyncio's and uvloop's datagram transports have; the published type lacks the buffer's size."""
+
+    def sendto(self, data: bytes, addr: Address) -> None: ...
+
+    def get_write_buffer_size(self) -> int: ...
+
+    def get_extra_info(self, name: str) -> tuple[str, int]: ...
+
+    def is_closing(self) -> bool: ...
+
+    def close(self) -> None: ...
 
 
 class UdpSocket(asyncio.DatagramProtocol):
@@ -16,7 +31,7 @@ class UdpSocket(asyncio.DatagramProtocol):
     def __init__(self, receive: Callable[[bytes, Address], None]) -> None:
         self.dropped: Counter[str] = Counter()
         self._receive = receive
-        self._transport: asyncio.DatagramTransport | None = None
+        self._transport: _Transport | None = None
         self._closed = asyncio.get_running_loop().create_future()
 
     @classmethod
@@ -52,8 +67,8 @@ class UdpSocket(asyncio.DatagramProtocol):
             self._transport.close()
             await self._closed
 
-    def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]
-        self._transport = transport
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(_Transport, transport)
 
     def datagram_received(self, data: bytes, addr: Address) -> None:
         self._receive(data, (addr[0], addr[1]))

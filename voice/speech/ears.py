@@ -26,7 +26,7 @@ class _Utterance:
     expect: Expect
     kept: bytearray
     sent: int = 0
-    final_wanted: bool = False
+    wanted_ms: int | None = None
     losses: int = 0
 
 
@@ -62,7 +62,7 @@ class HostStream:
         running = self._utterance
         if running is None:
             return
-        running.final_wanted = True
+        running.wanted_ms = _ms(len(running.kept))
         self._flush(running)
         self._ears.send(wire.Final(self._number))
 
@@ -97,7 +97,7 @@ class HostStream:
         self._ears.send(wire.Begin(self._number, running.number, running.expect))
         running.sent = 0
         self._flush(running, again=True)
-        if running.final_wanted:
+        if running.wanted_ms is not None:
             self._ears.send(wire.Final(self._number))
 
     def heard(self, message: wire.Partial | wire.Read | wire.Gapped) -> None:
@@ -111,7 +111,8 @@ class HostStream:
             case wire.Gapped(gap_ms=gap_ms):
                 self._sink(EarsGapped(gap_ms))
             case wire.Read(audio_ms=audio_ms, hypotheses=readings):
-                running.final_wanted = False
+                if running.wanted_ms is not None and audio_ms >= running.wanted_ms:
+                    running.wanted_ms = None
                 hypotheses = tuple(Hypothesis(text, confidence) for text, confidence in readings)
                 self._sink(FinalText(running.number, audio_ms, hypotheses, redecoded=running.losses > 0))
 

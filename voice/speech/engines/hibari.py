@@ -9,8 +9,8 @@ from functools import cache
 
 import numpy as np
 import numpy.typing as npt
-
 from hibari import SAMPLE_RATE, Hibari
+
 from voice.ports import Pcm
 from voice.speech.phrases import split_phrases
 from voice.speech.pronounce import spoken_form
@@ -71,7 +71,8 @@ def to_pcm(sound: Floats) -> Pcm:
     out[0::2] = windows[::3] @ early
     out[1::2] = windows[::3] @ late
     count = -(-sound.size * 2 // 3)
-    return np.clip(np.rint(out[:count] * (GAIN * 32767)), -32768, 32767).astype(np.int16)
+    pcm: Pcm = np.clip(np.rint(out[:count] * (GAIN * 32767)), -32768, 32767).astype(np.int16)
+    return pcm
 
 
 @cache
@@ -82,6 +83,7 @@ def _branches() -> tuple[Floats, Floats]:
     def branch(offset: float) -> Floats:
         at = np.arange(_TAPS) - _TAPS // 2 - offset
         response = cutoff * np.sinc(cutoff * at) * np.i0(9.0 * np.sqrt(np.clip(1 - (2 * at / _TAPS) ** 2, 0, 1)))
-        return (response / response.sum()).astype(np.float32)
+        normal: Floats = (response / response.sum()).astype(np.float32)
+        return normal
 
     return branch(0.0), branch(1.5)

@@ -10,7 +10,7 @@ from dialog.actions import Expect
 from dialog.ports import Hypothesis
 from voice.ports import RATE_HZ, Pcm
 from voice.speech.engines.base import MAX_UTTERANCE_MS, Capabilities, Reading
-from voice.speech.engines.moonshine_model import Decoded, MoonshineModel
+from voice.speech.engines.moonshine_model import HASTY_LOOPED_TOKENS, NOTHING, Decoded, MoonshineModel
 from voice.speech.models import moonshine_base, moonshine_tiny
 
 FIRST_PARTIAL_MS = 600
@@ -82,8 +82,8 @@ class MoonshineStream:
         self._cut(count)
         start = self._cuts[-1]
         if not _quiet(self._audio[start:count]):
-            decoded = self._tiny.decode(self._audio[start:count], lambda: self._interrupted)
-            if decoded is not None and decoded.probability >= LEAST_PARTIAL_PROBABILITY:
+            decoded = self._tiny.decode(self._audio[start:count], lambda: self._interrupted, HASTY_LOOPED_TOKENS)
+            if decoded is not None and not decoded.looped and decoded.probability >= LEAST_PARTIAL_PROBABILITY:
                 self._partials[start] = decoded.text
         length_ms = count * 1000 // RATE_HZ
         self._next_partial_ms = length_ms + max(PARTIAL_STEP_MS, length_ms // PARTIAL_GROWTH)
@@ -113,10 +113,9 @@ class MoonshineStream:
         """Each piece is decoded once, however often a final is asked for."""
         key = (start, end)
         if key not in self._finals:
-            nothing = Decoded("", 1.0, 0)
             audio = self._audio[start:end]
-            decoded = nothing if _quiet(audio) else self._base.decode(audio)
-            self._finals[key] = nothing if decoded is None or decoded.probability < LEAST_FINAL_PROBABILITY else decoded
+            decoded = NOTHING if _quiet(audio) else self._base.decode(audio)
+            self._finals[key] = NOTHING if decoded is None or decoded.probability < LEAST_FINAL_PROBABILITY else decoded
         return self._finals[key]
 
     def _cut(self, count: int) -> None:

@@ -26,17 +26,23 @@ SPARE_TOKENS = 8
 LONGEST_CYCLE = 12
 LOOPED_TOKENS = 16
 """A cycle of up to 12 tokens that fills 16 is the decoder caught in a loop; "zero zero zero zero" is not."""
+HASTY_LOOPED_TOKENS = 8
+"""The same for the beginning of a sentence, where loops are common and a word lost comes back with the next partial."""
 SHORTEST_AUDIO = RATE_HZ // 10
 SPACE = "▁".encode()
 
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """Text of one piece of audio; `probability` is the mean over its `tokens` tokens, the end included."""
+    """Text of one piece of audio; `probability` is the mean over its `tokens` tokens, the end included.
+
+    `looped`: the decoder repeated itself, and `text` ends with the first round.
+    """
 
     text: str
     probability: float
     tokens: int
+    looped: bool = False
 
 
 NOTHING = Decoded("", 1.0, 0)
@@ -57,7 +63,9 @@ class MoonshineModel:
         _, self._heads, _, self._width = pasts[0].shape
         self._outputs = [o.name for o in self._decoder.get_outputs()]
 
-    def decode(self, pcm: Pcm, stop: Callable[[], bool] = lambda: False) -> Decoded | None:
+    def decode(
+        self, pcm: Pcm, stop: Callable[[], bool] = lambda: False, looped_tokens: int = LOOPED_TOKENS
+    ) -> Decoded | None:
         """The words of `pcm`; None when `stop` turned true before the end was reached."""
         if pcm.size < SHORTEST_AUDIO:
             return NOTHING
@@ -69,10 +77,16 @@ class MoonshineModel:
         hidden: Floats = self._encoder.run(None, feeds)[0]
         if stop():
             return None
-        return self._loop(hidden, mask, int(audio.size / RATE_HZ * MAX_TOKENS_PER_S) + SPARE_TOKENS, stop)
+        max_tokens = int(audio.size / RATE_HZ * MAX_TOKENS_PER_S) + SPARE_TOKENS
+        return self._words(hidden, mask, max_tokens, stop, looped_tokens)
 
-    def _loop(
-        self, hidden: Floats, mask: npt.NDArray[np.int64], max_tokens: int, stop: Callable[[], bool]
+    def _words(
+        self,
+        hidden: Floats,
+        mask: npt.NDArray[np.int64],
+        max_tokens: int,
+        stop: Callable[[], bool],
+        looped_tokens: int,
     ) -> Decoded | None:
         feeds: dict[str, npt.NDArray[np.generic]] = {"encoder_hidden_states": hidden}
         if self._decoder_masked:
@@ -82,7 +96,7 @@ class MoonshineModel:
             feeds[name] = np.zeros((1, self._heads, length, self._width), np.float32)
         tokens: list[int] = []
         probabilities: list[float] = []
-        token, cached = START_TOKEN, False
+        token, cached, loop = START_TOKEN, False, None
         while len(tokens) < max_tokens:
             feeds["input_ids"] = np.array([[token]], np.int64)
             feeds["use_cache_branch"] = np.array([cached])
@@ -93,7 +107,7 @@ class MoonshineModel:
             if token == END_TOKEN:
                 break
             tokens.append(token)
-            loop = loop_start(tokens)
+            loop = loop_start(tokens, looped_tokens)
             if loop is not None:
                 del tokens[loop:], probabilities[loop:]
                 break
@@ -104,7 +118,7 @@ class MoonshineModel:
                 if not cached or ".decoder." in name:
                     feeds[name.replace("present", "past_key_values")] = value
             cached = True
-        return Decoded(self._text(tokens), float(np.mean(probabilities)), len(probabilities))
+        return Decoded(self._text(tokens), float(np.mean(probabilities)), len(probabilities), loop is not None)
 
     def _text(self, tokens: list[int]) -> str:
         return b"".join(map(self._piece, tokens)).decode("utf-8", "ignore").strip()
@@ -116,10 +130,10 @@ class MoonshineModel:
         return piece.replace(SPACE, b" ")
 
 
-def loop_start(tokens: list[int]) -> int | None:
+def loop_start(tokens: list[int], looped_tokens: int = LOOPED_TOKENS) -> int | None:
     """Where the second round of a decoder's loop begins, or None; looks at the end of `tokens` only."""
     for cycle in range(1, LONGEST_CYCLE + 1):
-        rounds = max(-(-LOOPED_TOKENS // cycle), 3)
+        rounds = max(-(-looped_tokens // cycle), 3)
         start = len(tokens) - rounds * cycle
         if start >= 0 and tokens[start:] == tokens[start : start + cycle] * rounds:
             return start + cycle

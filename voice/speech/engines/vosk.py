@@ -43,7 +43,7 @@ class Vosk:
         vosk.SetLogLevel(-1)
         try:
             self._model = vosk.Model(str(folder))
-        except Exception as error:  # the binding raises nothing narrower
+        except Exception as error:  # a boundary: the binding raises nothing narrower
             raise ModelMissing(f"vosk cannot open the model in {folder}: {error}") from error
         self._folder = folder.name
         self._n_best = n_best
@@ -154,7 +154,7 @@ class VoskStream:
             queued, self._queued = self._queued, []
         audio = np.concatenate([*queued, np.zeros(0, np.int16)])
         for at in range(0, audio.size, STEP_SAMPLES):
-            if give_up and self._interrupted or self._recogniser is None:
+            if (give_up and self._interrupted) or self._recogniser is None:
                 with self._lock:
                     self._queued.insert(0, audio[at:])
                 return False

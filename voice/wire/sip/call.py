@@ -63,6 +63,7 @@ class Call:
         """A call to us: `invite` is the server transaction of its INVITE, just `received`."""
         self = cls(core, ref, CallState.INVITED)
         self.invite = invite
+        invite.user = self
         self.dialog = Dialog.from_invite(received, source, core.token())
         self._media = Renegotiation(core, self, self.dialog, ours=False)
         return self
@@ -190,7 +191,7 @@ class Call:
         if self.over:
             self._answered = self._give_up = None
             if self._media:
-                self._media.abort(cue.now)
+                self._media.end(cue.now)
         return True
 
     def _respond(

@@ -81,6 +81,8 @@ class MediaState(Enum):
     """Our re-INVITE waits for the peer."""
     RETRYING = auto()
     """Our re-INVITE met one of the peer's (491) and is sent again soon."""
+    OVER = auto()
+    """The call has ended; only a repeated 2xx is still acknowledged."""
 
 
 class MediaInput(Enum):
@@ -96,6 +98,7 @@ class MediaInput(Enum):
     GLARE = auto()
     FAILURE = auto()
     RETRY = auto()
+    END = auto()
 
 
 class MediaDo(Enum):
@@ -187,5 +190,11 @@ MEDIA: dict[tuple[MediaState, MediaInput], MediaRow] = {
     (M.RETRYING, N.INVITE): MediaRow(M.OFFERED, (E.TELL_REFUSED, E.ACCEPT_INVITE), "RFC 3261 14.1"),
     (M.RETRYING, N.RETRY): MediaRow(M.OFFERING, (E.SEND_INVITE,), "RFC 3261 14.1"),
     (M.RETRYING, N.SUCCESS): MediaRow(M.RETRYING, (E.SEND_ACK,), "RFC 3261 13.2.2.4"),
+    (M.IDLE, N.END): MediaRow(M.OVER, (), "RFC 3261 15"),
+    (M.OFFERED, N.END): MediaRow(M.OVER, (E.SEND_TERMINATED,), "RFC 3261 15.1.2"),
+    (M.REANSWERED, N.END): MediaRow(M.OVER, (), "RFC 3261 15"),
+    (M.OFFERING, N.END): MediaRow(M.OVER, (), "RFC 3261 15"),
+    (M.RETRYING, N.END): MediaRow(M.OVER, (), "RFC 3261 15"),
+    (M.OVER, N.SUCCESS): MediaRow(M.OVER, (E.SEND_ACK,), "RFC 3261 13.2.2.4"),
 }
 """RETRYING + INVITE: the peer's offer won the race, so ours is given up, and our user told (491)."""

@@ -63,9 +63,9 @@ class Renegotiation:
     def reoffer(self, sdp: bytes, now: float) -> bool:
         return self._step(MediaInput.REOFFER, MediaCue(now, body=sdp))
 
-    def abort(self, now: float) -> None:
+    def end(self, now: float) -> None:
         """The call is over: a re-INVITE still pending must get its answer (RFC 3261 section 15.1.2)."""
-        self._step(MediaInput.CANCEL, MediaCue(now))
+        self._step(MediaInput.END, MediaCue(now))
         self._answered = None
         self._retry_at = None
 

@@ -1,0 +1,103 @@
+"""Who asks: a session's cookie or a bearer token, and whether a change was meant by them."""
+
+import hmac
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import Depends, HTTPException, Request
+from starlette.responses import Response
+
+from agent_assist.auth.sessions import Sessions
+from agent_assist.auth.users import Role, User, Users
+from agent_assist.web.settings import WebSettings
+from dialog.errors import PeerForbidden
+
+_SAFE = frozenset({"GET", "HEAD"})
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who asks. `csrf` is empty for a token's bearer: no browser sends a token of its own accord."""
+
+    user: User
+    csrf: str
+
+
+VisitorDependency = Callable[[Request], Awaitable[Visitor]]
+
+
+class Identity:
+    """Finds the visitor of a request, and sets and clears the cookie."""
+
+    def __init__(self, users: Users, sessions: Sessions, settings: WebSettings) -> None:
+        self._users = users
+        self._sessions = sessions
+        self._settings = settings
+        # The __Host- prefix binds a cookie to this host and to HTTPS; browsers refuse it without.
+        self._cookie = "__Host-centralino" if settings.secure else "centralino"
+
+    async def find(self, request: Request) -> Visitor | None:
+        """The visitor, if there is one. A token, once shown, decides alone."""
+        kind, _, token = request.headers.get("authorization", "").partition(" ")
+        if kind.lower() == "bearer":
+            user = await self._users.by_token(token.strip())
+            return None if user is None else Visitor(user, "")
+        cookie = request.cookies.get(self._cookie)
+        session = await self._sessions.find(cookie) if cookie else None
+        return None if session is None else Visitor(session.user, session.csrf)
+
+    async def administrator(self, request: Request) -> Visitor:
+        """The visitor, who must be an administrator; the dependency of every page and operation on calls.
+
+        Without a visitor a page leads to the sign-in and the API answers 401; another role gets 403. An unsafe
+        method by cookie must carry the session's token in X-CSRF-Token.
+        """
+        visitor = await self.find(request)
+        if visitor is None:
+            if request.url.path.startswith("/api/"):
+                raise HTTPException(401, "sign in, or send a token", headers={"WWW-Authenticate": "Bearer"})
+            raise HTTPException(303, headers={"Location": f"/signin?next={quote(request.url.path)}"})
+        if visitor.user.role is not Role.ADMINISTRATOR:
+            raise PeerForbidden("this is for administrators")
+        if visitor.csrf and request.method not in _SAFE:
+            self.check_csrf(visitor, request.headers.get("x-csrf-token", ""))
+        return visitor
+
+    def check_csrf(self, visitor: Visitor, token: str) -> None:
+        """Raises PeerForbidden for a token that is not this session's."""
+        if not hmac.compare_digest(token.encode(), visitor.csrf.encode()):
+            raise PeerForbidden("the form is not of this session: load the page again")
+
+    async def open(self, response: Response, user: User) -> None:
+        """A new session for `user`, its cookie in `response`."""
+        response.set_cookie(
+            self._cookie,
+            await self._sessions.open(user),
+            max_age=self._settings.session_longest_s,
+            path="/",
+            secure=self._settings.secure,
+            httponly=True,
+            samesite="strict",
+        )
+
+    async def end(self, request: Request, response: Response) -> None:
+        """End the request's session, and take the cookie back."""
+        await self._sessions.end(request.cookies.get(self._cookie, ""))
+        response.delete_cookie(self._cookie, path="/", secure=self._settings.secure, httponly=True, samesite="strict")
+
+
+def identity(request: Request) -> Identity:
+    """The application's `Identity`."""
+    found = request.app.state.identity
+    assert isinstance(found, Identity)
+    return found
+
+
+async def administrator(request: Request) -> Visitor:
+    """See `Identity.administrator`."""
+    return await identity(request).administrator(request)
+
+
+Administrator = Annotated[Visitor, Depends(administrator)]

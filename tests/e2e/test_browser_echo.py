@@ -88,7 +88,7 @@ async def server() -> AsyncIterator[EchoServer]:
 
     node = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", lifespan="off"))
     serving = asyncio.create_task(node.serve())
-    while not node.started:  # noqa: ASYNC110 - uvicorn offers no event
+    while not node.started:
         await asyncio.sleep(0.01)
     port = node.servers[0].sockets[0].getsockname()[1]
     yield EchoServer(f"http://127.0.0.1:{port}/", calls, guard)

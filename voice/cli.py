@@ -10,6 +10,7 @@ import typer
 
 from dialog.errors import CentralinoError
 from voice.config import Settings, load
+from voice.observe import configure_logging
 from voice.origin import check_origin
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="A voice server: SIP and browser calls, one box.")
@@ -169,6 +170,7 @@ def main() -> None:
     """Run one command. What the error tree names is one line and exit code 1; wrong usage is 2."""
     try:
         check_origin()
+        configure_logging(as_json=False, with_pii=False)
         app(standalone_mode=False)
     except CentralinoError as error:
         typer.echo(f"centralino: {error}", err=True)

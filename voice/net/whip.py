@@ -131,7 +131,10 @@ class Whip:
         return Response(peer.answer_sdp, 201, {"Location": f"{PATH}/{token}"}, _SDP)
 
     async def _patch(self, request: Request) -> Response:
-        session = self._session(request)
+        self._forget_ended()
+        session = self._sessions.get(request.path_params["token"])
+        if session is None:
+            raise _unknown()
         peer = await self._peer(request)
         try:
             await self._calls.resume(session.call_id, peer)
@@ -145,17 +148,12 @@ class Whip:
         return Response(peer.answer_sdp, 200, media_type=_SDP)
 
     async def _delete(self, request: Request) -> Response:
-        session = self._session(request)
-        del self._sessions[request.path_params["token"]]
-        await self._calls.end(session.call_id, "hung_up")
-        return Response(status_code=204)
-
-    def _session(self, request: Request) -> _Session:
-        self._forget_ended()
-        session = self._sessions.get(request.path_params["token"])
+        # a page closes its connection and then says so: the peer has mostly ended by now, and that is no error
+        session = self._sessions.pop(request.path_params["token"], None)
         if session is None:
             raise _unknown()
-        return session
+        await self._calls.end(session.call_id, "hung_up")
+        return Response(status_code=204)
 
     def _forget_ended(self) -> None:
         """A token lives as long as its call's peer: 15 s past the last sign of life, and not at all after the end."""

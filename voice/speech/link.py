@@ -2,12 +2,21 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Protocol
 
 from dialog.errors import EngineUnavailable, ProtocolError
 from voice.speech import wire
 
 MAX_UNSENT_BYTES = 16 << 20
 """A child that leaves this much unread is dead: it is more than its hearers say in the time it takes to find out."""
+
+
+class ChildPort(Protocol):
+    """What ears and mouth need of a link."""
+
+    def send(self, message: wire.ToChild) -> None:
+        """Enqueue; never blocks."""
+        ...
 
 
 class Link(asyncio.Protocol):

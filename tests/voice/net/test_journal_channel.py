@@ -1,10 +1,19 @@
 """The journal channel against a page that does not read."""
 
+from collections.abc import AsyncIterator
+
+import pytest
 from aiortc import RTCDataChannel
 
 from dialog.events import CallAnswered, Event, PartialHeard, Record
-from tests.voice.net.conftest import BrowserCall, until
+from tests.fakes.browser_call import BrowserCall, browser_call, until
 from voice.net.journal_channel import JournalChannel
+
+
+@pytest.fixture
+async def call() -> AsyncIterator[BrowserCall]:
+    async with browser_call() as connected:
+        yield connected
 
 
 def record(seq: int, event: Event | None = None) -> Record:

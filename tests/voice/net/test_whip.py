@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fakes.browser import FakeBrowser, rtp
+from tests.fakes.browser_call import until
 from tests.fakes.browser_calls import FakeBrowserCalls
-from tests.voice.net.conftest import until
 from voice.net import whip
 from voice.net.ice_guard import IceAddress, IceGuard
 from voice.net.whip import PATH, RateLimit, Whip

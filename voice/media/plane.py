@@ -41,7 +41,8 @@ Batch = list[tuple[MediaLeg, Frame]]
 
 
 class MediaPlane:
-    """`capacity` legs at most. `allowance_ms`: see `playout.ALLOWANCE_MS`. `chance` numbers the streams."""
+    """`capacity` legs at most. `allowance_ms`: see `playout.ALLOWANCE_MS`. `chance` numbers the streams;
+    `clock_ns` is monotonic."""
 
     def __init__(
         self,
@@ -50,10 +51,12 @@ class MediaPlane:
         capacity: int = 64,
         allowance_ms: int = ALLOWANCE_MS,
         chance: Random | None = None,
+        clock_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self.dropped_batches = 0
         self._loop = loop
         self._allowance_ms = allowance_ms
+        self._clock_ns = clock_ns
         self._chance = chance or SystemRandom()
         self._hearing = Hearing(capacity)
         self._speaking = Speaking(capacity)
@@ -120,14 +123,14 @@ class MediaPlane:
     # --- the tick thread ---
 
     def _run(self) -> None:
-        pacer = self._pacer = Pacer(time.monotonic_ns())
+        pacer = self._pacer = Pacer(self._clock_ns())
         while not self._stopping:
-            wait_ns = pacer.wait_ns(time.monotonic_ns())
+            wait_ns = pacer.wait_ns(self._clock_ns())
             if wait_ns:
                 time.sleep(wait_ns / _NS)
-            tick = pacer.begin(time.monotonic_ns())
+            tick = pacer.begin(self._clock_ns())
             self.run_tick(tick)
-            pacer.end(time.monotonic_ns())
+            pacer.end(self._clock_ns())
         self._obey()
         for leg in tuple(self._legs):
             self._release(leg)
@@ -156,7 +159,7 @@ class MediaPlane:
         speaking = self._speaking
         self._each(lambda leg: leg.line.say(speaking))
         speaking.process(self._g711_rows)
-        self._each(lambda leg: leg.line.send(tick, speaking, late=self._pacer.is_late(time.monotonic_ns())))
+        self._each(lambda leg: leg.line.send(tick, speaking, late=self._pacer.is_late(self._clock_ns())))
 
     def _hear(self, tick: int, batch: Batch) -> None:
         hearing = self._hearing

@@ -1,0 +1,1 @@
+"""Every figure of the project, each measured by one command: python -m bench."""

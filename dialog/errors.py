@@ -130,5 +130,15 @@ class ModelMissing(EngineError):
     code = "engine.model_missing"
 
 
-BOUNDARIES: frozenset[str] = frozenset()
+BOUNDARIES: frozenset[str] = frozenset(
+    {
+        "voice.browser:BrowserCalls._hold",
+        "voice.calls:Calls._hold",
+        "voice.media.plane:MediaPlane._deliver_to",
+        "voice.media.plane:MediaPlane._each",
+        "voice.media.plane:MediaPlane.run_tick",
+        "voice.speech.engines.vosk:Vosk.__init__",
+        "voice.trunk:Trunk._refusing",
+    }
+)
 """`package.module:function` of each place that may catch `Exception`; the reason stands in a comment there."""

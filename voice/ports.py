@@ -4,7 +4,7 @@ Inside the house audio is 16 kHz mono int16 in ticks of 20 ms, whatever the wire
 wires and the clock; the event loop sees one `Frame` a leg and tick, and enqueues what is to be played.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -50,12 +50,14 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class LegStats:
-    """Totals of a leg so far. A late frame left more than 20 ms after its deadline."""
+    """Totals of a leg so far. A late frame left more than 20 ms after its deadline. Refused packets were no RTP, of
+    another source or stream, or of a payload type not agreed on."""
 
     packets_received: int = 0
     packets_lost: int = 0
     packets_sent: int = 0
     late_frames: int = 0
+    packets_refused: int = 0
 
 
 FrameSink = Callable[[Frame], None]
@@ -75,6 +77,10 @@ class Leg(Protocol):
 
     def listen(self, sink: FrameSink) -> None:
         """Frames go to `sink` from the next tick on."""
+        ...
+
+    def on_failure(self, sink: Callable[[Exception], None]) -> None:
+        """Tell `sink`, once, when the leg cannot go on: its codec, its wire or its frame sink failed."""
         ...
 
     def play(self, playback: int, pcm: Pcm, *, last: bool) -> bool:
@@ -172,7 +178,7 @@ class Ears(Protocol):
 class Mouth(Protocol):
     """Speech synthesis for the whole node."""
 
-    def speak(self, text: str, *, pace: float = 1.0) -> AsyncIterator[Pcm]:
+    def speak(self, text: str, *, pace: float = 1.0) -> AsyncGenerator[Pcm, None]:
         """Blocks of one sentence's audio, the first as soon as there is one. Closing the iterator cancels.
 
         Raises EngineUnavailable when the child is away and the text is not among the cached prompts.

@@ -1,56 +1,159 @@
-"""Debian's Chromium, headless, with a fake microphone, driven by playwright."""
+"""A browser without a browser: offers, connects, sends and receives raw RTP, opens the `journal` channel.
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
+Made of aiortc's ORTC objects, unguarded, on 127.0.0.1. What it sends and hears are whole RTP packets, so tests can
+compare bytes.
+"""
 
-from playwright.async_api import Browser, Page, async_playwright
+import asyncio
+import struct
 
-from tests.peers import peer
+from aioice import Candidate, Connection
+from aiortc import (
+    RTCCertificate,
+    RTCDataChannel,
+    RTCDataChannelParameters,
+    RTCDtlsTransport,
+    RTCIceGatherer,
+    RTCIceTransport,
+    RTCSctpCapabilities,
+    RTCSctpTransport,
+)
+from aiortc.sdp import SessionDescription
 
-FLAGS = [
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--no-default-browser-check",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-domain-reliability",
-    "--disable-features=Translate,OptimizationHints,MediaRouter,DialMediaRouteProvider,WebRtcHideLocalIpsWithMdns",
-    "--use-fake-device-for-media-stream",
-    "--autoplay-policy=no-user-gesture-required",
-    "--allow-loopback-in-peer-connection",
-    # A name that is ours and not a secure context, as a node's name without a certificate would be.
-    "--host-resolver-rules=MAP centralino.test 127.0.0.1",
-]
-
-
-@asynccontextmanager
-async def chromium(*flags: str) -> AsyncIterator[Browser]:
-    """A fresh browser; `--use-fake-ui-for-media-stream` among `flags` allows the microphone without asking."""
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=peer("chromium", "chromium"), args=[*FLAGS, *flags])
-        try:
-            yield browser
-        finally:
-            await browser.close()
+OPUS_LINES = (
+    "a=rtpmap:111 opus/48000/2",
+    "a=fmtp:111 minptime=10;useinbandfec=1",
+    "a=rtpmap:110 telephone-event/48000",
+    "a=rtpmap:126 telephone-event/8000",
+)
 
 
-async def accessibility_faults(page: Page, axe: Path) -> list[str]:
-    """What axe-core finds wrong, a line each; it looks into open shadow roots."""
-    session = await page.context.new_cdp_session(page)
-    # By the debugger, not by a script element: the page's own policy admits none but its own.
-    await session.send("Runtime.evaluate", {"expression": axe.read_text()})
-    found = await session.send(
-        "Runtime.evaluate",
-        {
-            "expression": "axe.run().then(r => r.violations.flatMap("
-            "v => v.nodes.map(n => `${v.id}: ${n.target} ${n.failureSummary}`)))",
-            "awaitPromise": True,
-            "returnByValue": True,
-        },
-    )
-    return [str(line) for line in found["result"]["value"]]
+class _LoopbackConnection(Connection):
+    async def get_component_candidates(
+        self,
+        component: int,
+        addresses: list[str],
+        timeout: int = 5,  # noqa: ASYNC109 - the library's signature
+    ) -> list[Candidate]:
+        return await super().get_component_candidates(component, ["127.0.0.1"], timeout)
+
+
+class FakeBrowser:
+    """One call. `heard` holds decrypted RTP, `reports` decrypted RTCP, `told` the channel's messages."""
+
+    def __init__(self, *, formats: str = "111 0 8 110 126", codec_lines: tuple[str, ...] = OPUS_LINES) -> None:
+        self.heard: list[bytes] = []
+        self.reports: list[bytes] = []
+        self.told: list[str] = []
+        self.channel: RTCDataChannel | None = None
+        self._formats, self._codec_lines = formats, codec_lines
+        self._gatherer = RTCIceGatherer(iceServers=[])
+        self._gatherer._connection = _LoopbackConnection(ice_controlling=True)
+        self._ice = RTCIceTransport(self._gatherer)
+        self._dtls = RTCDtlsTransport(self._ice, [RTCCertificate.generateCertificate()])
+        self._dtls._set_role("server")
+        self._sctp = RTCSctpTransport(self._dtls)
+
+    @property
+    def state(self) -> str:
+        """State of DTLS: new, connecting, connected, closed, failed."""
+        return self._dtls.state
+
+    @property
+    def port(self) -> int:
+        return self._gatherer.getLocalCandidates()[0].port
+
+    async def offer(self) -> str:
+        await self._gatherer.gather()
+        local = self._gatherer.getLocalParameters()
+        digest = self._dtls.getLocalParameters().fingerprints[0]
+        transport = [
+            "c=IN IP4 0.0.0.0",
+            f"a=ice-ufrag:{local.usernameFragment}",
+            f"a=ice-pwd:{local.password}",
+            f"a=fingerprint:{digest.algorithm} {digest.value}",
+            "a=setup:actpass",
+            "a=candidate:1 1 udp 2113937151 9b36eaac-bb2e-49bb-bb78-21c41c499900.local 50000 typ host",
+        ]
+        return "\r\n".join(
+            [
+                "v=0",
+                "o=- 1 2 IN IP4 127.0.0.1",
+                "s=-",
+                "t=0 0",
+                "a=group:BUNDLE 0 1",
+                f"m=audio 9 UDP/TLS/RTP/SAVPF {self._formats}",
+                *transport,
+                "a=mid:0",
+                "a=sendrecv",
+                "a=rtcp-mux",
+                *self._codec_lines,
+                "m=application 9 UDP/DTLS/SCTP webrtc-datachannel",
+                *transport,
+                "a=mid:1",
+                "a=sctp-port:5000",
+                "a=max-message-size:262144",
+                "",
+            ]
+        )
+
+    async def connect(self, answer: str) -> None:
+        """Take the answer and connect; returns when audio can flow."""
+        media = SessionDescription.parse(answer).media[0]
+        assert media.ice is not None and media.dtls is not None
+        assert media.dtls.role == "client"
+        for candidate in media.ice_candidates:
+            await self._ice.addRemoteCandidate(candidate)
+        await self._ice.start(media.ice)
+        assert self._ice.state == "completed"
+        await self._dtls.start(media.dtls)
+        assert self._dtls.state == "connected"
+        self._dtls._handle_rtp_data = self._on_rtp  # type: ignore[method-assign]
+        self._dtls._handle_rtcp_data = self._on_rtcp  # type: ignore[method-assign]
+
+    async def open_channel(self, label: str = "journal") -> RTCDataChannel:
+        """Open a data channel; returns when it is open."""
+        if self._sctp.state == "new":
+            await self._sctp.start(RTCSctpCapabilities(262144), 5000)
+        channel = RTCDataChannel(self._sctp, RTCDataChannelParameters(label=label))
+        opened = asyncio.Event()
+        channel.add_listener("open", opened.set)
+        channel.add_listener("message", self.told.append)
+        if channel.readyState != "open":
+            await asyncio.wait_for(opened.wait(), 5)
+        self.channel = channel
+        return channel
+
+    async def send(self, packet: bytes) -> None:
+        await self._dtls._send_rtp(packet)
+
+    async def vanish(self) -> None:
+        """Go without a word, as a lost network does."""
+        self._dtls.remove_all_listeners()
+        task, self._dtls._task = self._dtls._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.wait((task,))
+        await self._ice.stop()
+
+    async def close(self) -> None:
+        """Say goodbye, as `RTCPeerConnection.close()` does."""
+        if self._sctp.state not in ("new", "closed"):
+            await self._sctp.stop()
+        task = self._dtls._task
+        await self._dtls.stop()
+        if task is not None:
+            await asyncio.wait((task,))
+        await self._ice.stop()
+
+    async def _on_rtp(self, data: bytes, arrival_time_ms: int) -> None:
+        self.heard.append(data)
+
+    async def _on_rtcp(self, data: bytes) -> None:
+        self.reports.append(data)
+
+
+def rtp(sequence: int, payload: bytes = b"payload", *, ssrc: int = 0x1234, payload_type: int = 111) -> bytes:
+    """An RTP packet with a one-byte header extension in it, as browsers send them."""
+    header = struct.pack("!BBHII", 0x90, payload_type, sequence & 0xFFFF, sequence * 960 & 0xFFFFFFFF, ssrc)
+    return header + struct.pack("!HHI", 0xBEDE, 1, 0x10AA0000) + payload

@@ -22,7 +22,7 @@ from dialog.events import (
 )
 from tests.agent_assist.journals import balance_call
 from tests.agent_assist.web.conftest import PASSWORD, Site
-from tests.fakes.browser import accessibility_faults, chromium
+from tests.fakes.chromium import accessibility_faults, chromium
 from tests.fakes.whip_answerer import WhipAnswerer
 
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"

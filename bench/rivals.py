@@ -1,0 +1,123 @@
+"""What the kernels are measured against: the best library for each, driven as well as we know how.
+
+Each rival takes a batch of one tick a call and returns what the kernel returns, so that `bench.kernels` can compare.
+"""
+
+import warnings
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+import soxr
+
+from dsp.kernel import Bytes, Floats, Pcm
+from dsp.tones import DIGITS, HIGH_HZ, LOW_HZ
+from tools.silero_weights import model_path
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)
+    import audioop
+
+
+def encode_mu_law(pcm: Pcm) -> Bytes:
+    """audioop, the whole batch in one call: it keeps no state, so this is its best case."""
+    return np.frombuffer(audioop.lin2ulaw(pcm.data, 2), np.uint8)
+
+
+def decode_mu_law(payload: Bytes) -> Pcm:
+    """audioop, the whole batch in one call."""
+    return np.frombuffer(audioop.ulaw2lin(payload.data, 2), np.int16)
+
+
+def encode_a_law(pcm: Pcm) -> Bytes:
+    """audioop, the whole batch in one call."""
+    return np.frombuffer(audioop.lin2alaw(pcm.data, 2), np.uint8)
+
+
+def decode_a_law(payload: Bytes) -> Pcm:
+    """audioop, the whole batch in one call."""
+    return np.frombuffer(audioop.alaw2lin(payload.data, 2), np.int16)
+
+
+def levels(pcm: Pcm) -> list[tuple[int, int]]:
+    """audioop: RMS and peak of each tick; numpy takes five times as long."""
+    ticks = [memoryview(tick) for tick in pcm]
+    return [(audioop.rms(tick, 2), audioop.max(tick, 2)) for tick in ticks]
+
+
+class Soxr:
+    """One soxr stream a call, int16, at its medium quality (which is as fast as its lowest)."""
+
+    def __init__(self, batch: int, from_hz: int, to_hz: int) -> None:
+        self._streams = [soxr.ResampleStream(from_hz, to_hz, 1, dtype="int16", quality="MQ") for _ in range(batch)]
+
+    def process(self, pcm: Pcm) -> list[Pcm]:
+        return [stream.resample_chunk(tick) for stream, tick in zip(self._streams, pcm, strict=True)]
+
+
+class NumpyDtmf:
+    """The same windows and tests as dsp.tones, by one matrix product a tick. There is no compiled DTMF library with
+    wheels on PyPI, and Goertzel filters by scipy.signal.lfilter are an order slower than this."""
+
+    def __init__(self, batch: int) -> None:
+        radians = 2 * np.pi * np.array(LOW_HZ + HIGH_HZ) / 8_000 * np.arange(120)[:, None]
+        self._table = np.concatenate([np.cos(radians), np.sin(radians)], axis=1).astype(np.float32)
+        self._past = np.zeros((batch, 240), np.float32)
+        self._digit = np.zeros(batch, np.int64)
+        self._run = np.zeros(batch, np.int64)
+        self._held = np.zeros(batch, np.int64)
+        self._missed = np.zeros(batch, np.int64)
+
+    def process(self, pcm: Pcm) -> list[str]:
+        """The digit that began in each row's tick, or an empty string."""
+        self._past[:, :80] = self._past[:, 160:]
+        self._past[:, 80:] = pcm
+        windows = np.lib.stride_tricks.sliding_window_view(self._past, 120, axis=1)[:, ::40]
+        sums = windows @ self._table
+        power = sums[..., :8] ** 2 + sums[..., 8:] ** 2
+        low, high = power[..., :4].argmax(2), power[..., 4:].argmax(2)
+        low_power, high_power = power[..., :4].max(2), power[..., 4:].max(2)
+        energy = np.einsum("rwn,rwn->rw", windows, windows)
+        speaks = ((low_power + high_power) / 60 >= 0.65 * energy) & (energy > 8e6)
+        speaks &= (high_power < 3.5 * low_power) & (low_power < 10 * high_power)
+        found = np.where(speaks, low * 4 + high + 1, 0)
+        began = [""] * len(pcm)
+        for window in range(found.shape[1]):
+            digit = found[:, window]
+            self._run = np.where((digit == self._digit) & (digit > 0), self._run + 1, np.minimum(digit, 1))
+            self._digit = digit
+            for row in np.flatnonzero((self._run >= 5) & (digit != self._held)):
+                began[row] = DIGITS[digit[row] - 1]
+                self._held[row] = digit[row]
+            self._missed = np.where(digit == self._held, 0, self._missed + 1)
+            self._held[self._missed >= 6] = 0
+        return began
+
+
+def soxr_stream(from_hz: int, to_hz: int) -> soxr.ResampleStream:
+    """One stream of float32."""
+    return soxr.ResampleStream(from_hz, to_hz, 1, quality="MQ")
+
+
+class OnnxSilero:
+    """onnxruntime on one thread over the original model: `batch` calls in one run, or a run a call."""
+
+    def __init__(self, batch: int, *, together: bool) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        self._session = onnxruntime.InferenceSession(str(model_path()), options)
+        group = batch if together else 1
+        self._inputs = np.zeros((batch, 288), np.float32)
+        self._states = [np.zeros((2, group, 128), np.float32) for _ in range(batch // group)]
+        self._rate = np.array(8_000)
+
+    def process(self, chunks: Floats) -> npt.NDArray[np.float32]:
+        """A step: 256 new samples a row, f32[batch, 256], to a probability a row."""
+        self._inputs[:, :32] = self._inputs[:, 256:]
+        self._inputs[:, 32:] = chunks
+        found = []
+        for i, inputs in enumerate(np.split(self._inputs, len(self._states))):
+            feed = {"input": inputs, "state": self._states[i], "sr": self._rate}
+            probability, self._states[i] = self._session.run(None, feed)
+            found.append(probability[:, 0])
+        return np.concatenate(found)

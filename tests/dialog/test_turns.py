@@ -1,0 +1,51 @@
+"""The table of turns: it is a function, it ends, and the pairs that decide how a call feels are in it."""
+
+from collections import Counter
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dialog.turns import TABLE, Effect, Input, State, mermaid, step
+
+
+def test_each_pair_stands_once() -> None:
+    pairs = Counter((row.state, row.input) for row in TABLE)
+    assert [pair for pair, times in pairs.items() if times > 1] == []
+
+
+def test_every_state_can_be_reached_and_left() -> None:
+    reached = {State.ANSWERING} | {row.next for row in TABLE}
+    left = {row.state for row in TABLE}
+    assert reached == set(State)
+    assert left == set(State) - {State.ENDED}
+
+
+@given(st.lists(st.sampled_from(Input), max_size=60))
+def test_nothing_leaves_the_end_and_the_caller_leaving_always_ends(inputs: list[Input]) -> None:
+    state = State.ANSWERING
+    for happened in inputs:
+        before = state
+        state, effects = step(state, happened)
+        if before is State.ENDED:
+            assert (state, effects) == (State.ENDED, ())
+        if happened is Input.GONE:
+            assert state is State.ENDED
+
+
+def test_barge_in_yields_and_words_make_a_turn() -> None:
+    state, effects = step(State.ANSWERING, Input.VOICE)
+    assert (state, effects) == (State.HEARING, (Effect.YIELD,))
+    state, _ = step(state, Input.PAUSED_OUT)
+    assert step(state, Input.WORDS) == (State.ANSWERING, (Effect.DROP, Effect.ASK))
+    assert step(state, Input.NO_WORDS) == (State.ANSWERING, (Effect.RESUME,))
+
+
+def test_a_late_reply_is_never_spoken_over_the_caller() -> None:
+    for state in (State.HEARING, State.DECIDING):
+        assert Effect.PLAY not in step(state, Input.REPLY)[1]
+
+
+def test_the_diagram_in_the_docs_is_drawn_from_the_table() -> None:
+    docs = Path(__file__).parents[2] / "docs" / "turns.md"
+    assert mermaid() in docs.read_text(encoding="utf-8")

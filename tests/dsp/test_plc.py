@@ -1,0 +1,172 @@
+"""Concealment: measured against silence and repetition over speech, and where its edges must be."""
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from dsp.kernel import Bytes, Pcm
+from dsp.plc import Concealer
+from tests.dsp.speech import prompts, voice
+
+ROW = np.zeros(1, np.int32)
+
+
+def concealed(x: Pcm, lost: Bytes) -> Pcm:
+    """`x` through one row; what is lost holds rubbish on entry."""
+    concealer, tick, parts = Concealer(1), np.zeros((1, 160), np.int16), []
+    for good, flag in zip(x.reshape(-1, 160), lost, strict=True):
+        tick[0] = 12_345 if flag else good
+        concealer.process(ROW, tick, np.array([flag], np.uint8))
+        parts.append(tick[0].copy())
+    return np.concatenate(parts)
+
+
+def silenced(x: Pcm, lost: Bytes) -> Pcm:
+    return np.where(lost[:, None] != 0, 0, x.reshape(-1, 160)).astype(np.int16).reshape(-1)
+
+
+def repeated(x: Pcm, lost: Bytes) -> Pcm:
+    out = x.reshape(-1, 160).copy()
+    for i in range(1, len(out)):
+        if lost[i]:
+            out[i] = out[i - 1]
+    return out.reshape(-1)
+
+
+def snr_db(x: Pcm, y: Pcm) -> float:
+    wide = x.astype(np.float64)
+    return float(10 * np.log10(np.sum(wide**2) / (np.sum((wide - y) ** 2) + 1)))
+
+
+def spectral_distance_db(x: Pcm, y: Pcm) -> float:
+    """Root mean square difference of log spectra over 40 ms windows, above a floor that hides noise."""
+
+    def spectra(signal: Pcm) -> npt.NDArray[np.float64]:
+        windows = np.lib.stride_tricks.sliding_window_view(signal.astype(np.float64), 320)[::80]
+        return np.asarray(20 * np.log10(np.abs(np.fft.rfft(windows * np.hanning(320))) + 50))
+
+    return float(np.mean(np.sqrt(np.mean((spectra(x) - spectra(y)) ** 2, axis=1))))
+
+
+Rival = Callable[[Pcm, Bytes], Pcm]
+
+
+def compare(signals: Iterable[Pcm], rate: float) -> dict[Rival, tuple[float, float]]:
+    """Mean SNR and spectral distance of each way over `signals` with `rate` of their ticks lost."""
+    rng = np.random.default_rng(1)
+    ways: tuple[Rival, ...] = (concealed, silenced, repeated)
+    found: dict[Rival, list[tuple[float, float]]] = {way: [] for way in ways}
+    for signal in signals:
+        x = signal[: signal.size // 160 * 160]
+        lost = (rng.random(x.size // 160) < rate).astype(np.uint8)
+        if lost.any():
+            for way in ways:
+                y = way(x, lost)
+                found[way].append((snr_db(x, y), spectral_distance_db(x, y)))
+    return {way: (float(np.mean(each, 0)[0]), float(np.mean(each, 0)[1])) for way, each in found.items()}
+
+
+@pytest.mark.parametrize("rate", [0.05, 0.1])
+def test_human_speech_fares_better_than_with_silence_or_repetition(rate: float) -> None:
+    signals = [pcm for _, pcm in prompts() if pcm.size > 2 * 8_000][:40]
+    figures = compare(signals, rate)
+    snr, distance = figures[concealed]
+    assert snr > figures[silenced][0] + 0.4
+    assert snr > figures[repeated][0] + 3
+    assert distance < figures[silenced][1] * 0.85
+    assert distance < figures[repeated][1] * 0.72
+
+
+def test_a_made_voice_fares_better_too() -> None:
+    figures = compare([voice(10, seed=seed) for seed in range(4)], 0.05)
+    snr, distance = figures[concealed]
+    assert snr > figures[silenced][0] + 0.4
+    assert snr > figures[repeated][0] + 3
+    assert distance < figures[silenced][1] * 0.9
+    assert distance < figures[repeated][1] * 0.8
+
+
+def buzz(period: int, ticks: int) -> Pcm:
+    """A steady voice: every harmonic of a period below 3 kHz."""
+    time = np.arange(ticks * 160)
+    x = sum(np.cos(2 * np.pi * k * time / period + k * k) / k for k in range(1, int(3_000 / (8_000 / period))))
+    pcm: Pcm = np.rint(x / np.abs(x).max() * 12_000).astype(np.int16)
+    return pcm
+
+
+@pytest.mark.parametrize("period", [30, 57, 80, 117])
+def test_a_steady_voice_goes_on_through_a_gap(period: int) -> None:
+    x = buzz(period, 20)
+    lost = np.zeros(20, np.uint8)
+    lost[10] = 1
+    y = concealed(x, lost)
+    start = 10 * 160
+    assert snr_db(x[start : start + 80], y[start : start + 80]) > 20  # before the fade begins
+    middle, late = x[start : start + 160].astype(np.float64), y[start : start + 160].astype(np.float64)
+    assert np.corrcoef(middle, late)[0, 1] > 0.98
+
+
+def test_no_edge_clicks() -> None:
+    """At both edges of a gap the step between samples is no larger than the speech itself makes."""
+    x = voice(6, seed=5)
+    x = x[: x.size // 160 * 160]
+    lost = np.zeros(x.size // 160, np.uint8)
+    lost[20::9] = 1
+    y = concealed(x, lost)
+    largest = np.abs(np.diff(x.astype(np.int32))).max()
+    edges = np.flatnonzero(np.diff(lost)) + 1
+    for edge in edges * 160:
+        assert abs(int(y[edge]) - int(y[edge - 1])) <= largest
+
+
+def test_good_ticks_are_not_delayed_and_not_touched() -> None:
+    x = voice(2, seed=6)[: 99 * 160]
+    np.testing.assert_array_equal(concealed(x, np.zeros(99, np.uint8)), x)
+    lost = np.zeros(99, np.uint8)
+    lost[40] = 1
+    y = concealed(x, lost)
+    np.testing.assert_array_equal(y[: 40 * 160], x[: 40 * 160])
+    np.testing.assert_array_equal(y[41 * 160 + 80 :], x[41 * 160 + 80 :])  # rejoined within 10 ms
+    assert not np.array_equal(y[41 * 160 : 41 * 160 + 10], x[41 * 160 : 41 * 160 + 10])
+
+
+def test_a_long_gap_fades_to_silence_after_60_ms() -> None:
+    x = buzz(80, 30)
+    lost = np.zeros(30, np.uint8)
+    lost[10:20] = 1
+    y = concealed(x, lost).reshape(-1, 160).astype(np.float64)
+    loudness = np.sqrt((y**2).mean(axis=1))
+    assert loudness[10] > loudness[11] > loudness[12] > 0
+    assert (y[13:20] == 0).all()
+    assert loudness[9] * 0.6 < loudness[10]
+
+
+def test_silence_and_the_first_tick_of_a_call_conceal_as_silence() -> None:
+    lost = np.array([1, 0, 0, 1, 1], np.uint8)
+    assert not concealed(np.zeros(5 * 160, np.int16), lost).any()
+
+
+def test_full_scale_does_not_wrap() -> None:
+    square = np.where(np.arange(160 * 12) % 80 < 40, 32_767, -32_768).astype(np.int16)
+    lost = np.zeros(12, np.uint8)
+    lost[[6, 7]] = 1
+    y = concealed(square, lost).reshape(-1, 160).astype(np.float64)
+    assert np.corrcoef(y[6], square[6 * 160 : 7 * 160])[0, 1] > 0.95
+
+
+def test_rows_are_apart_and_reset_forgets() -> None:
+    x, other = buzz(57, 8).reshape(-1, 160), buzz(80, 8).reshape(-1, 160)
+    concealer, pcm = Concealer(3), np.zeros((3, 160), np.int16)
+    rows = np.array([2, 0], np.int32)
+    for tick in range(8):
+        pcm[0], pcm[1], pcm[2] = x[tick], 7, other[tick]
+        concealer.process(rows, pcm, np.array([tick == 6, 1, 0], np.uint8))
+        if tick == 6:
+            np.testing.assert_array_equal(pcm[0], concealed(x[:7].reshape(-1), np.arange(7, dtype=np.uint8) // 6)[960:])
+        assert (pcm[1] == 7).all()
+        np.testing.assert_array_equal(pcm[2], other[tick])
+    concealer.reset(0)
+    concealer.process(rows, pcm, np.array([1, 0, 0], np.uint8))
+    assert not pcm[0].any()

@@ -1,0 +1,89 @@
+"""A leg in virtual time: the test says what the caller does in each tick, and reads what was played."""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from voice.ports import QUEUE_MS, TICK_MS, TICK_SAMPLES, Frame, FrameSink, LegStats, Pcm, Played
+
+
+@dataclass
+class _Item:
+    playback: int
+    pcm: Pcm
+    last: bool
+    taken: int = 0
+
+
+@dataclass
+class FakeLeg:
+    """Plays out 20 ms a tick, as a real leg does, with no jitter allowance."""
+
+    sent: list[Pcm] = field(default_factory=list)
+    closed: bool = False
+    tick_count: int = 0
+    received: int = 0
+
+    def __post_init__(self) -> None:
+        self._sink: FrameSink | None = None
+        self._queue: deque[_Item] = deque()
+        self._played: dict[int, int] = {}
+
+    @property
+    def stats(self) -> LegStats:
+        return LegStats(packets_received=self.received, packets_sent=len(self.sent))
+
+    @property
+    def queued_ms(self) -> int:
+        return sum(item.pcm.size - item.taken for item in self._queue) * TICK_MS // TICK_SAMPLES
+
+    def listen(self, sink: FrameSink) -> None:
+        self._sink = sink
+
+    def on_failure(self, sink: Callable[[Exception], None]) -> None:
+        """This leg never fails."""
+
+    def play(self, playback: int, pcm: Pcm, *, last: bool) -> bool:
+        if self.queued_ms >= QUEUE_MS:
+            return False
+        self._queue.append(_Item(playback, pcm, last))
+        return True
+
+    def stop(self) -> Played | None:
+        if not self._queue:
+            return None
+        playback = self._queue[0].playback
+        self._queue.clear()
+        return Played(playback, self._played.get(playback, 0), done=False)
+
+    def close(self) -> None:
+        self.closed = True
+
+    def tick(self, voice: float = 0.0, keys: str = "") -> None:
+        """One tick: `voice` is the probability of speech, `keys` the digits that begin."""
+        out = np.zeros(TICK_SAMPLES, np.int16)
+        moved: dict[int, bool] = {}
+        filled = 0
+        while self._queue and (filled < TICK_SAMPLES or not self._queue[0].pcm.size):
+            item = self._queue[0]
+            piece = item.pcm[item.taken : item.taken + TICK_SAMPLES - filled]
+            out[filled : filled + piece.size] = piece
+            item.taken += piece.size
+            filled += piece.size
+            self._played[item.playback] = self._played.get(item.playback, 0) + piece.size * 1000 // 16_000
+            done = item.taken >= item.pcm.size
+            moved[item.playback] = moved.get(item.playback, False) or (done and item.last)
+            if not done:
+                break
+            self._queue.popleft()
+        self.sent.append(out)
+        self.received += 1
+        played = tuple(Played(key, self._played[key], done) for key, done in moved.items())
+        level = -20.0 if voice >= 0.5 else -70.0
+        pcm = np.full(TICK_SAMPLES, int(voice * 1000), np.int16)
+        frame = Frame(self.tick_count, pcm, voice, level, keys, played)
+        self.tick_count += 1
+        if self._sink is not None and not self.closed:
+            self._sink(frame)

@@ -1,0 +1,42 @@
+"""A callee with SDP and no audio: answers whatever comes, remembers what happened."""
+
+from voice.net.sip_agent import SipAgent
+from voice.wire.sdp import Codec, answer, make_offer, parse_sdp, read_answer
+from voice.wire.sip.events import CallAcknowledged, InviteReceived, ReinviteReceived, SipEvent
+
+HOST = "127.0.0.1"
+RTP_PORT = 21_900
+
+
+class SilentCallee:
+    """A handler for `SipAgent`. `ring_only` lets calls ring for ever, for callers that give up."""
+
+    def __init__(self, *, ring_only: bool = False) -> None:
+        self.agent = SipAgent(self, allow=lambda host: host == HOST)
+        self.events: list[SipEvent] = []
+        self.codecs: list[Codec] = []
+        self._ring_only = ring_only
+        self._version = 1
+
+    async def on_event(self, event: SipEvent) -> None:
+        self.events.append(event)
+        if isinstance(event, InviteReceived):
+            self.agent.ring(event.call)
+            if not self._ring_only:
+                self.agent.answer(event.call, self._describe(event.offer))
+        elif isinstance(event, ReinviteReceived):
+            self.agent.reanswer(event.call, self._describe(event.offer))
+        elif isinstance(event, CallAcknowledged) and event.answer is not None:
+            self.codecs.append(read_answer(parse_sdp(event.answer)).codec)
+
+    def count(self, kind: type[SipEvent]) -> int:
+        """How many events of `kind` came."""
+        return sum(isinstance(event, kind) for event in self.events)
+
+    def _describe(self, offer: bytes | None) -> bytes:
+        self._version += 1
+        if offer is None:
+            return make_offer(HOST, RTP_PORT, 1, self._version)
+        agreed = answer(parse_sdp(offer), HOST, RTP_PORT, 1, self._version)
+        self.codecs.append(agreed.codec)
+        return agreed.answer_bytes

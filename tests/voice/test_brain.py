@@ -1,0 +1,193 @@
+"""Turns as a caller feels them, in virtual time: a leg that the test ticks, ears and a bot that follow a script."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import numpy as np
+
+from dialog.actions import Collect, Expect, Hangup, Reply, Say
+from dialog.errors import EngineUnavailable
+from dialog.events import Event, Record
+from dialog.journal import Journal
+from dialog.ports import Keys, NoInput, SessionOpened, Utterance
+from tests.fakes.bot import FakeBot, ask
+from tests.fakes.leg import FakeLeg
+from tests.fakes.speech import MS_PER_LETTER, FakeEars, FakeMouth
+from voice.brain import CallBrain
+from voice.ports import TICK_MS
+
+OPENED = SessionOpened(caller="+4930123", dialled="100", transport="sip", recorded=True)
+LONG = "This is a rather long sentence about nothing at all."
+
+
+class Table:
+    """A call laid out for a test: tick it, speak into it, read what came of it."""
+
+    def __init__(self, tasks: asyncio.TaskGroup, bot: FakeBot, ears: FakeEars) -> None:
+        self.leg = FakeLeg()
+        self.mouth = FakeMouth()
+        self.bot = bot
+        self.records: list[Record] = []
+        self.ended: list[str] = []
+        journal = Journal("c1", (self.records.append,))
+        self.brain = CallBrain(self.leg, ears, self.mouth, bot, journal, tasks, self.ended.append)
+        self.leg.listen(self.brain.on_frame)
+        self.brain.open(OPENED)
+
+    async def tick(self, ms: int, voice: float = 0.0, keys: str = "") -> None:
+        for index in range(ms // TICK_MS):
+            self.leg.tick(voice, keys if index == 0 else "")
+            for _ in range(8):
+                await asyncio.sleep(0)  # tasks of the call run between ticks, as they do between real ones
+
+    async def speak(self, ms: int = 800) -> None:
+        await self.tick(ms, voice=0.95)
+
+    async def until_quiet(self) -> None:
+        await self.tick(200)
+        while self.leg.queued_ms:
+            await self.tick(TICK_MS)
+        await self.tick(40)
+
+    def told(self, kind: str) -> list[Event]:
+        return [record.event for record in self.records if record.event.type == kind]
+
+
+class _Over(Exception):
+    """The test is done: the group cancels what the call still had under way."""
+
+
+@asynccontextmanager
+async def table(*script: Reply | EngineUnavailable, hears: tuple[str, ...] = ()) -> AsyncIterator[Table]:
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            yield (laid := Table(tasks, FakeBot(*script), FakeEars(*hears)))
+            laid.brain.close()
+            raise _Over
+    except* _Over:
+        pass
+
+
+async def test_the_bot_speaks_first_then_the_caller_then_the_bot() -> None:
+    async with table(ask("Hello."), ask("Fine."), hears=("how are you",)) as call:
+        await call.until_quiet()
+        await call.speak()
+        await call.tick(1_500)
+        assert [type(turn) for turn in call.bot.turns] == [SessionOpened, Utterance]
+        assert call.mouth.spoken == ["Hello.", "Fine."]
+        (timed,) = call.told("turn_timed")
+        assert 0 < timed.endpoint_ms <= 700  # type: ignore[union-attr]
+
+
+async def test_voice_over_the_bot_silences_it_and_words_make_the_next_turn() -> None:
+    async with table(ask(LONG), ask("Yes."), hears=("stop",)) as call:
+        await call.tick(600)
+        await call.speak(400)
+        assert call.leg.queued_ms == 0, "the bot fell silent while the caller was still speaking"
+        await call.tick(1_500)
+        (barged,) = call.told("barged_in")
+        played = call.told("playback_ended")[0]
+        assert barged.by == "voice"  # type: ignore[union-attr]
+        assert played.interrupted  # type: ignore[union-attr]
+        assert call.mouth.spoken == [LONG, "Yes."]
+
+
+async def test_a_cough_does_not_silence_a_sentence() -> None:
+    async with table(ask(LONG)) as call:
+        await call.tick(400)
+        await call.speak(120)
+        await call.until_quiet()
+        assert call.told("barged_in") == []
+        assert [event.interrupted for event in call.told("playback_ended")] == [False]  # type: ignore[union-attr]
+
+
+async def test_noise_without_words_resumes_at_the_interrupted_phrase() -> None:
+    first, second = "The first sentence of it.", "The second sentence of it."
+    async with table(ask(f"{first} {second}"), hears=("",)) as call:
+        await call.tick(len(first) * MS_PER_LETTER + 400)
+        await call.speak(400)
+        await call.tick(1_000)
+        await call.until_quiet()
+        assert len(call.told("speech_discarded")) == 1
+        started = [event.text for event in call.told("playback_started")]  # type: ignore[union-attr]
+        assert started == [first, second, second]
+        played = sum(event.played_ms for event in call.told("playback_ended"))  # type: ignore[union-attr]
+        sent = int(np.count_nonzero(np.concatenate(call.leg.sent))) / 16
+        assert abs(played - sent) <= 60
+
+
+async def test_a_notice_is_said_to_the_end() -> None:
+    notice = Reply("fake", (Say("This call is recorded.", interruptible=False), Say(LONG), Collect()))
+    async with table(notice, hears=("hello",)) as call:
+        await call.tick(100)
+        await call.speak(500)
+        assert call.told("barged_in") == []
+        assert call.leg.queued_ms > 0
+
+
+async def test_a_key_stops_the_bot_and_completes_an_entry() -> None:
+    async with table(ask(LONG, Collect(Expect.DIGITS, max_digits=2)), ask("Thanks.")) as call:
+        await call.tick(600)
+        await call.tick(20, keys="4")
+        assert call.leg.queued_ms == 0
+        await call.tick(200)
+        await call.tick(200, keys="2")
+        assert call.bot.turns[-1] == Keys("42")
+        assert [event.by for event in call.told("barged_in")] == ["key"]  # type: ignore[union-attr]
+
+
+async def test_silence_is_a_turn_once_the_wait_is_over() -> None:
+    async with table(ask("Well?", Collect(no_input_ms=2_000)), ask("Still there?")) as call:
+        await call.until_quiet()
+        await call.tick(1_500)
+        assert len(call.bot.turns) == 1
+        await call.tick(700)
+        assert call.bot.turns[-1] == NoInput()
+
+
+async def test_a_caller_who_goes_on_is_not_answered_in_between() -> None:
+    async with table(ask("Hello."), ask("First."), ask("Second."), hears=("I want", "my balance")) as call:
+        await call.until_quiet()
+        call.bot.gate.clear()
+        await call.speak()
+        await call.tick(700)
+        await call.speak(600)
+        call.bot.gate.set()
+        await call.tick(1_500)
+        await call.until_quiet()
+        assert "First." not in call.mouth.spoken, "the answer to the first half is void"
+        assert call.mouth.spoken[-1] == "Second."
+
+
+async def test_the_last_word_ends_the_call() -> None:
+    async with table(Reply("fake", (Say("Goodbye."), Hangup("done")))) as call:
+        await call.until_quiet()
+        assert call.ended == ["done"]
+
+
+async def test_a_bot_that_fails_ends_in_an_apology_not_in_silence() -> None:
+    async with table(EngineUnavailable("gone")) as call:
+        await call.until_quiet()
+        await call.until_quiet()
+        assert call.mouth.spoken[0].startswith("I am sorry")
+        assert call.ended == ["engine"]
+        assert [event.code for event in call.told("engine_failed")] == ["engine.unavailable"]  # type: ignore[union-attr]
+
+
+async def test_a_phrase_waits_for_a_mouth_that_comes_back() -> None:
+    async with table(ask("Hello."), hears=()) as call:
+        call.mouth.away = 2
+        for _ in range(40):
+            await asyncio.sleep(0.01)  # the retry pause is the one clock that is not audio time
+            await call.tick(20)
+        assert call.mouth.spoken == ["Hello."]
+
+
+async def test_the_expectation_of_the_bot_reaches_the_recogniser() -> None:
+    async with table(ask("Yes or no?", Collect(Expect.YES_NO)), hears=("yes",)) as call:
+        ears = call.brain._listener._stream._ears  # type: ignore[attr-defined]
+        await call.until_quiet()
+        await call.speak()
+        await call.tick(1_000)
+        assert ears.expected == [Expect.YES_NO]

@@ -1,0 +1,62 @@
+"""Settings: what beats what, and errors of one line that name the key."""
+
+from pathlib import Path
+
+import pytest
+
+from dialog.errors import ConfigurationError
+from voice.config import Settings, load
+
+
+def test_everything_is_on_loopback_until_a_setting_says_otherwise() -> None:
+    settings = Settings()
+    assert {settings.sip.host, settings.web.host, settings.media_host} == {"127.0.0.1"}
+    assert settings.sip.allows("127.0.0.9")
+    assert not settings.sip.allows("192.0.2.1")
+    assert not settings.web.secure
+    assert Settings.model_validate({"web": {"host": "192.0.2.1"}}).web.secure
+
+
+def test_file_yields_to_environment_and_both_to_set(tmp_path: Path) -> None:
+    file = tmp_path / "centralino.toml"
+    file.write_text('[sip]\nport = 1\n[web]\nport = 1\n[limits]\ncalls = 7\n[bots]\n"100" = "echo"\n')
+    environ = {"CENTRALINO_SIP__PORT": "2", "CENTRALINO_WEB__PORT": "2", "CENTRALINO_CACHE": "/elsewhere"}
+    settings = load(file, ["web.port=3"], environ)
+    assert (settings.sip.port, settings.web.port, settings.limits.calls) == (2, 3, 7)
+    assert settings.bot_for("100") == "echo"
+    assert settings.bot_for("200") == "", "without * other numbers are nobody's"
+
+
+@pytest.mark.parametrize(
+    ("assignment", "says"),
+    [
+        ("sip.prot=5060", "sip.prot"),
+        ("sip.port=99999", "sip.port"),
+        ("sip.host=example", "sip.host"),
+        ('sip.peers=["nowhere"]', "sip.peers"),
+        ("nowhere.port=1", "nowhere"),
+        ("sip=3", "sip"),
+        ("media.last_port=10", "media"),
+        ("port", "SECTION.NAME=VALUE"),
+    ],
+)
+def test_a_wrong_setting_is_one_line_that_names_it(assignment: str, says: str) -> None:
+    with pytest.raises(ConfigurationError, match=says) as caught:
+        load(assignments=[assignment], environ={})
+    assert "\n" not in str(caught.value)
+
+
+def test_a_secret_in_the_file_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "centralino.toml"
+    file.write_text('[webhook]\nsecret = "s"\n')
+    with pytest.raises(ConfigurationError, match="CENTRALINO_WEBHOOK__SECRET"):
+        load(file, environ={})
+
+
+def test_a_file_that_is_not_there_or_not_toml_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"nothing\.toml"):
+        load(tmp_path / "nothing.toml")
+    bad = tmp_path / "bad.toml"
+    bad.write_text("[sip\n")
+    with pytest.raises(ConfigurationError, match=r"bad\.toml"):
+        load(bad)

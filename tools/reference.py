@@ -1,0 +1,95 @@
+"""Write docs/configuration.md and docs/events.md from the models they describe: `python -m tools.reference`.
+
+A test compares the files with what this makes, so the reference is never older than the code.
+"""
+
+import inspect
+from pathlib import Path
+from typing import get_args
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from dialog.events import PII_FIELDS, Event
+from voice.config import Settings
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+_CONFIGURATION_HEAD = """# Configuration
+
+One file, `centralino.toml` in the working folder, or the one `--config` names. The environment beats the file
+(`CENTRALINO_SIP__PORT=5070`), and `--set sip.port=5070` beats both. An unknown key stops the start with its path.
+Secrets come from the environment, or from a file where a setting names one; in `centralino.toml` they are refused.
+
+Nothing listens beyond this machine until a setting names an address.
+
+```toml
+# centralino.toml: take calls from one trunk, and browsers on the office network
+[sip]
+host = "192.0.2.10"
+peers = ["192.0.2.50", "198.51.100.0/24"]
+
+[web]
+host = "192.0.2.10"
+
+[bots]
+"100" = "helpdesk"
+"echo" = "echo"
+```
+"""
+
+_EVENTS_HEAD = """# Events
+
+What a call's journal is made of; version 1. Each line of a journal is a record: `call_id`, `seq` (from 0, without a
+hole), `at_ms` (audio time since the call began) and one of the events below. Store, metrics, live transcript and the
+latency ledger are told from the journal alone.
+
+"""
+
+
+def _doc(model: type[BaseModel]) -> str:
+    return " ".join((inspect.getdoc(model) or "").split())
+
+
+def _default(field: FieldInfo) -> str:
+    value = field.default
+    if value is None:
+        return ""
+    if isinstance(value, (str, int, bool, tuple, dict)):
+        text = str(list(value) if isinstance(value, tuple) else value)
+        return f"`{text.lower() if isinstance(value, bool) else text}`" if text else ""
+    return f"`{value}`" if str(value).strip("*") else ""
+
+
+def configuration() -> str:
+    """The whole of docs/configuration.md."""
+    parts = [_CONFIGURATION_HEAD]
+    for section, field in Settings.model_fields.items():
+        model = field.annotation
+        if not (isinstance(model, type) and issubclass(model, BaseModel)):
+            parts.append(f"## {section}\n\n{_doc(Settings).partition('. ')[2]} Default: {_default(field)}\n")
+            continue
+        rows = [
+            f"| `{name}` | {_default(item)} | {item.description or ''} |" for name, item in model.model_fields.items()
+        ]
+        parts.append(
+            f"## {section}\n\n{_doc(model)}\n\n| key | default | meaning |\n|---|---|---|\n" + "\n".join(rows) + "\n"
+        )
+    return "\n".join(parts)
+
+
+def events() -> str:
+    """The whole of docs/events.md."""
+    parts = [_EVENTS_HEAD]
+    for model in get_args(Event):
+        names = [name for name in model.model_fields if name != "type"]
+        fields = ", ".join(f"`{name}`" + (" (personal)" if name in PII_FIELDS else "") for name in names)
+        parts.append(f"### {model.model_fields['type'].default}\n\n{_doc(model)}\n\nFields: {fields or 'none'}.\n")
+    return "\n".join(parts)
+
+
+FILES = {"configuration.md": configuration, "events.md": events}
+
+if __name__ == "__main__":
+    for name, make in FILES.items():
+        (DOCS / name).write_text(make(), encoding="utf-8")

@@ -1,0 +1,325 @@
+"""One call's mind: frames, texts and replies go in; speech, questions to the bot and the end of the call come out.
+
+Everything here runs on the event loop, to completion, and time is the leg's audio time: the same frames give the
+same call. What takes time (the bot's answer, rendering speech) runs as a task of the call and comes back as a call
+of a method, so nobody but these methods changes the state of the turn.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+from dialog.actions import Collect, Handoff, Hangup, Reply, Say
+from dialog.errors import EngineError
+from dialog.events import (
+    AudioGapped,
+    BargedIn,
+    EngineFailed,
+    EngineRecovered,
+    Event,
+    FinalHeard,
+    HandoffRequested,
+    KeysPressed,
+    PartialHeard,
+    PlaybackStarted,
+    Reading,
+    ReplyGiven,
+    SilencePassed,
+    SpeechDiscarded,
+    SpeechStarted,
+    TurnTimed,
+    TurnUnderstood,
+)
+from dialog.journal import Journal
+from dialog.keys import KeyEntry
+from dialog.ports import DialogEngine, Keys, NoInput, SessionOpened, UserTurn
+from dialog.ports import Utterance as UtteranceTurn
+from dialog.turns import Effect, Input, State, step
+from voice.listener import Listener, Spoken, TurnOver, VoiceCame
+from voice.ports import (
+    TICK_MS,
+    Ears,
+    EarsBack,
+    EarsEvent,
+    EarsGapped,
+    EarsLost,
+    FinalText,
+    Frame,
+    Leg,
+    Mouth,
+    PartialText,
+)
+from voice.speaker import Phrase, Speaker
+from voice.speech.phrases import split_phrases
+
+ASK_LIMIT_S = 8.0
+"""The engine keeps limits of its own; this one only guards against an engine that does not."""
+
+APOLOGY = Reply("brain", (Say("I am sorry, something is wrong on our side. Please call again."), Hangup("engine")))
+
+
+class CallBrain:
+    """Decides what happens on one leg; `end` is called once, with the cause, when the bot has had the last word."""
+
+    def __init__(
+        self,
+        leg: Leg,
+        ears: Ears,
+        mouth: Mouth,
+        engine: DialogEngine,
+        journal: Journal,
+        tasks: asyncio.TaskGroup,
+        end: Callable[[str], None],
+    ) -> None:
+        self._engine = engine
+        self._journal = journal
+        self._tasks = tasks
+        self._end = end
+        self._speaker = Speaker(leg, mouth, tasks, self._tell_playback, self._reply_was_said)
+        self._listener = Listener(ears.open(self._on_ears))
+        self._entry = KeyEntry()
+        self._state = State.ANSWERING
+        self._inputs: deque[Input] = deque()
+        self._now_ms = 0
+        self._waiting_since_ms = 0
+        self._collect = Collect()
+        self._last_word: Handoff | Hangup | None = None
+        self._turn: UserTurn | None = None
+        self._reply: Reply | None = None
+        self._asked = 0
+        self._asking = asyncio.Lock()
+        self._spoken: Spoken | None = None
+        self._reply_ms = 0
+
+    @property
+    def now_ms(self) -> int:
+        """Audio time of the call."""
+        return self._now_ms
+
+    def open(self, opened: SessionOpened) -> None:
+        """The call was answered: the bot speaks first."""
+        self._ask(opened)
+
+    def gone(self) -> None:
+        """The caller hung up, or the leg died."""
+        self._happen(Input.GONE)
+
+    def press(self, key: str) -> None:
+        """One key; during a notice it is not meant for us."""
+        if not self._speaker.interruptible:
+            return
+        if digits := self._entry.press(key, self._now_ms):
+            self._entered(digits)
+        else:
+            self._happen(Input.KEY)
+
+    def close(self) -> None:
+        """Free the recogniser's stream. Idempotent."""
+        self._listener.close()
+
+    # -- what comes in ------------------------------------------------------------------------------------------
+
+    def on_frame(self, frame: Frame) -> None:
+        """One tick of the leg."""
+        self._now_ms = (frame.tick + 1) * TICK_MS
+        if self._state is State.ENDED:
+            return
+        self._speaker.on_frame(frame)
+        for key in frame.keys:
+            self.press(key)
+        if digits := self._entry.expired(self._now_ms):
+            self._entered(digits)
+        free = self._state is not State.ANSWERING
+        for heard in self._listener.on_frame(frame, yielding=free or self._speaker.interruptible, floor_is_free=free):
+            match heard:
+                case VoiceCame():
+                    if not heard.resumed:
+                        self._tell(SpeechStarted(utterance=heard.utterance))
+                    self._happen(Input.VOICE)
+                case TurnOver():
+                    self._happen(Input.PAUSED_OUT)
+                case Spoken():
+                    self._understood(heard)
+        waited_ms = self._now_ms - self._waiting_since_ms
+        if self._state is State.LISTENING and waited_ms >= self._collect.no_input_ms and not self._listener.hears:
+            self._tell(SilencePassed(waited_ms=waited_ms))
+            self._turn = NoInput()
+            self._happen(Input.SILENCE)
+
+    def _on_ears(self, event: EarsEvent) -> None:
+        match event:
+            case PartialText():
+                if event.text and self._listener.running == event.utterance:
+                    self._tell(PartialHeard(utterance=event.utterance, text=event.text))
+            case FinalText():
+                self._listener.on_final(event)
+            case EarsLost():
+                self._tell(EngineFailed(engine="ears", code=event.code))
+            case EarsBack():
+                self._tell(EngineRecovered(engine="ears", after_ms=event.after_ms))
+            case EarsGapped():
+                self._tell(AudioGapped(gap_ms=event.gap_ms))
+
+    def _understood(self, spoken: Spoken) -> None:
+        if not spoken.hypotheses:
+            self._tell(SpeechDiscarded(utterance=spoken.utterance))
+            self._happen(Input.NO_WORDS)
+            return
+        self._tell(
+            FinalHeard(
+                utterance=spoken.utterance,
+                readings=tuple(Reading(text=h.text, confidence=round(h.confidence, 3)) for h in spoken.hypotheses),
+                voice_start_ms=spoken.voice_start_ms,
+                voice_end_ms=spoken.voice_end_ms,
+                redecoded=spoken.redecoded,
+            )
+        )
+        self._spoken = spoken
+        self._turn = UtteranceTurn(spoken.hypotheses)
+        self._happen(Input.WORDS)
+
+    def _entered(self, digits: str) -> None:
+        self._tell(KeysPressed(digits=digits))
+        self._spoken = None
+        self._turn = Keys(digits)
+        self._happen(Input.KEYS)
+
+    def _reply_was_said(self) -> None:
+        self._happen(Input.CLOSED if self._last_word is not None else Input.SPOKEN)
+
+    # -- the turn -----------------------------------------------------------------------------------------------
+
+    def _happen(self, happened: Input) -> None:
+        """Run the table to rest; an effect may raise an input of its own."""
+        self._inputs.append(happened)
+        if len(self._inputs) > 1:
+            return  # the loop below, further up the stack, takes it
+        while self._inputs:
+            self._state, effects = step(self._state, self._inputs[0])
+            for effect in effects:
+                self._do(effect)
+            self._inputs.popleft()
+
+    def _do(self, effect: Effect) -> None:
+        match effect:
+            case Effect.ASK:
+                if self._turn is not None:
+                    self._ask(self._turn)
+            case Effect.PLAY:
+                self._take(hold=False)
+            case Effect.HOLD:
+                self._take(hold=True)
+            case Effect.YIELD:
+                self._fell_silent("voice")
+            case Effect.RESUME:
+                self._resume()
+            case Effect.DROP:
+                self._fell_silent("key", for_good=True)
+            case Effect.WAIT:
+                self._waiting_since_ms = self._now_ms
+            case Effect.FORGET:
+                self._listener.forget()
+            case Effect.CLOSE:
+                self._close()
+
+    def _ask(self, turn: UserTurn) -> None:
+        self._asked += 1
+        self._reply = None
+        self._last_word = None
+        self._tasks.create_task(self._answer(turn, self._asked), name="dialog")
+
+    async def _answer(self, turn: UserTurn, number: int) -> None:
+        async with self._asking:  # an engine never sees two turns of one call at once
+            if number != self._asked:
+                return  # the caller said more before the engine was free
+            started_ms = self._now_ms
+            try:
+                async with asyncio.timeout(ASK_LIMIT_S):
+                    reply = await self._engine.respond(self._journal.call_id, turn)
+            except (EngineError, TimeoutError) as error:
+                code = error.code if isinstance(error, EngineError) else "engine.timeout"
+                self._tell(EngineFailed(engine=self._engine.name, code=code))
+                reply = APOLOGY
+        if number == self._asked:
+            self._answered(reply, self._now_ms - started_ms)
+
+    def _answered(self, reply: Reply, took_ms: int) -> None:
+        text = " ".join(action.text for action in reply.actions if isinstance(action, Say))
+        understood = reply.understood
+        if understood is not None:
+            self._tell(
+                TurnUnderstood(
+                    engine=reply.engine,
+                    intent=understood.intent,
+                    confidence=round(understood.confidence, 3),
+                    slots=understood.slots,
+                    actions=understood.actions,
+                )
+            )
+        self._tell(ReplyGiven(engine=reply.engine, text=text, took_ms=took_ms))
+        self._reply = reply
+        self._reply_ms = self._now_ms
+        self._happen(Input.REPLY)
+
+    def _take(self, *, hold: bool) -> None:
+        """Make the reply the one that is said now, or kept for when the caller turns out to have said nothing."""
+        if self._reply is None:
+            return
+        phrases: list[Phrase] = []
+        self._collect = Collect()
+        for action in self._reply.actions:
+            match action:
+                case Say():
+                    phrases += [Phrase(p, action.interruptible, action.pace) for p in split_phrases(action.text)]
+                case Collect():
+                    self._collect = action
+                case Handoff() | Hangup():
+                    self._last_word = action
+        self._reply = None
+        self._entry.expect(self._collect)
+        self._listener.expect(self._collect.expect)
+        if hold:
+            self._speaker.hold(phrases)
+        elif phrases:
+            self._speaker.say(phrases)
+        else:
+            self._reply_was_said()
+
+    def _fell_silent(self, by: str, *, for_good: bool = False) -> None:
+        played = self._speaker.drop() if for_good else self._speaker.halt()
+        if played is not None:
+            event = BargedIn(by="key" if by == "key" else "voice", playback=played.playback, played_ms=played.played_ms)
+            self._tell(event)
+
+    def _resume(self) -> None:
+        if self._speaker.pending:
+            self._speaker.resume()
+        elif not self._asking.locked():
+            self._reply_was_said()  # nothing was cut and nothing is being made: it is the caller's turn again
+
+    def _close(self) -> None:
+        if isinstance(self._last_word, Handoff):
+            self._tell(HandoffRequested(reason=self._last_word.reason))
+            self._end("handoff")
+        else:
+            self._end(self._last_word.cause if self._last_word is not None else "bot")
+
+    # -- the account --------------------------------------------------------------------------------------------
+
+    def _tell(self, event: Event) -> None:
+        self._journal.append(self._now_ms, event)
+
+    def _tell_playback(self, event: Event) -> None:
+        self._tell(event)
+        if isinstance(event, PlaybackStarted) and self._spoken is not None:
+            spoken, self._spoken = self._spoken, None
+            origin_ms = spoken.voice_end_ms
+            self._tell(
+                TurnTimed(
+                    utterance=spoken.utterance,
+                    endpoint_ms=spoken.turn_over_ms - origin_ms,
+                    final_ms=spoken.final_ms - origin_ms,
+                    reply_ms=self._reply_ms - origin_ms,
+                    first_audio_ms=self._now_ms - origin_ms,
+                )
+            )

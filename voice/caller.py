@@ -1,0 +1,188 @@
+"""The other end of the line: places SIP calls, speaks, keys, and keeps what it heard.
+
+`centralino call` is made of it, and so are the benches and the tests: a real caller with a real jitter buffer.
+"""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from random import SystemRandom
+
+import numpy as np
+
+from dialog.errors import CentralinoError, PeerError, PeerTimeout
+from voice.media.leg import MediaLeg
+from voice.media.plane import MediaPlane
+from voice.net.rtp_port import RtpPorts, UdpWire, media_address
+from voice.net.sip_agent import SipAgent
+from voice.ports import TICK_MS, Frame, Pcm
+from voice.wire.sdp import make_offer, parse_sdp, read_answer
+from voice.wire.sip.events import CallAnswered, CallCancelled, CallEnded, CallFailed, CallRef, SipEvent
+
+VOICED = 0.5
+"""Probability from which a frame counts as speech of the far end."""
+
+LONGEST_MS = 3_600_000
+"""What was heard is kept up to an hour."""
+
+
+class CallRefused(PeerError):
+    """The far end did not take the call."""
+
+    code = "peer.refused"
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(f"{status} {reason}".strip())
+        self.status = status
+
+
+class OutgoingLine:
+    """One call that we placed. Times are ms of its audio clock, which starts with the answer."""
+
+    def __init__(self, wire: UdpWire) -> None:
+        self.wire = wire
+        self.leg: MediaLeg | None = None
+        self.heard: list[Pcm] = []
+        self.voice: list[float] = []
+        self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.answered: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
+        self.hang_up: Callable[[], None] = lambda: None
+        self._ticked = asyncio.Event()
+        self._playback = 0
+        self._done: set[int] = set()
+
+    @property
+    def now_ms(self) -> int:
+        return len(self.heard) * TICK_MS
+
+    def on_frame(self, frame: Frame) -> None:
+        """One tick of the leg."""
+        if self.now_ms < LONGEST_MS:
+            self.heard.append(frame.pcm)
+            self.voice.append(frame.voice)
+        self._done.update(played.playback for played in frame.played if played.done)
+        self._ticked.set()
+
+    def over(self, cause: str) -> None:
+        """The call is over, whoever ended it."""
+        if not self.ended.done():
+            self.ended.set_result(cause)
+        self._ticked.set()
+        if self.leg is not None:
+            self.leg.close()
+
+    async def say(self, pcm: Pcm) -> None:
+        """Speak, and return when the last sample has left or the call is over."""
+        assert self.leg is not None, "say() comes after the answer"
+        self._playback += 1
+        playback = self._playback
+        self.leg.play(playback, pcm, last=True)
+        await self._until(lambda: playback in self._done)
+
+    async def press(self, digits: str) -> None:
+        """Key `digits` (RFC 4733), and return when they have left."""
+        assert self.leg is not None, "press() comes after the answer"
+        self.leg.send_keys(digits)
+        started_ms = self.now_ms
+        await self._until(lambda: self.now_ms - started_ms >= 160 * len(digits))
+
+    async def until_quiet(self, quiet_ms: int = 900, limit_ms: int = 30_000) -> None:
+        """Wait until the far end has spoken since now and then been silent for `quiet_ms`; at most `limit_ms`."""
+        first = len(self.voice)
+        quiet = quiet_ms // TICK_MS
+
+        def holds() -> bool:
+            spoke = any(voice >= VOICED for voice in self.voice[first:])
+            return (spoke and all(voice < VOICED for voice in self.voice[-quiet:])) or (
+                (len(self.voice) - first) * TICK_MS >= limit_ms
+            )
+
+        await self._until(holds)
+
+    async def wait(self, duration_ms: int) -> None:
+        """Let the audio clock run."""
+        until_ms = self.now_ms + duration_ms
+        await self._until(lambda: self.now_ms >= until_ms)
+
+    def heard_between(self, start_ms: int, end_ms: int | None = None) -> Pcm:
+        """What was heard in that time, as one array."""
+        pieces = self.heard[start_ms // TICK_MS : None if end_ms is None else end_ms // TICK_MS]
+        return np.concatenate(pieces) if pieces else np.zeros(0, np.int16)
+
+    async def _until(self, holds: Callable[[], bool]) -> None:
+        while not self.ended.done() and not holds():
+            self._ticked.clear()
+            await self._ticked.wait()
+
+
+class Caller:
+    """Places calls from `host`. Use `open_caller`."""
+
+    def __init__(self, host: str, plane: MediaPlane, ports: RtpPorts) -> None:
+        self._host = host
+        self._plane = plane
+        self._ports = ports
+        self._lines: dict[CallRef, OutgoingLine] = {}
+        self.agent = SipAgent(self, lambda _address: True)
+
+    async def on_event(self, event: SipEvent) -> None:
+        """One event of the SIP agent."""
+        line = self._lines.get(event.call)
+        if line is None:
+            return
+        match event:
+            case CallAnswered():
+                line.answered.set_result(event.sdp)
+            case CallFailed():
+                line.answered.set_exception(CallRefused(event.status, event.reason))
+                line.over("refused")
+            case CallEnded() | CallCancelled():
+                del self._lines[event.call]
+                line.over("far end" if isinstance(event, CallEnded) and event.cause == "remote" else "us")
+            case _:
+                pass
+
+    async def dial(self, uri: str, limit_s: float = 30.0) -> OutgoingLine:
+        """Call `uri` and wait for the answer. Raises CallRefused, PeerTimeout, ProtocolError, OSError."""
+        line = OutgoingLine(self._ports.open(None))
+        offer = make_offer(self._host, line.wire.port, secrets.randbits(31), 1)
+        try:
+            ref = await self.agent.invite(uri, offer, f"sip:centralino@{self._host}:{self.agent.port}")
+            self._lines[ref] = line
+            line.hang_up = lambda: None if self.agent.hangup(ref) else line.over("us")
+            async with asyncio.timeout(limit_s):
+                sdp = await line.answered
+            agreed = read_answer(parse_sdp(sdp or b""))
+        except TimeoutError as error:
+            line.hang_up()
+            line.wire.close()
+            raise PeerTimeout(f"{uri} did not answer within {limit_s:g} s") from error
+        except (CentralinoError, OSError):
+            line.wire.close()
+            raise
+        line.wire.remote = media_address(agreed.remote_addr, agreed.remote_port)
+        line.leg = self._plane.add_leg(line.wire, agreed.codec.value, agreed.payload_type, agreed.event_payload_type)
+        line.leg.listen(line.on_frame)
+        return line
+
+
+@asynccontextmanager
+async def open_caller(
+    host: str = "127.0.0.1", first_port: int = 30_000, last_port: int = 39_998
+) -> AsyncIterator[Caller]:
+    """A caller with a media plane and a SIP port of its own; calls still up are hung up at the end."""
+    plane = MediaPlane(asyncio.get_running_loop(), allowance_ms=0)
+    caller = Caller(host, plane, RtpPorts(host, first_port, last_port, SystemRandom()))
+    plane.start()
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            await caller.agent.start(host, 0, tasks)
+            try:
+                yield caller
+            finally:
+                with contextlib.suppress(asyncio.CancelledError):
+                    await caller.agent.close()
+    finally:
+        await plane.close()

@@ -1,0 +1,259 @@
+"""Settings: `centralino.toml` < environment (`CENTRALINO_SIP__PORT=5070`) < `--set sip.port=5070`.
+
+Everything binds to loopback until a setting names an address. Unknown keys are errors that name their path. Secrets
+come from a file or the environment only, never from the toml file.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping, Sequence
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from dialog.errors import ConfigurationError
+
+LOOPBACK = "127.0.0.1"
+
+
+def _address(value: str) -> str:
+    """IPv4 for now: SIP, RTP and ICE advertise it as it stands."""
+    return str(ip_address(value))
+
+
+Address = Annotated[str, BeforeValidator(_address)]
+Port = Annotated[int, Field(ge=0, le=65_535)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SipSettings(_Section):
+    """The telephone side."""
+
+    host: Address = Field(default=LOOPBACK, description="address to bind")
+    port: Port = Field(default=5_060, description="UDP port")
+    advertised: Address | None = Field(default=None, description="address peers are told, behind NAT; default: host")
+    peers: tuple[str, ...] = Field(default=("127.0.0.0/8",), description="addresses or networks calls are taken from")
+
+    @field_validator("peers")
+    @classmethod
+    def _networks(cls, peers: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(ip_network(peer)) for peer in peers)
+
+    def allows(self, address: str) -> bool:
+        """Whether a datagram from `address` is read at all."""
+        return any(ip_address(address) in ip_network(peer) for peer in self.peers)
+
+
+class MediaSettings(_Section):
+    """RTP."""
+
+    host: Address | None = Field(default=None, description="address to bind; default: sip.host")
+    advertised: Address | None = Field(
+        default=None, description="address put into SDP, behind NAT; default: sip.advertised"
+    )
+    first_port: Port = Field(default=20_000, description="first RTP port; one even port a call")
+    last_port: Port = Field(default=29_999, description="last RTP port")
+
+    @model_validator(mode="after")
+    def _range(self) -> Self:
+        if self.last_port <= self.first_port:
+            raise ValueError("last_port must be greater than first_port")
+        return self
+
+
+class WebSettings(_Section):
+    """Pages, API, and calls from browsers. Beyond loopback it is HTTPS: a browser gives no microphone without it."""
+
+    host: Address = LOOPBACK
+    port: Port = Field(default=8_080, description="TCP port")
+    advertised: Address | None = Field(
+        default=None, description="address browsers send audio to, behind NAT; default: host"
+    )
+    certificate: Path | None = Field(default=None, description="PEM chain; made on first start when absent and needed")
+    key: Path | None = Field(default=None, description="PEM private key")
+
+    @property
+    def secure(self) -> bool:
+        """Whether pages are served by HTTPS."""
+        return self.certificate is not None or not ip_address(self.host).is_loopback
+
+    @property
+    def scheme(self) -> str:
+        return "https" if self.secure else "http"
+
+
+class LimitSettings(_Section):
+    """What one node takes on. A live call never suffers for a new one."""
+
+    calls: int = Field(default=32, ge=1, le=1_000, description="calls at once")
+    calls_per_minute: int = Field(default=60, ge=1, description="new calls a minute from one address")
+    longest_call_s: int = Field(default=3_600, ge=10, description="a call is ended after this long")
+    open_files: int = Field(default=8_192, ge=256, description="descriptor limit asked of the system at start")
+    drain_s: int = Field(default=20, ge=0, description="how long a stop waits for live calls")
+    loop_lag_ms: int = Field(default=200, ge=20, description="event-loop lag past which new calls are refused")
+
+
+class RecordSettings(_Section):
+    """What is kept of a call, and for how long."""
+
+    folder: Path = Field(default=Path("data"), description="store, recordings, certificate, logs of child processes")
+    audio: bool = Field(default=True, description="record both sides; the bot says so at the start of each call")
+    keep_days: int = Field(default=30, ge=1, description="calls and recordings older than this are erased")
+
+
+class SpeechSettings(_Section):
+    """Ears and mouth."""
+
+    recogniser: str = Field(default="moonshine", description="moonshine, vosk, or a plug-in")
+    model: str = Field(default="", description="vosk: a folder, or a name that `centralino models` lists")
+    voice: str = Field(default="hibari", description="hibari, espeak, or a plug-in")
+    language: str = Field(default="en", description="language of the voice")
+
+
+class DialogSettings(_Section):
+    """The bot."""
+
+    engine: str = Field(default="rasa", description="rasa (keypad when it fails), keypad, or a plug-in")
+    project: Path | None = Field(
+        default=None, description="a Rasa project of your own; default: the packaged help desk"
+    )
+    rasa_url: str = Field(default="", description="an external Rasa instead of one that is started here")
+    rasa_token: SecretStr = Field(default=SecretStr(""), description="its token; environment only")
+    customers_url: str = Field(default="", description="HTTP customer base; default: the generated sample")
+    reply_limit_ms: int = Field(
+        default=3_000, ge=500, le=7_000, description="slower than this and the keypad bot answers"
+    )
+
+
+class WebhookSettings(_Section):
+    """A signed message at the end of each call; nothing is sent unless a URL is named."""
+
+    url: str = Field(default="", description="where to; empty: nowhere")
+    secret_file: Path | None = Field(default=None, description="file with the key that signs it")
+    secret: SecretStr = Field(default=SecretStr(""), description="environment only")
+
+    def key(self) -> bytes:
+        """The key that signs. Raises ConfigurationError when its file cannot be read."""
+        if self.secret_file is None:
+            return self.secret.get_secret_value().encode()
+        try:
+            return self.secret_file.read_bytes().strip()
+        except OSError as error:
+            raise ConfigurationError(f"webhook.secret_file: {self.secret_file}: {error.strerror}") from error
+
+
+class LogSettings(_Section):
+    """Log lines, on standard error."""
+
+    json_lines: bool = Field(default=False, description="one JSON object a line, for machines")
+    pii: bool = Field(default=False, description="also log what callers say and key in, under `pii`")
+
+
+class ModelSettings(_Section):
+    """Where recognition models are downloaded from on request; nothing is, unless a URL is named."""
+
+    base_url: str = Field(default="", description="folder of model archives; empty: none are downloaded")
+
+
+_FROM_ENVIRONMENT_ONLY = (("dialog", "rasa_token"), ("webhook", "secret"))
+
+
+class Settings(_Section):
+    """All of it. `bots` maps dialled numbers to bots; `*` is any other number."""
+
+    bots: dict[str, Literal["helpdesk", "keypad", "echo"]] = Field(
+        default={"echo": "echo", "*": "helpdesk"}, description="dialled number to bot"
+    )
+    sip: SipSettings = SipSettings()
+    media: MediaSettings = MediaSettings()
+    web: WebSettings = WebSettings()
+    limits: LimitSettings = LimitSettings()
+    record: RecordSettings = RecordSettings()
+    speech: SpeechSettings = SpeechSettings()
+    dialog: DialogSettings = DialogSettings()
+    webhook: WebhookSettings = WebhookSettings()
+    log: LogSettings = LogSettings()
+    models: ModelSettings = ModelSettings()
+
+    @property
+    def media_host(self) -> str:
+        return self.media.host or self.sip.host
+
+    @property
+    def sip_advertised(self) -> str:
+        return self.sip.advertised or self.sip.host
+
+    @property
+    def media_advertised(self) -> str:
+        return self.media.advertised or self.sip.advertised or self.media_host
+
+    def bot_for(self, dialled: str) -> str:
+        """The bot that answers `dialled`; raises nothing: without `*` an unknown number gets ""."""
+        return self.bots.get(dialled, self.bots.get("*", ""))
+
+
+def _assign(tree: dict[str, object], path: str, value: str) -> None:
+    *sections, name = path.split(".")
+    for section in sections:
+        child = tree.setdefault(section, {})
+        if not isinstance(child, dict):
+            raise ConfigurationError(f"{path}: {section} is a value, not a section")
+        tree = child
+    try:
+        tree[name] = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        tree[name] = value  # a bare word: `--set speech.recogniser=vosk`
+
+
+def load(
+    file: Path | None = None, assignments: Sequence[str] = (), environ: Mapping[str, str] | None = None
+) -> Settings:
+    """Read the settings. `file` defaults to `centralino.toml` in the working folder, if there is one.
+
+    Raises ConfigurationError: one line with the path of the key, what is wrong, and where it was set.
+    """
+    path = file or Path("centralino.toml")
+    tree: dict[str, object] = {}
+    if file is not None or path.exists():
+        try:
+            tree = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ConfigurationError(f"{path}: {error.strerror}; name a file that can be read") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigurationError(f"{path}: {error}") from error
+        for section, name in _FROM_ENVIRONMENT_ONLY:
+            held = tree.get(section)
+            if isinstance(held, dict) and name in held:
+                variable = f"CENTRALINO_{section}__{name}".upper()
+                raise ConfigurationError(f"{path}: {section}.{name} is a secret; set {variable} in the environment")
+    for variable, value in (environ if environ is not None else os.environ).items():
+        # CENTRALINO_CACHE and the like, without a section, are no settings
+        if variable.startswith("CENTRALINO_") and "__" in variable:
+            _assign(tree, variable.removeprefix("CENTRALINO_").lower().replace("__", "."), value)
+    for assignment in assignments:
+        key, equals, value = assignment.partition("=")
+        if not equals:
+            raise ConfigurationError(f"--set {assignment}: write SECTION.NAME=VALUE")
+        _assign(tree, key, value)
+    try:
+        return Settings.model_validate(tree)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            raise ConfigurationError(f"{where}: no such setting; docs/configuration.md lists them all") from error
+        raise ConfigurationError(f"{where}: {first['msg']} (got {first['input']!r})") from error

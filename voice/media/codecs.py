@@ -1,0 +1,32 @@
+"""Audio formats a leg can speak.
+
+G.711 is decoded and encoded by kernels, batched over all legs, and is named by its RTP name. Any other format is a
+`FrameCodec`: an object a leg, called in the tick thread, whose audio joins the batch after decoding.
+"""
+
+from typing import Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+G711Name = Literal["PCMU", "PCMA"]
+
+
+class FrameCodec(Protocol):
+    """Coder and decoder of one leg, a frame of 20 ms at a time. Tick thread only."""
+
+    @property
+    def clock_hz(self) -> int:
+        """RTP clock rate (RFC 3551 section 4; Opus: 48,000 whatever it samples at, RFC 7587)."""
+        ...
+
+    def decode(self, payload: bytes | None) -> npt.NDArray[np.int16]:
+        """i16[320] at 16 kHz; None asks for a concealed frame in place of a lost one.
+
+        Raises ProtocolError for a payload that is not this format; the frame is then counted and concealed.
+        """
+        ...
+
+    def encode(self, pcm: npt.NDArray[np.int16]) -> bytes:
+        """The payload of i16[320] at 16 kHz."""
+        ...

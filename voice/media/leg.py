@@ -1,0 +1,114 @@
+"""A leg as the event loop sees it. Nothing here waits for the tick: settings go to it as commands."""
+
+from collections.abc import Callable
+
+from voice.media.line import Line
+from voice.media.playout import Playout
+from voice.media.receiver import Refusals
+from voice.media.recorder import Recording
+from voice.media.wires import Wire
+from voice.ports import Frame, FrameSink, LegStats, Pcm, Played
+
+Post = Callable[[Callable[[], None]], None]
+"""Hands a command to the tick thread. Raises Overloaded when too many wait."""
+
+FailureSink = Callable[[Exception], None]
+"""Called on the event loop, once, when the leg failed; the leg is closed by then."""
+
+
+class MediaLeg:
+    """One party's audio (voice.ports.Leg), and what SIP and the browser call need beyond it. Event loop only."""
+
+    def __init__(self, line: Line, playout: Playout, post: Post) -> None:
+        self.line = line
+        self._playout = playout
+        self._post = post
+        self._sink: FrameSink | None = None
+        self._failure_sink: FailureSink | None = None
+        self._closed = False
+
+    @property
+    def closed(self) -> bool:
+        """Read by the tick, which then frees the leg."""
+        return self._closed
+
+    @property
+    def wire(self) -> Wire:
+        return self.line.wire
+
+    @property
+    def stats(self) -> LegStats:
+        receiver = self.line.receiver
+        return LegStats(
+            packets_received=receiver.received,
+            packets_lost=receiver.jitter.stats.lost,
+            packets_sent=self.line.sender.sent,
+            late_frames=self.line.late_frames,
+            packets_refused=receiver.refusals.total,
+        )
+
+    @property
+    def refusals(self) -> Refusals:
+        """Why packets were refused, by reason."""
+        return self.line.receiver.refusals
+
+    @property
+    def queued_ms(self) -> int:
+        return self._playout.queued_ms
+
+    def listen(self, sink: FrameSink) -> None:
+        self._sink = sink
+
+    def on_failure(self, sink: FailureSink) -> None:
+        """Tell `sink` when the leg failed: its codec, its wire or a frame sink raised what it must not."""
+        self._failure_sink = sink
+
+    def play(self, playback: int, pcm: Pcm, *, last: bool) -> bool:
+        return not self._closed and self._playout.play(playback, pcm, last=last)
+
+    def stop(self) -> Played | None:
+        return self._playout.stop()
+
+    def send_keys(self, digits: str) -> bool:
+        """Press keys (RFC 4733), 100 ms each with 60 ms between; what is queued to be played waits meanwhile.
+
+        False when the far end takes no telephone-events or too many keys wait. Raises ValueError for what is on no
+        keypad.
+        """
+        return self.line.sender.press(digits)
+
+    def set_direction(self, *, send: bool, receive: bool) -> None:
+        """Hold and resume (RFC 3264 section 8.4): not sending, the queue stands; not receiving, all is silence."""
+
+        def apply() -> None:
+            self.line.sends, self.line.receives = send, receive
+
+        self._post(apply)
+
+    def update_remote(self, host: str, port: int) -> None:
+        """A re-INVITE names another address (an IP literal): the latch opens. The same one changes nothing."""
+        self._post(lambda: self.line.receiver.declare((host, port)))
+
+    def record(self, recording: Recording | None) -> None:
+        """Write both directions to `recording` from the next tick on; None ends it. The caller closes it."""
+
+        def apply() -> None:
+            self.line.recording = recording
+
+        self._post(apply)
+
+    def close(self) -> None:
+        self._closed = True
+
+    def deliver(self, frame: Frame) -> None:
+        """A frame from the tick."""
+        if self._sink is not None and not self._closed:
+            self._sink(frame)
+
+    def fail(self, error: Exception) -> None:
+        """The leg cannot go on."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._failure_sink is not None:
+            self._failure_sink(error)

@@ -1,0 +1,135 @@
+"""The tick's side of a leg: its packets, its rows in the kernels' buffers, its voice gate. Tick thread only."""
+
+from random import Random
+
+import numpy as np
+import webrtcvad
+
+from dialog.errors import ProtocolError
+from dsp.kernel import NARROW_HZ, Pcm
+from voice.media.chain import LAWS, SILENT_OCTETS, Hearing, Speaking
+from voice.media.codecs import FrameCodec, G711Name
+from voice.media.playout import Playout
+from voice.media.receiver import StreamReceiver
+from voice.media.recorder import Recording
+from voice.media.sender import StreamSender
+from voice.media.wires import Wire
+from voice.ports import Frame, Played
+from voice.wire.jitter import Hole, JitterBuffer
+
+GATE_MODE = 2
+"""webrtcvad's aggressiveness, 0..3: rather let noise pass, Silero judges it, than stop quiet speech."""
+GATE_TICKS = 10
+"""Silero is believed for 200 ms after the gate last fired."""
+
+
+class Line:
+    """One leg in the tick. `codec` is None for G.711, whose rows the kernels decode and encode."""
+
+    def __init__(
+        self,
+        row: int,
+        wire: Wire,
+        codec: G711Name | FrameCodec,
+        payload_type: int,
+        event_payload_type: int | None,
+        playout: Playout,
+        chance: Random,
+    ) -> None:
+        self.row = row
+        self.wire = wire
+        self.codec: FrameCodec | None
+        if isinstance(codec, str):
+            self.codec, self.law, units, divisible = None, LAWS[codec], NARROW_HZ // 50, True
+        else:
+            self.codec, self.law, units, divisible = codec, LAWS["PCMU"], codec.clock_hz // 50, False
+        self.hears_tones = event_payload_type is None
+        self.receiver = StreamReceiver(wire, payload_type, event_payload_type, JitterBuffer(units, divisible=divisible))
+        self.sender = StreamSender(payload_type, event_payload_type, units, chance)
+        self.sends = True
+        self.receives = True
+        self.recording: Recording | None = None
+        self.late_frames = 0
+        self._start = 0
+        self._playout = playout
+        self._audible = False
+        self._keying = False
+        self._talking = False
+        self._played: tuple[Played, ...] = ()
+        self._keys = ""
+        self._gate = webrtcvad.Vad(GATE_MODE)
+        self._gate_until = -1
+
+    def begin(self, tick: int) -> None:
+        """The leg's clock starts at `tick` of the node."""
+        self._start = tick
+
+    def say(self, speaking: Speaking) -> None:
+        """Fill the row with what is said in this tick: silence on hold, while keys are sent, or towards nowhere."""
+        audio = speaking.wide[self.row]
+        self._audible = self.sends and self.wire.remote is not None
+        self._keying = self.sender.keying
+        moved = self._playout.take(audio) if self._audible and not self._keying else None
+        self._talking = moved is not None
+        self._played = moved or ()
+        if moved is None:
+            audio[:] = 0
+
+    def send(self, tick: int, speaking: Speaking, *, late: bool) -> None:
+        """Send the packet of this tick, once the row is encoded."""
+        if not self._audible:
+            return
+        at = tick - self._start
+        if self._keying:
+            packet = self.sender.key(at)
+        else:
+            if self.codec is None:
+                payload = speaking.octets[self.row].tobytes()
+            else:
+                payload = self.codec.encode(speaking.wide[self.row])
+            packet = self.sender.audio(payload, at, talking=self._talking)
+        if packet is not None:
+            self.wire.send(packet)
+            self.late_frames += late
+
+    def hear(self, tick: int, hearing: Hearing) -> None:
+        """Take what came and fill the row with the audio of this tick."""
+        self._keys = self.receiver.drain(tick, listening=self.receives)
+        frame = self.receiver.frame(tick, listening=self.receives, quiet=tick > self._gate_until)
+        if self.codec is not None:
+            hearing.wide[self.row] = self._decoded(self.codec, frame) if self.receives else 0
+            return
+        hearing.lost[self.row] = frame is Hole.LOST
+        if isinstance(frame, bytes):
+            hearing.octets[self.row] = np.frombuffer(frame, np.uint8)
+        else:
+            hearing.octets[self.row] = SILENT_OCTETS[self.law]
+
+    def _decoded(self, codec: FrameCodec, frame: bytes | Hole) -> Pcm:
+        """A hole of any kind is the codec's to fill: a long packet may reach over it, a pause has its own noise."""
+        if isinstance(frame, bytes):
+            try:
+                return codec.decode(frame)
+            except ProtocolError:
+                self.receiver.malformed += 1
+        return codec.decode(None)
+
+    def frame(self, tick: int, hearing: Hearing, speaking: Speaking) -> Frame:
+        """What was heard and said, once the kernels are done with the row."""
+        row = self.row
+        if self._gate.is_speech(hearing.narrow[row].tobytes(), NARROW_HZ):
+            self._gate_until = tick + GATE_TICKS
+        pcm = hearing.wide[row].copy()
+        if self.recording is not None:
+            self.recording.write(pcm, speaking.wide[row].copy())
+        return Frame(
+            tick=tick - self._start,
+            pcm=pcm,
+            voice=float(hearing.probability[row]) if tick <= self._gate_until else 0.0,
+            level_dbfs=float(hearing.level_dbfs[row]),
+            keys=self._keys + self._tone(hearing),
+            played=self._played,
+        )
+
+    def _tone(self, hearing: Hearing) -> str:
+        return chr(hearing.digit[self.row]) if self.hears_tones and hearing.digit[self.row] else ""

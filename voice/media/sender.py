@@ -1,0 +1,54 @@
+"""A leg's outgoing stream: one packet a tick, on one time line (RFC 3550 section 5.1, RFC 3551 section 4.1)."""
+
+from random import Random
+
+from voice.wire.dtmf import KeySender
+from voice.wire.rtp import RtpPacket
+
+
+class StreamSender:
+    """Numbers and stamps packets. Timestamps follow the ticks, sent or not; sequence numbers the packets.
+
+    Source, first sequence number and first timestamp come from `chance`, as RFC 3550 wants them random.
+    """
+
+    def __init__(self, payload_type: int, event_payload_type: int | None, units_per_tick: int, chance: Random) -> None:
+        self.sent = 0
+        self._payload_type = payload_type
+        self._units = units_per_tick
+        self._keys = None if event_payload_type is None else KeySender(event_payload_type, units_per_tick)
+        self._ssrc = chance.getrandbits(32)
+        self._sequence = chance.getrandbits(16)
+        self._start = chance.getrandbits(32)
+        self._talking = False
+
+    @property
+    def keying(self) -> bool:
+        """Keys are being sent, and no audio is taken meanwhile."""
+        return self._keys is not None and self._keys.busy
+
+    def press(self, digits: str) -> bool:
+        """Send keys from the next tick on; False when the far end takes none or too many wait."""
+        return self._keys is not None and self._keys.press(digits)
+
+    def audio(self, payload: bytes, tick: int, *, talking: bool) -> bytes:
+        """The packet of `tick`; the marker stands where talk begins."""
+        marker = self.sent == 0 or (talking and not self._talking)
+        self._talking = talking
+        return self._numbered(
+            RtpPacket(self._payload_type, self._sequence, self._stamp(tick), self._ssrc, payload, marker)
+        )
+
+    def key(self, tick: int) -> bytes | None:
+        """The key packet of `tick`; None in the pause after a key."""
+        self._talking = False
+        packet = self._keys.packet(self._sequence, self._stamp(tick), self._ssrc) if self._keys else None
+        return None if packet is None else self._numbered(packet)
+
+    def _stamp(self, tick: int) -> int:
+        return (self._start + tick * self._units) & 0xFFFF_FFFF
+
+    def _numbered(self, packet: RtpPacket) -> bytes:
+        self._sequence = (self._sequence + 1) & 0xFFFF
+        self.sent += 1
+        return bytes(packet)

@@ -1,0 +1,53 @@
+"""A certificate for the web side, made on first start.
+
+Browsers give a page the microphone only in a secure context, so an address beyond loopback is served by HTTPS. A
+self-signed certificate is enough to begin with (the browser asks once); a real one is named in the settings.
+"""
+
+import os
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+DAYS = 397
+"""Browsers distrust certificates that are valid for longer."""
+
+_RENEW_BEFORE = timedelta(days=14)
+
+
+def ensure_certificate(folder: Path, host: str) -> tuple[Path, Path]:
+    """Paths of a certificate for `host` and its key in `folder`; made anew when missing, old or for another host."""
+    certificate_path, key_path = folder / "web.crt", folder / "web.key"
+    if certificate_path.exists() and key_path.exists():
+        certificate = x509.load_pem_x509_certificate(certificate_path.read_bytes())
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        fresh = certificate.not_valid_after_utc - datetime.now(UTC) > _RENEW_BEFORE
+        if fresh and ip_address(host) in names.get_values_for_type(x509.IPAddress):
+            return certificate_path, key_path
+    folder.mkdir(parents=True, exist_ok=True)
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"Centralino on {host}")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(minutes=5))
+        .not_valid_after(now + timedelta(days=DAYS))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(host))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    descriptor = os.open(key_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(pem)
+    certificate_path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    return certificate_path, key_path

@@ -1,0 +1,106 @@
+"""UDP ports for RTP: an even port of the configured range for each leg, and the wire on it."""
+
+import contextlib
+import errno
+import socket
+from ipaddress import ip_address
+from random import Random
+
+from dialog.errors import ConfigurationError, Overloaded, ProtocolError
+from voice.media.wires import Address
+from voice.wire.rtp import MAX_PACKET
+
+MAX_TRIES = 256
+"""Ports tried before the range is called full."""
+MAX_PER_TICK = 16
+"""Packets taken in one tick from the far end (a burst of 320 ms), and as many from anyone else.
+
+What is beyond is read, dropped and counted: a flood from elsewhere does not push the far end's packets out.
+"""
+MAX_DRAINED = 512
+"""Packets read off the socket in one tick at most; the kernel drops the rest itself."""
+
+
+def media_address(host: str, port: int) -> Address | None:
+    """An address as SDP gives it; None for "nowhere" (port 0, RFC 3264 section 5.1; 0.0.0.0, section 8.4).
+
+    Raises ProtocolError unless `host` is an IP literal and `port` a port.
+    """
+    if not 0 <= port <= 65535:
+        raise ProtocolError(f"media port {port}")
+    try:
+        address = ip_address(host)
+    except ValueError:
+        raise ProtocolError("media address is not an IP literal") from None
+    return None if port == 0 or address.is_unspecified else (str(address), port)
+
+
+class UdpWire:
+    """A non-blocking UDP socket as a wire. `excess` counts packets beyond a tick's share, `unsent` those refused
+    by the kernel (no route, buffer full)."""
+
+    def __init__(self, sock: socket.socket, remote: Address | None) -> None:
+        self.remote = remote
+        self.port: int = sock.getsockname()[1]
+        self.excess = 0
+        self.unsent = 0
+        self._socket = sock
+
+    def receive(self) -> list[tuple[bytes, Address]]:
+        packets: list[tuple[bytes, Address]] = []
+        expected = others = 0
+        with contextlib.suppress(OSError):  # BlockingIOError: nothing is left
+            for _ in range(MAX_DRAINED):
+                data, name = self._socket.recvfrom(MAX_PACKET + 1)
+                source = (name[0], name[1])
+                if source == self.remote:
+                    expected += 1
+                else:
+                    others += 1
+                if (expected if source == self.remote else others) <= MAX_PER_TICK:
+                    packets.append((data, source))
+                else:
+                    self.excess += 1
+        return packets
+
+    def send(self, packet: bytes) -> None:
+        if self.remote is None:
+            return
+        try:
+            self._socket.sendto(packet, self.remote)
+        except OSError:
+            self.unsent += 1
+
+    def flush(self) -> None:
+        """Nothing waits."""
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+class RtpPorts:
+    """Even ports `first`..`last` on `host` (an IP literal). `chance` decides where the search begins, so that a
+    port is not given out again while stragglers of its last call are under way."""
+
+    def __init__(self, host: str, first: int, last: int, chance: Random) -> None:
+        self._family = socket.AF_INET6 if ip_address(host).version == 6 else socket.AF_INET
+        self._host = host
+        self._ports = range(first + first % 2, last + 1, 2)
+        self._chance = chance
+        if not self._ports:
+            raise ConfigurationError(f"RTP ports {first}-{last} hold no even port: widen the range")
+
+    def open(self, remote: Address | None) -> UdpWire:
+        """A wire on a free port. Raises Overloaded when none was found, ConfigurationError for a wrong address."""
+        for port in self._chance.sample(self._ports, min(MAX_TRIES, len(self._ports))):
+            sock = socket.socket(self._family, socket.SOCK_DGRAM)
+            try:
+                sock.setblocking(False)
+                sock.bind((self._host, port))
+            except OSError as error:
+                sock.close()
+                if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+                    raise ConfigurationError(f"RTP address {self._host}: {error.strerror}") from error
+                continue
+            return UdpWire(sock, remote)
+        raise Overloaded(f"no free RTP port among {self._ports[0]}-{self._ports[-1]}")

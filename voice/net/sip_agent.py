@@ -1,0 +1,204 @@
+"""The asyncio shell of a SIP endpoint: one socket, one timer, and events handed out in order."""
+
+import asyncio
+import contextlib
+import secrets
+import socket
+from collections import Counter
+from collections.abc import Callable
+from typing import Protocol
+
+from dialog.errors import ConfigurationError, NotReady
+from voice.net.udp import UdpSocket
+from voice.wire.sip.dialog import is_ip
+from voice.wire.sip.endpoint import RETRY_AFTER_S, SipEndpoint
+from voice.wire.sip.events import END_EVENTS, CallRef, InviteReceived, Ringing, SipEvent
+from voice.wire.sip.grammar import WireURI
+from voice.wire.sip.message import Address
+
+MAX_UNHANDLED = 1_024
+"""Events that may wait for the handler. Beyond: a new call gets 503, a provisional response is dropped, any other
+event ends its call. End events always pass: there is one for each call."""
+
+FAREWELL_S = 2.0
+"""How long `close` waits for peers to answer our BYEs."""
+
+
+class SipHandler(Protocol):
+    """Whoever answers the calls."""
+
+    async def on_event(self, event: SipEvent) -> None:
+        """Take one event. Events come one at a time, in order; what takes long belongs into a task of its own."""
+        ...
+
+
+class SipAgent:
+    """Serves one SIP address over UDP.
+
+    `allow` decides by IP address whose datagrams are looked at; those of others are counted and never answered.
+    `advertised` is the host peers are told to reach, where it is not the one bound (NAT). Commands are the endpoint's,
+    with the time filled in; each returns False when the call is over or its state does not allow it.
+    """
+
+    def __init__(
+        self,
+        handler: SipHandler,
+        allow: Callable[[str], bool],
+        *,
+        advertised: str = "",
+        max_calls: int = 500,
+        token: Callable[[], str] = lambda: secrets.token_hex(8),
+    ) -> None:
+        self._handler = handler
+        self._allow = allow
+        self._advertised = advertised
+        self._endpoint = SipEndpoint(advertised, 0, token, max_calls=max_calls)
+        self._socket: UdpSocket | None = None
+        self._unlisted = 0
+        self._unhandled: asyncio.Queue[SipEvent | None] = asyncio.Queue()
+        self._changed = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_due: float | None = None
+
+    async def start(self, host: str, port: int, tasks: asyncio.TaskGroup) -> None:
+        """Bind and serve; events are handed out by a task of `tasks` until `close`.
+
+        Raises OSError when the port is taken, ConfigurationError when nobody could tell peers where we are.
+        """
+        if host in ("0.0.0.0", "::") and not self._advertised:
+            raise ConfigurationError(f"SIP bound to {host} needs the address that peers reach: set the advertised host")
+        self._socket = await UdpSocket.open(host, port, self._receive)
+        self._endpoint.local_host = self._advertised or host
+        self._endpoint.local_port = self.port
+        tasks.create_task(self._hand_out(), name="sip events")
+
+    @property
+    def port(self) -> int:
+        """The port bound."""
+        if self._socket is None:
+            raise NotReady("the SIP agent is not started")
+        return self._socket.address[1]
+
+    @property
+    def calls(self) -> int:
+        """How many calls are not over."""
+        return len(self._endpoint.calls)
+
+    @property
+    def dropped(self) -> Counter[str]:
+        """Datagrams that led to nothing, by reason."""
+        sent = self._socket.dropped if self._socket else Counter[str]()
+        return self._endpoint.dropped + sent + Counter({"unlisted": self._unlisted})
+
+    def drain(self) -> None:
+        """Take no new calls from now on: INVITE and OPTIONS get 503."""
+        self._endpoint.accepting = False
+
+    async def close(self, grace_s: float = 0.0) -> None:
+        """Drain, give calls `grace_s` to end, hang up the others, wait for their BYEs, and close the socket."""
+        self.drain()
+        await self._wait_until(lambda: not self._endpoint.calls, grace_s)
+        for call in self._endpoint.calls:
+            self.hangup(call)
+        await self._wait_until(lambda: not self._endpoint.calls and not self._endpoint.unanswered, FAREWELL_S)
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._socket is not None:
+            await self._socket.close()
+        self._unhandled.put_nowait(None)
+
+    # commands
+
+    def ring(self, call: CallRef) -> bool:
+        """Say that the call is being offered (180)."""
+        return self._pumped(self._endpoint.ring(call, self._now()))
+
+    def answer(self, call: CallRef, sdp: bytes) -> bool:
+        """Take the call (200) with an answer, or with an offer where the INVITE had none."""
+        return self._pumped(self._endpoint.answer(call, sdp, self._now()))
+
+    def reject(self, call: CallRef, status: int, reason: str = "", retry_after: int | None = None) -> bool:
+        """Refuse the call or, once it is answered, the peer's re-INVITE. `retry_after` in seconds."""
+        return self._pumped(self._endpoint.reject(call, status, reason, self._now(), retry_after))
+
+    def hangup(self, call: CallRef) -> bool:
+        """End the call: BYE, CANCEL or a refusal, as its state demands."""
+        return self._pumped(self._endpoint.hangup(call, self._now()))
+
+    def reanswer(self, call: CallRef, sdp: bytes) -> bool:
+        """Answer the peer's re-INVITE (200)."""
+        return self._pumped(self._endpoint.reanswer(call, sdp, self._now()))
+
+    def reoffer(self, call: CallRef, sdp: bytes) -> bool:
+        """Offer other media (re-INVITE)."""
+        return self._pumped(self._endpoint.reoffer(call, sdp, self._now()))
+
+    async def invite(self, uri: str, sdp: bytes, from_uri: str, from_name: str = "") -> CallRef:
+        """Call `uri` with an offer; a host that is a name is looked up. Raises ProtocolError, OSError."""
+        target = WireURI.parse(uri)
+        next_hop: Address | None = None
+        if not is_ip(target.host.strip("[]")):
+            loop = asyncio.get_running_loop()
+            found = await loop.getaddrinfo(
+                target.host, target.port or 5060, family=socket.AF_INET, type=socket.SOCK_DGRAM
+            )
+            next_hop = (str(found[0][4][0]), int(found[0][4][1]))
+        call = self._endpoint.invite(uri, sdp, from_uri, self._now(), next_hop, from_name)
+        self._pump()
+        return call
+
+    # the shell
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    def _receive(self, data: bytes, addr: Address) -> None:
+        if self._allow(addr[0]):
+            self._endpoint.receive(data, addr, self._now())
+            self._pump()
+        else:
+            self._unlisted += 1
+
+    def _on_timer(self) -> None:
+        self._timer = self._timer_due = None
+        self._endpoint.on_timer(self._now())
+        self._pump()
+
+    def _pumped(self, done: bool) -> bool:
+        self._pump()
+        return done
+
+    def _pump(self) -> None:
+        """Send what is to be sent, queue what happened, and set the one timer."""
+        while events := self._endpoint.events():
+            for event in events:
+                self._queue(event)
+        for data, addr in self._endpoint.to_send():
+            if self._socket is not None:
+                self._socket.send(data, addr)
+        due = self._endpoint.deadline()
+        if due != self._timer_due:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = None if due is None else asyncio.get_running_loop().call_at(due, self._on_timer)
+            self._timer_due = due
+        self._changed.set()
+
+    def _queue(self, event: SipEvent) -> None:
+        if self._unhandled.qsize() < MAX_UNHANDLED or isinstance(event, END_EVENTS):
+            self._unhandled.put_nowait(event)
+        elif isinstance(event, InviteReceived):
+            self._endpoint.reject(event.call, 503, "", self._now(), RETRY_AFTER_S)
+        elif not isinstance(event, Ringing):
+            self._endpoint.hangup(event.call, self._now())
+
+    async def _hand_out(self) -> None:
+        while (event := await self._unhandled.get()) is not None:
+            await self._handler.on_event(event)
+
+    async def _wait_until(self, holds: Callable[[], bool], limit_s: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(limit_s):
+                while not holds():
+                    self._changed.clear()
+                    await self._changed.wait()

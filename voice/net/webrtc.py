@@ -1,0 +1,360 @@
+"""One browser: a peer connection that carries RTP between the network and the rings of the media plane.
+
+aiortc is used for ICE, DTLS and SCTP, object by object (its ORTC side); its peer connection, receivers, senders,
+jitter buffers, codecs and threads are never made. Incoming SRTP is decrypted in the socket's own callback and handed
+on; outgoing packets are encrypted and sent in the same breath. This leans on a few private names of one pinned
+version; `verify` finds at start-up whether they are there.
+"""
+
+import asyncio
+import contextlib
+import enum
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pylibsrtp
+from aiortc import (
+    RTCCertificate,
+    RTCDtlsFingerprint,
+    RTCDtlsParameters,
+    RTCDtlsTransport,
+    RTCIceParameters,
+    RTCIceTransport,
+    RTCSctpCapabilities,
+    RTCSctpTransport,
+)
+from OpenSSL import SSL
+
+from dialog.errors import NotReady, PeerTimeout
+from dialog.events import Record
+from voice.media.codecs import FrameCodec, G711Name
+from voice.media.opus import OpusCodec
+from voice.net import ice_guard
+from voice.net.ice_guard import Drop, IceGuard
+from voice.net.journal_channel import JournalChannel
+from voice.wire.jsep import Fingerprint, HostCandidate, Identity, Offer
+from voice.wire.rtcp import Reports
+from voice.wire.rtp import is_rtcp
+
+CONNECT_S = 10.0
+LOST_AFTER_S = 5.0
+ENDED_AFTER_S = 15.0
+_BEAT_S = 1.0
+_RTP_HEADER = 12
+
+
+@dataclass(frozen=True, slots=True)
+class PeerConnected:
+    """ICE and DTLS stand; audio flows. Time since `run` began."""
+
+    after_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class PeerLost:
+    """Nothing was heard for 5 s; it ends the peer after 15 s unless it comes back or another peer takes over."""
+
+
+@dataclass(frozen=True, slots=True)
+class PeerRegained:
+    """It is heard again."""
+
+
+@dataclass(frozen=True, slots=True)
+class PeerKeyed:
+    """The page's keypad."""
+
+    digits: str
+
+
+@dataclass(frozen=True, slots=True)
+class PeerEnded:
+    """The last event, exactly once. `cause`: hung_up, lost, not_connected, or what `close` was given."""
+
+    cause: str
+
+
+PeerEvent = PeerConnected | PeerLost | PeerRegained | PeerKeyed | PeerEnded
+
+
+class PeerState(enum.StrEnum):
+    """Where a peer stands; ENDED is final."""
+
+    NEW = "new"
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    LOST = "lost"
+    ENDED = "ended"
+
+
+class BrowserPeer:
+    """One browser's connection, from offer to end. Event loop only.
+
+    `answer` makes it; whoever owns the call gives it a sink and a ring and awaits `run` in the call's task group.
+    """
+
+    def __init__(self, guard: IceGuard, offer: Offer) -> None:
+        self.state = PeerState.NEW
+        self.answer_sdp = ""
+        self.journal = JournalChannel(lambda digits: self._tell(PeerKeyed(digits)))
+        self.unsent = 0
+        self._offer = offer
+        self._guard = guard
+        self._loop = asyncio.get_running_loop()
+        gatherer = guard.gatherer()
+        self._connection = gatherer.connection
+        self._gatherer = gatherer
+        self._ice = RTCIceTransport(gatherer)
+        self._dtls = RTCDtlsTransport(self._ice, [RTCCertificate.generateCertificate()])
+        self._dtls._set_role("client")
+        self._sctp: RTCSctpTransport | None = None
+        self._reports = Reports(cname=secrets.token_hex(8), clock_hz=48_000 if offer.codec == "opus" else 8_000)
+        self._deliver: Callable[[bytes], None] | None = None
+        self._sink: Callable[[PeerEvent], None] | None = None
+        self._heard_at = 0.0
+        self._cause = ""
+        self._stirred = asyncio.Event()
+        self._over = asyncio.Event()
+        self._running = False
+        self._released = False
+
+    @classmethod
+    async def answer(cls, guard: IceGuard, sdp: str) -> "BrowserPeer":
+        """Read an offer, open the media sockets, prepare the answer (`answer_sdp`).
+
+        Raises ProtocolError, NoCommonCodec, and OSError when no media address can be bound.
+        """
+        offer = Offer.parse(sdp)
+        peer = cls(guard, offer)
+        try:
+            await peer._gatherer.gather()
+        except OSError:
+            await peer.close("not_connected")
+            raise
+        peer.answer_sdp = offer.answer(peer._identity(), session_id=secrets.randbelow(1 << 62))
+        return peer
+
+    # what the media plane needs
+
+    @property
+    def codec_name(self) -> str:
+        """RTP name of the audio format: opus, PCMU or PCMA."""
+        return self._offer.codec
+
+    @property
+    def payload_type(self) -> int:
+        return self._offer.payload_type
+
+    @property
+    def event_payload_type(self) -> int | None:
+        """Payload type of telephone-event on the audio's clock; None when the browser offers none."""
+        return self._offer.event_payload_type
+
+    def make_codec(self) -> G711Name | FrameCodec:
+        """What `MediaPlane.add_leg` takes for this peer; a new coder at every call."""
+        return OpusCodec() if self._offer.codec == "opus" else self._offer.codec
+
+    def deliver_to(self, deliver: Callable[[bytes], None]) -> None:
+        """Give decrypted RTP packets to `deliver`, which must return at once (`RingWire.deliver`)."""
+        self._deliver = deliver
+
+    def send(self, packets: list[bytes]) -> None:
+        """Encrypt and send RTP packets now (`RingWire`'s `on_send`); before the connection stands they are dropped."""
+        session = self._dtls._tx_srtp
+        if session is None or self.state not in (PeerState.CONNECTED, PeerState.LOST):
+            self.unsent += len(packets)
+            return
+        now = self._loop.time()
+        for packet in packets:
+            try:
+                protected = session.protect(packet)
+            except (pylibsrtp.Error, TypeError):
+                self.unsent += 1
+                continue
+            if self._connection.send_now(protected):
+                self._reports.sent(packet, now)
+            else:
+                self.unsent += 1
+
+    # what the call needs
+
+    def listen(self, sink: Callable[[PeerEvent], None]) -> None:
+        """Events go to `sink`, on the event loop; it must return at once and not raise."""
+        self._sink = sink
+
+    def tell(self, record: Record) -> None:
+        """Show one record of the journal in the browser; bounded, see `JournalChannel`."""
+        self.journal.send(record)
+
+    async def run(self) -> str:
+        """Connect, watch, release; returns the cause of the end. To be awaited once, in the call's task group."""
+        self._running = True
+        try:
+            if self.state is PeerState.NEW:
+                try:
+                    await self._connect()
+                except PeerTimeout:
+                    self._end("not_connected")
+            while self.state is not PeerState.ENDED:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._stirred.wait(), _BEAT_S)
+                self._stirred.clear()
+                self._beat()
+        finally:
+            self._end("cancelled")
+            await self._release()
+        return self._cause
+
+    async def close(self, cause: str = "closed") -> None:
+        """End the peer and wait until its sockets and tasks are gone. Idempotent."""
+        self._end(cause)
+        if self._running:
+            await self._over.wait()
+        else:
+            await self._release()
+
+    async def _connect(self) -> None:
+        began = self._loop.time()
+        self.state = PeerState.CONNECTING
+        self._connection.on_checked = self._heard
+        self._dtls.add_listener("statechange", self._stirred.set)
+        remote = self._offer.remote
+        digests = [RTCDtlsFingerprint(algorithm=f.algorithm, value=f.value) for f in remote.fingerprints]
+        establishing = asyncio.ensure_future(self._establish(remote, RTCDtlsParameters(fingerprints=digests)))
+        ending = asyncio.ensure_future(self._ended())
+        try:
+            await asyncio.wait((establishing, ending), timeout=CONNECT_S, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (establishing, ending):
+                task.cancel()
+            await asyncio.wait((establishing, ending))
+        if self.state is PeerState.ENDED:
+            return
+        if establishing.cancelled() or not establishing.result():
+            raise PeerTimeout("the browser did not connect")
+        self.state = PeerState.CONNECTED
+        self._heard()
+        self._connection.on_media = self._on_srtp
+        self._tell(PeerConnected(round((self._loop.time() - began) * 1000)))
+        if self._offer.sctp_port is not None:
+            self._sctp = RTCSctpTransport(self._dtls)
+            self._sctp.add_listener("datachannel", self.journal.attach)
+            await self._sctp.start(RTCSctpCapabilities(self._offer.max_message_size), self._offer.sctp_port)
+
+    async def _establish(self, remote: Identity, digests: RTCDtlsParameters) -> bool:
+        await self._ice.start(RTCIceParameters(usernameFragment=remote.user, password=remote.password))
+        if self._ice.state != "completed":
+            return False
+        await self._dtls.start(digests)
+        return bool(self._dtls.state == "connected")
+
+    async def _ended(self) -> None:
+        while self.state is not PeerState.ENDED:
+            await self._stirred.wait()
+            self._stirred.clear()
+
+    def _beat(self) -> None:
+        """Once a second, and whenever something changed: who is still there, and a report to them."""
+        if self.state is PeerState.ENDED:
+            return
+        if self._dtls.state != "connected":
+            self._end("hung_up" if self._said_goodbye() else "lost")
+            return
+        now = self._loop.time()
+        silent_s = now - self._heard_at
+        if silent_s > ENDED_AFTER_S:
+            self._end("lost")
+        elif silent_s > LOST_AFTER_S and self.state is PeerState.CONNECTED:
+            self.state = PeerState.LOST
+            self._tell(PeerLost())
+        elif silent_s <= LOST_AFTER_S and self.state is PeerState.LOST:
+            self.state = PeerState.CONNECTED
+            self._tell(PeerRegained())
+        self._send_rtcp(self._reports.report(now))
+
+    def _said_goodbye(self) -> bool:
+        """Whether the browser closed its end (DTLS close_notify), as a page that hangs up or goes away does."""
+        tls = self._dtls._ssl
+        return tls is not None and bool(tls.get_shutdown() & SSL.RECEIVED_SHUTDOWN)
+
+    def _on_srtp(self, data: bytes) -> None:
+        session = self._dtls._rx_srtp
+        try:
+            if is_rtcp(data):
+                self._reports.receive(session.unprotect_rtcp(data), self._loop.time())
+                self._heard()
+                return
+            packet = session.unprotect(data)
+        except pylibsrtp.Error:
+            self._guard.dropped[Drop.BAD_SRTP] += 1
+            return
+        if len(packet) < _RTP_HEADER:
+            self._guard.dropped[Drop.BAD_SRTP] += 1
+            return
+        self._heard()
+        self._reports.received(packet, self._heard_at)
+        if self._deliver is not None:
+            self._deliver(packet)
+
+    def _send_rtcp(self, compound: bytes | None) -> None:
+        session = self._dtls._tx_srtp
+        if compound is not None and session is not None:
+            with contextlib.suppress(pylibsrtp.Error):
+                self._connection.send_now(session.protect_rtcp(compound))
+
+    def _heard(self) -> None:
+        self._heard_at = self._loop.time()
+
+    def _identity(self) -> Identity:
+        parameters = self._gatherer.getLocalParameters()
+        digests = self._dtls.getLocalParameters().fingerprints
+        return Identity(
+            user=parameters.usernameFragment or "",
+            password=parameters.password or "",
+            fingerprints=tuple(Fingerprint(d.algorithm, d.value) for d in digests if d.algorithm == "sha-256"),
+            candidates=tuple(
+                HostCandidate(c.foundation, c.priority, c.ip, c.port) for c in self._gatherer.getLocalCandidates()
+            ),
+        )
+
+    def _tell(self, event: PeerEvent) -> None:
+        if self._sink is not None:
+            self._sink(event)
+
+    def _end(self, cause: str) -> None:
+        if self.state is PeerState.ENDED:
+            return
+        if self.state in (PeerState.CONNECTED, PeerState.LOST):
+            self._send_rtcp(self._reports.farewell())
+        self.state = PeerState.ENDED
+        self._cause = cause
+        self._stirred.set()
+        self._tell(PeerEnded(cause))
+
+    async def _release(self) -> None:
+        """Stop what aiortc started, from the top down, and wait for it."""
+        if self._released:
+            await self._over.wait()
+            return
+        self._released = True
+        self._connection.on_media = self._connection.on_checked = None
+        self._sink = self._deliver = None
+        if self._sctp is not None:
+            await self._sctp.stop()
+        pump = self._dtls._task
+        await self._dtls.stop()
+        if pump is not None:
+            await asyncio.wait((pump,))
+            if not pump.cancelled():
+                pump.exception()  # malformed SCTP raises in aiortc's pump: it has ended this peer, and that is enough
+        await self._ice.stop()
+        self._over.set()
+
+
+def verify() -> None:
+    """Find out whether the private names used here exist. Raises NotReady. To be called once, at start-up."""
+    ice_guard.verify()
+    for name in ("_ssl", "_task", "_rx_srtp", "_tx_srtp", "_set_role"):
+        if name not in RTCDtlsTransport.__init__.__code__.co_names and not hasattr(RTCDtlsTransport, name):
+            raise NotReady(f"aiortc lacks RTCDtlsTransport.{name}, which browser calls need: run `make`")

@@ -1,0 +1,215 @@
+"""Browser calls over HTTP: an offer is posted, the answer comes back (after WHIP, RFC 9725).
+
+    POST   /api/whip        an offer                     201, the answer, Location: /api/whip/{token}
+    PATCH  /api/whip/{token} a new offer for the same call 200, the answer: the network changed, the call goes on
+    DELETE /api/whip/{token} hang up                      204
+
+Unlike in RFC 9725, PATCH carries a whole offer: candidates are not trickled and ICE is not restarted; a browser that
+lost its way makes a new peer connection, which takes over the call. Errors are problem documents (RFC 9457).
+"""
+
+import asyncio
+import secrets
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Protocol
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+from starlette.requests import ClientDisconnect
+
+from dialog.errors import NoCommonCodec, Overloaded, PeerError, ProtocolError
+from voice.net.ice_guard import IceGuard
+from voice.net.webrtc import BrowserPeer, PeerState
+from voice.wire.jsep import MAX_OFFER_BYTES
+
+PATH = "/api/whip"
+BODY_TIMEOUT_S = 5.0
+OFFERS_PER_MINUTE = 20
+_BURST = 5
+_ADDRESSES = 4096
+_RETRY_AFTER_S = 5
+
+_SDP = "application/sdp"
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class BrowserCalls(Protocol):
+    """Who owns the calls."""
+
+    async def accept(self, peer: BrowserPeer) -> str:
+        """Take a new call and run `peer` in its task group; the call's id. Raises Overloaded."""
+        ...
+
+    async def resume(self, call_id: str, peer: BrowserPeer) -> None:
+        """Let `peer` take the place of the call's peer, and close that one. Raises Overloaded; LookupError when the
+        call is over."""
+        ...
+
+    async def end(self, call_id: str, cause: str) -> None:
+        """Hang up; nothing happens when the call is already over."""
+        ...
+
+
+@dataclass(slots=True)
+class _Session:
+    call_id: str
+    peer: BrowserPeer
+
+
+class _Problem(PeerError):
+    """An answer that is not a success. `code` is stable; `detail` is for people and repeats nothing of the body."""
+
+    def __init__(self, status: HTTPStatus, code: str, detail: str, retry_after_s: int = 0) -> None:
+        super().__init__(detail)
+        self.response = JSONResponse(
+            {"type": "about:blank", "title": status.phrase, "status": int(status), "code": code, "detail": detail},
+            status_code=status,
+            media_type="application/problem+json",
+            headers={"Retry-After": str(retry_after_s)} if retry_after_s else None,
+        )
+
+
+class RateLimit:
+    """A bucket of tokens an address: `burst` at once, `per_minute` in the long run. Forgets the longest silent."""
+
+    def __init__(self, per_minute: int, burst: int, addresses: int = _ADDRESSES) -> None:
+        self._per_s = per_minute / 60
+        self._burst = float(burst)
+        self._most = addresses
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def allow(self, address: str, now: float) -> bool:
+        tokens, at = self._buckets.pop(address, (self._burst, now))
+        tokens = min(self._burst, tokens + (now - at) * self._per_s)
+        allowed = tokens >= 1
+        self._buckets[address] = (tokens - 1 if allowed else tokens, now)
+        if len(self._buckets) > self._most:
+            self._buckets.popitem(last=False)
+        return allowed
+
+
+class Whip:
+    """The sessions behind the tokens, and the routes."""
+
+    def __init__(
+        self,
+        calls: BrowserCalls,
+        guard: IceGuard,
+        *,
+        offers_per_minute: int = OFFERS_PER_MINUTE,
+        burst: int = _BURST,
+        clock: Callable[[], float] | None = None,
+    ) -> None:
+        """`clock`: seconds, monotonic; by default the event loop's."""
+        self._calls = calls
+        self._guard = guard
+        self._clock = clock
+        self._limit = RateLimit(offers_per_minute, burst)
+        self._sessions: dict[str, _Session] = {}
+        self.router = APIRouter()
+        for path, method, handler in (
+            (PATH, "POST", self._post),
+            (PATH + "/{token}", "PATCH", self._patch),
+            (PATH + "/{token}", "DELETE", self._delete),
+        ):
+            self.router.add_api_route(path, _answering(handler), methods=[method], response_class=Response)
+
+    async def _post(self, request: Request) -> Response:
+        self._forget_ended()
+        peer = await self._peer(request)
+        try:
+            call_id = await self._calls.accept(peer)
+        except Overloaded as error:
+            await peer.close("overloaded")
+            raise _busy(error) from None
+        token = secrets.token_urlsafe(24)
+        self._sessions[token] = _Session(call_id, peer)
+        return Response(peer.answer_sdp, 201, {"Location": f"{PATH}/{token}"}, _SDP)
+
+    async def _patch(self, request: Request) -> Response:
+        self._forget_ended()
+        session = self._sessions.get(request.path_params["token"])
+        if session is None:
+            raise _unknown()
+        peer = await self._peer(request)
+        try:
+            await self._calls.resume(session.call_id, peer)
+        except Overloaded as error:
+            await peer.close("overloaded")
+            raise _busy(error) from None
+        except LookupError:
+            await peer.close("too_late")
+            raise _unknown() from None
+        session.peer = peer
+        return Response(peer.answer_sdp, 200, media_type=_SDP)
+
+    async def _delete(self, request: Request) -> Response:
+        # a page closes its connection and then says so: the peer has mostly ended by now, and that is no error
+        session = self._sessions.pop(request.path_params["token"], None)
+        if session is None:
+            raise _unknown()
+        await self._calls.end(session.call_id, "hung_up")
+        return Response(status_code=204)
+
+    def _forget_ended(self) -> None:
+        """A token lives as long as its call's peer: 15 s past the last sign of life, and not at all after the end."""
+        ended = [token for token, session in self._sessions.items() if session.peer.state is PeerState.ENDED]
+        for token in ended:
+            del self._sessions[token]
+
+    async def _peer(self, request: Request) -> BrowserPeer:
+        """A peer for the offer in the body."""
+        now = asyncio.get_running_loop().time() if self._clock is None else self._clock()
+        if not self._limit.allow(request.client.host if request.client else "", now):
+            raise _Problem(HTTPStatus.TOO_MANY_REQUESTS, "peer.rate", "too many calls from this address", 60)
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _SDP:
+            raise _Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "peer.media_type", f"an offer is {_SDP}")
+        body = await _body(request)
+        try:
+            return await BrowserPeer.answer(self._guard, body.decode())
+        except UnicodeDecodeError:
+            raise _Problem(HTTPStatus.BAD_REQUEST, "peer.protocol", "an offer is UTF-8 text") from None
+        except (ProtocolError, NoCommonCodec) as error:
+            raise _Problem(HTTPStatus.BAD_REQUEST, error.code, str(error)) from None
+        except OSError:
+            detail = "no media socket can be opened now"
+            raise _Problem(HTTPStatus.SERVICE_UNAVAILABLE, "ours.media_socket", detail, _RETRY_AFTER_S) from None
+
+
+def _answering(handler: Handler) -> Handler:
+    """`handler` with its problems turned into responses."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except _Problem as problem:
+            return problem.response
+
+    return answer
+
+
+async def _body(request: Request) -> bytes:
+    """The body, up to the size of the largest offer; the declared length is not trusted."""
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MAX_OFFER_BYTES:
+                    detail = f"an offer has up to {MAX_OFFER_BYTES} bytes"
+                    raise _Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "peer.too_large", detail)
+    except (TimeoutError, ClientDisconnect):
+        raise _Problem(HTTPStatus.REQUEST_TIMEOUT, "peer.timeout", "the offer did not come in time") from None
+    return bytes(body)
+
+
+def _busy(error: Overloaded) -> _Problem:
+    return _Problem(HTTPStatus.SERVICE_UNAVAILABLE, error.code, "all lines are busy", _RETRY_AFTER_S)
+
+
+def _unknown() -> _Problem:
+    return _Problem(HTTPStatus.NOT_FOUND, "peer.unknown_call", "there is no such call")

@@ -1,0 +1,154 @@
+"""The bot's voice on one leg: a reply is spoken phrase by phrase, can be cut, and goes on where it was cut."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+
+import numpy as np
+
+from dialog.errors import EngineUnavailable
+from dialog.events import EngineFailed, Event, PlaybackEnded, PlaybackStarted
+from voice.ports import Frame, Leg, Mouth, Pcm, Played
+
+AHEAD_MS = 2_000
+"""Audio rendered ahead of the wire: enough to ride out a restart of a busy child, little to throw away."""
+
+PATIENCE_MS = 6_000
+"""How long a phrase waits for a lost speech child before it is left out."""
+
+_RETRY_S = 0.1
+_NOTHING: Pcm = np.zeros(0, np.int16)
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """A piece of a reply that is spoken, cut and resumed as one."""
+
+    text: str
+    interruptible: bool = True
+    pace: float = 1.0
+
+
+class Speaker:
+    """Speaks replies on `leg`.
+
+    `tell` takes the events for the journal, `done` is called when a whole reply was heard. Both run on the event
+    loop; so does everything here, so a method sees no change but its own. Playbacks are numbered within the call.
+    """
+
+    def __init__(
+        self, leg: Leg, mouth: Mouth, tasks: asyncio.TaskGroup, tell: Callable[[Event], None], done: Callable[[], None]
+    ) -> None:
+        self._leg = leg
+        self._mouth = mouth
+        self._tasks = tasks
+        self._tell = tell
+        self._done = done
+        self._phrases: list[Phrase] = []
+        self._current = 0
+        self._playing: dict[int, int] = {}
+        self._heard: set[int] = set()
+        self._next_playback = 0
+        self._feeder: asyncio.Task[None] | None = None
+        self._room = asyncio.Event()
+
+    @property
+    def pending(self) -> bool:
+        """Something of the reply is unsaid."""
+        return self._current < len(self._phrases)
+
+    @property
+    def interruptible(self) -> bool:
+        """Whether what is being said now may be cut; true in silence."""
+        return not self.pending or self._phrases[self._current].interruptible
+
+    def say(self, phrases: Sequence[Phrase]) -> None:
+        """Speak a reply; what was left of the one before is void."""
+        self.hold(phrases)
+        self.resume()
+
+    def hold(self, phrases: Sequence[Phrase]) -> None:
+        """Keep a reply unsaid until `resume`."""
+        self.drop()
+        self._phrases = list(phrases)
+
+    def resume(self) -> None:
+        """Go on from the first phrase that was not heard to its end."""
+        self._feeder = self._tasks.create_task(self._feed(self._current), name="mouth")
+
+    def halt(self) -> Played | None:
+        """Fall silent at once; what was playing, and how much of it was heard. `resume` begins with that phrase."""
+        if self._feeder is not None:
+            self._feeder.cancel()
+            self._feeder = None
+        played = self._leg.stop()
+        if played is not None and played.playback in self._playing:
+            self._tell(PlaybackEnded(playback=played.playback, played_ms=played.played_ms, interrupted=True))
+        self._playing.clear()
+        return played
+
+    def drop(self) -> Played | None:
+        """Fall silent for good: nothing of the reply is left."""
+        played = self.halt()
+        self._phrases, self._current = [], 0
+        return played
+
+    def on_frame(self, frame: Frame) -> None:
+        """Follow what the leg has played; once a tick."""
+        if self._leg.queued_ms < AHEAD_MS:
+            self._room.set()
+        for played in frame.played:
+            index = self._playing.get(played.playback)
+            if index is None:
+                continue
+            if played.playback not in self._heard:
+                self._heard.add(played.playback)
+                self._tell(PlaybackStarted(playback=played.playback, text=self._phrases[index].text))
+            if played.done:
+                self._heard.discard(played.playback)
+                del self._playing[played.playback]
+                self._tell(PlaybackEnded(playback=played.playback, played_ms=played.played_ms, interrupted=False))
+                self._advance(index + 1)
+
+    def _advance(self, index: int) -> None:
+        self._current = index
+        if not self.pending:
+            self._done()
+
+    async def _feed(self, start: int) -> None:
+        for index in range(start, len(self._phrases)):
+            playback = self._next_playback
+            self._next_playback += 1
+            self._playing[playback] = index
+            if not await self._render(playback, self._phrases[index]):
+                # Nothing will ever be played of it, so no frame will report its end.
+                del self._playing[playback]
+                if not self._playing:
+                    self._advance(index + 1)
+
+    async def _render(self, playback: int, phrase: Phrase) -> bool:
+        """Enqueue one phrase; False when there was no audio to enqueue."""
+        begun = False
+        for _ in range(int(PATIENCE_MS / 1000 / _RETRY_S)):
+            try:
+                async with aclosing(self._mouth.speak(phrase.text, pace=phrase.pace)) as blocks:
+                    async for block in blocks:
+                        begun = begun or block.size > 0
+                        await self._enqueue(playback, block)
+                break
+            except EngineUnavailable as error:
+                if begun:
+                    break  # half a phrase was said: saying it again would be odder than leaving the rest out
+                failure = error
+                await asyncio.sleep(_RETRY_S)
+        else:
+            self._tell(EngineFailed(engine="mouth", code=failure.code))
+        if begun:
+            await self._enqueue(playback, _NOTHING, last=True)
+        return begun
+
+    async def _enqueue(self, playback: int, block: Pcm, *, last: bool = False) -> None:
+        while self._leg.queued_ms >= AHEAD_MS or not self._leg.play(playback, block, last=last):
+            self._room.clear()
+            await self._room.wait()

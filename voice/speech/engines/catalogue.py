@@ -1,0 +1,58 @@
+"""Engines by name: ours are imported only when they are configured, others come by entry points."""
+
+from collections.abc import Callable
+from importlib.metadata import EntryPoint, entry_points, version
+
+from dialog.actions import Expect
+from dialog.errors import ConfigurationError
+from voice.speech.engines.base import Recogniser, Voice
+from voice.speech.settings import SpeechSettings
+
+
+def open_recogniser(settings: SpeechSettings) -> Recogniser:
+    """Load the configured recogniser. Raises ModelMissing or ConfigurationError with the remedy."""
+    if settings.recogniser == "moonshine":
+        from voice.speech.engines.moonshine import Moonshine
+
+        return Moonshine()
+    if settings.recogniser == "vosk":
+        from voice.speech.engines.vosk import Vosk
+
+        grammars = {Expect(name): phrases for name, phrases in settings.grammars.items()}
+        return Vosk(settings.model, settings.n_best, grammars)
+    plug_in: Callable[[SpeechSettings], Recogniser] = _entry_point("centralino.recognisers", settings.recogniser).load()
+    return plug_in(settings)
+
+
+def open_voice(settings: SpeechSettings) -> Voice:
+    """Load the configured voice. Raises ModelMissing or ConfigurationError with the remedy."""
+    if settings.voice == "hibari":
+        from voice.speech.engines.hibari import HibariVoice
+
+        return HibariVoice()
+    if settings.voice == "espeak":
+        from voice.speech.engines.espeak import EspeakVoice
+
+        return EspeakVoice(settings.language)
+    plug_in: Callable[[SpeechSettings], Voice] = _entry_point("centralino.voices", settings.voice).load()
+    return plug_in(settings)
+
+
+def voice_identity(settings: SpeechSettings) -> str:
+    """Engine, voice and version, known without loading it: the prompts cached of one voice are no other's.
+
+    The number at the end counts changes of what this house does to the sound.
+    """
+    if settings.voice == "hibari":
+        return f"hibari-{version('hibari-tts')}-heart.1"
+    if settings.voice == "espeak":
+        return f"espeak-{settings.language}.1"
+    found = _entry_point("centralino.voices", settings.voice)
+    return f"{settings.voice}-{found.dist.version if found.dist else 0}-{settings.language}"
+
+
+def _entry_point(group: str, name: str) -> EntryPoint:
+    found = entry_points(group=group, name=name)
+    if not found:
+        raise ConfigurationError(f"no engine named {name!r} is installed (entry point group {group})")
+    return next(iter(found))

@@ -1,0 +1,134 @@
+"""Moonshine as a recogniser: Base reads finals, Tiny reads partials.
+
+Neither model streams: a partial decodes the utterance again from its start, so the pause between two partials grows
+with the utterance, which keeps their cost at a tenth of a core for each talking caller.
+"""
+
+import numpy as np
+
+from dialog.actions import Expect
+from dialog.ports import Hypothesis
+from voice.ports import RATE_HZ, Pcm
+from voice.speech.engines.base import MAX_UTTERANCE_MS, Capabilities, Reading
+from voice.speech.engines.moonshine_model import HASTY_LOOPED_TOKENS, NOTHING, Decoded, MoonshineModel
+from voice.speech.models import moonshine_base, moonshine_tiny
+
+FIRST_PARTIAL_MS = 600
+"""Pre-roll included; on less Tiny invents words."""
+PARTIAL_STEP_MS = 300
+PARTIAL_GROWTH = 5
+"""The next partial comes after a fifth of the utterance, at least after `PARTIAL_STEP_MS`."""
+LEAST_PARTIAL_PROBABILITY = 0.5
+"""Tiny's inventions on noise and tones ("You", "Thank you.") have 0.27 to 0.64, its words mostly above 0.8."""
+LEAST_FINAL_PROBABILITY = 0.35
+QUIET_RMS = 20.0
+"""About -64 dBFS: a line with nobody speaking. No recogniser is asked what silence says."""
+MAX_PIECE_S = 20
+"""Attention costs the square of the length, and accuracy falls with it: longer utterances are decoded in pieces."""
+_FRAME = RATE_HZ // 50
+
+
+class Moonshine:
+    """The two sizes, shared by all streams."""
+
+    def __init__(self) -> None:
+        self._base = MoonshineModel(moonshine_base())
+        self._tiny = MoonshineModel(moonshine_tiny())
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities("moonshine", "base-en int8, partials tiny-en", "en", n_best=1, grammar=False)
+
+    def open(self, expect: Expect) -> "MoonshineStream":
+        """A new utterance. The model takes no hint: `expect` only shapes the end of turn."""
+        return MoonshineStream(self._base, self._tiny)
+
+    def warm(self) -> None:
+        """Page the weights in: the first run is several times slower than the next."""
+        noise = np.random.default_rng(1).normal(0, 1000, RATE_HZ).astype(np.int16)
+        self._base.decode(noise)
+        self._tiny.decode(noise)
+
+
+class MoonshineStream:
+    """One utterance, kept as audio and decoded when asked."""
+
+    def __init__(self, base: MoonshineModel, tiny: MoonshineModel) -> None:
+        self._base = base
+        self._tiny = tiny
+        self._audio = np.zeros(MAX_UTTERANCE_MS * RATE_HZ // 1000, np.int16)
+        self._count = 0
+        self._cuts = [0]
+        self._finals: dict[tuple[int, int], Decoded] = {}
+        self._partials: dict[int, str] = {}
+        self._next_partial_ms = FIRST_PARTIAL_MS
+        self._interrupted = False
+
+    @property
+    def backlog_ms(self) -> int:
+        return 0
+
+    @property
+    def next_partial_ms(self) -> int:
+        return self._next_partial_ms
+
+    def push(self, pcm: Pcm) -> None:
+        taken = min(pcm.size, self._audio.size - self._count)
+        self._audio[self._count : self._count + taken] = pcm[:taken]
+        self._count += taken  # last: a decode on another thread sees only what is written
+
+    def partial(self) -> str:
+        count = self._count
+        self._cut(count)
+        start = self._cuts[-1]
+        if not _quiet(self._audio[start:count]):
+            decoded = self._tiny.decode(self._audio[start:count], lambda: self._interrupted, HASTY_LOOPED_TOKENS)
+            if decoded is not None and not decoded.looped and decoded.probability >= LEAST_PARTIAL_PROBABILITY:
+                self._partials[start] = decoded.text
+        length_ms = count * 1000 // RATE_HZ
+        self._next_partial_ms = length_ms + max(PARTIAL_STEP_MS, length_ms // PARTIAL_GROWTH)
+        self._interrupted = False
+        return " ".join(text for _, text in sorted(self._partials.items()) if text)
+
+    def final(self) -> Reading:
+        count = self._count
+        self._cut(count)
+        ends = [*self._cuts[1:], count]
+        pieces = [self._piece(start, end) for start, end in zip(self._cuts, ends, strict=True)]
+        spoken = [piece for piece in pieces if piece.text]
+        hypotheses: tuple[Hypothesis, ...] = ()
+        if spoken:
+            tokens = sum(piece.tokens for piece in spoken)
+            confidence = sum(piece.probability * piece.tokens for piece in spoken) / tokens
+            hypotheses = (Hypothesis(" ".join(piece.text for piece in spoken), confidence),)
+        return Reading(count * 1000 // RATE_HZ, hypotheses)
+
+    def interrupt(self) -> None:
+        self._interrupted = True
+
+    def close(self) -> None:
+        self._interrupted = True
+
+    def _piece(self, start: int, end: int) -> Decoded:
+        """Each piece is decoded once, however often a final is asked for."""
+        key = (start, end)
+        if key not in self._finals:
+            audio = self._audio[start:end]
+            decoded = NOTHING if _quiet(audio) else self._base.decode(audio)
+            self._finals[key] = NOTHING if decoded is None or decoded.probability < LEAST_FINAL_PROBABILITY else decoded
+        return self._finals[key]
+
+    def _cut(self, count: int) -> None:
+        """Cut what is longer than a piece at its quietest place: best a pause, never the middle of a loud word."""
+        while count - self._cuts[-1] > MAX_PIECE_S * RATE_HZ:
+            start = self._cuts[-1] + MAX_PIECE_S * RATE_HZ // 2
+            region = self._audio[start : self._cuts[-1] + MAX_PIECE_S * RATE_HZ].astype(np.float32)
+            power = (region.reshape(-1, _FRAME) ** 2).mean(axis=1)
+            smooth = np.convolve(power, np.ones(10) / 10, mode="valid")
+            self._cuts.append(start + (int(smooth.argmin()) + 5) * _FRAME)
+
+
+def _quiet(audio: Pcm) -> bool:
+    """No 20 ms of `audio` are louder than a silent line."""
+    whole = audio[: audio.size // _FRAME * _FRAME].reshape(-1, _FRAME).astype(np.float32)
+    return whole.size == 0 or float(np.sqrt((whole**2).mean(axis=1)).max()) < QUIET_RMS

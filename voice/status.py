@@ -1,0 +1,32 @@
+"""What a node says of itself over HTTP: alive, ready, and its figures."""
+
+from collections.abc import Callable
+
+from fastapi import APIRouter
+from fastapi.responses import PlainTextResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from voice.observe import Metrics
+
+
+def status_router(metrics: Metrics, unready: Callable[[], str]) -> APIRouter:
+    """`unready` gives the reason why no call would be taken now, or ""."""
+    router = APIRouter(tags=["status"])
+
+    @router.get("/healthz", response_class=PlainTextResponse)
+    async def healthz() -> str:
+        """The process serves."""
+        return "ok\n"
+
+    @router.get("/readyz", response_class=PlainTextResponse)
+    async def readyz() -> Response:
+        """A call would be taken now; otherwise 503 and the reason."""
+        reason = unready()
+        return PlainTextResponse(f"{reason or 'ok'}\n", status_code=503 if reason else 200)
+
+    @router.get("/metrics", response_class=PlainTextResponse)
+    async def figures() -> Response:
+        """Figures in the Prometheus text format."""
+        return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    return router

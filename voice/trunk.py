@@ -1,0 +1,176 @@
+"""Calls by SIP: offer and answer, a leg for each call, and whoever hangs up first."""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from dialog.errors import CentralinoError, Overloaded
+from voice.call import Call
+from voice.calls import Calls
+from voice.config import Settings
+from voice.media.leg import MediaLeg
+from voice.media.plane import MediaPlane
+from voice.net.rtp_port import RtpPorts, UdpWire, media_address
+from voice.net.sip_agent import SipAgent
+from voice.wire.sdp import Negotiated, answer, make_offer, parse_sdp, read_answer
+from voice.wire.sip.endpoint import RETRY_AFTER_S
+from voice.wire.sip.events import (
+    CallAcknowledged,
+    CallCancelled,
+    CallEnded,
+    CallRef,
+    InviteReceived,
+    ReinviteAcknowledged,
+    ReinviteReceived,
+    SipEvent,
+)
+
+log = structlog.get_logger("trunk")
+
+
+@dataclass(slots=True)
+class _Line:
+    """One SIP call: its wire, what was agreed, and the call behind it once there is one."""
+
+    invite: InviteReceived
+    bot: str
+    wire: UdpWire
+    session_id: int
+    version: int = 1
+    agreed: Negotiated | None = None
+    leg: MediaLeg | None = None
+    call: Call | None = None
+
+
+class Trunk:
+    """Takes the SIP agent's events and makes calls of them. `serve` names the agent before the first event."""
+
+    def __init__(self, settings: Settings, calls: Calls, plane: MediaPlane, ports: RtpPorts) -> None:
+        self._settings = settings
+        self._calls = calls
+        self._plane = plane
+        self._ports = ports
+        self._lines: dict[CallRef, _Line] = {}
+        self._agent: SipAgent | None = None
+
+    def serve(self, agent: SipAgent) -> None:
+        """Answer on `agent`."""
+        self._agent = agent
+
+    async def on_event(self, event: SipEvent) -> None:
+        """One event of the agent, in order."""
+        match event:
+            case InviteReceived():
+                self._refusing(event.call, lambda: self._invited(event))
+            case CallAcknowledged():
+                self._with_line(event.call, lambda line: self._acknowledged(line, event.answer))
+            case ReinviteReceived():
+                self._with_line(event.call, lambda line: self._reinvited(line, event.offer))
+            case ReinviteAcknowledged():
+                self._with_line(event.call, lambda line: self._agree_late(line, event.answer))
+            case CallCancelled() | CallEnded():
+                self._ended(event.call)
+            case _:
+                pass  # the rest belongs to calls that we place, and this side places none
+
+    @property
+    def agent(self) -> SipAgent:
+        assert self._agent is not None, "serve() comes before events"
+        return self._agent
+
+    def _refusing(self, ref: CallRef, work: Callable[[], None]) -> None:
+        """Do `work`; an error of the tree becomes the SIP status it hints at."""
+        try:
+            work()
+        except CentralinoError as error:
+            retry_after = RETRY_AFTER_S if isinstance(error, Overloaded) else None
+            if not self.agent.reject(ref, error.sip_status, "", retry_after):
+                self.agent.hangup(ref)  # too late to refuse: it was answered
+        except Exception:  # one call's fault: the agent goes on handing out the events of the others
+            log.exception("sip call failed")
+            self.agent.hangup(ref)
+
+    def _with_line(self, ref: CallRef, work: Callable[[_Line], None]) -> None:
+        line = self._lines.get(ref)
+        if line is not None:
+            self._refusing(ref, lambda: work(line))
+
+    def _invited(self, invite: InviteReceived) -> None:
+        bot = self._settings.bot_for(invite.dialled)
+        if not bot:
+            self.agent.reject(invite.call, 404)
+            return
+        self._calls.admit(invite.source[0])
+        wire = self._ports.open(None)
+        line = _Line(invite, bot, wire, session_id=secrets.randbits(31))
+        try:
+            sdp = self._respond(line, invite.offer)
+        except CentralinoError:
+            wire.close()
+            raise
+        self._lines[invite.call] = line
+        self.agent.answer(invite.call, sdp)
+
+    def _respond(self, line: _Line, offer: bytes | None) -> bytes:
+        """The SDP to send: an answer, or an offer of ours when the peer made none (RFC 3264)."""
+        host = self._settings.media_advertised
+        if offer is None:
+            return make_offer(host, line.wire.port, line.session_id, line.version)
+        agreed = answer(parse_sdp(offer), host, line.wire.port, line.session_id, line.version)
+        self._apply(line, agreed)
+        return agreed.answer_bytes
+
+    def _agree_late(self, line: _Line, sdp: bytes | None) -> None:
+        """The ACK carries the answer to an offer of ours."""
+        if sdp is not None:
+            self._apply(line, read_answer(parse_sdp(sdp)))
+
+    def _apply(self, line: _Line, agreed: Negotiated) -> None:
+        remote = media_address(agreed.remote_addr, agreed.remote_port)
+        line.agreed = agreed
+        if line.leg is None:
+            line.wire.remote = remote
+            return
+        if remote is not None:
+            line.leg.update_remote(*remote)
+        line.leg.set_direction(send=agreed.direction.sends, receive=agreed.direction.receives)
+
+    def _acknowledged(self, line: _Line, sdp: bytes | None) -> None:
+        if line.agreed is None:
+            self._agree_late(line, sdp)
+        if line.agreed is None:
+            self.agent.hangup(line.invite.call)  # neither side has said what it can hear
+        elif line.call is None:
+            self._begin(line, line.agreed)
+
+    def _begin(self, line: _Line, agreed: Negotiated) -> None:
+        invite = line.invite
+        line.leg = self._plane.add_leg(line.wire, agreed.codec.value, agreed.payload_type, agreed.event_payload_type)
+        line.leg.set_direction(send=agreed.direction.sends, receive=agreed.direction.receives)
+        line.call = self._calls.start(
+            line.leg,
+            transport="sip",
+            caller=str(invite.from_uri),
+            dialled=invite.dialled,
+            bot=line.bot,
+            codec=agreed.codec.value,
+            ended=lambda _cause: self._hang_up(invite.call),
+        )
+
+    def _hang_up(self, ref: CallRef) -> None:
+        self.agent.hangup(ref)  # False when the caller was first: nothing is left to do
+
+    def _reinvited(self, line: _Line, offer: bytes | None) -> None:
+        line.version += 1
+        self.agent.reanswer(line.invite.call, self._respond(line, offer))
+
+    def _ended(self, ref: CallRef) -> None:
+        line = self._lines.pop(ref, None)
+        if line is None:
+            return
+        if line.call is not None:
+            line.call.end("caller")
+        elif line.leg is None:
+            line.wire.close()

@@ -1,0 +1,200 @@
+"""The life of a call and of a change of its media, as tables: RFC 3261 sections 9, 13, 14 and 15.
+
+A row says: in this state, on this input, go there and do these things. An input without a row is refused to the
+user of the endpoint (a command) or absorbed (a message).
+"""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+
+class CallState(Enum):
+    """Where a call stands."""
+
+    INVITED = auto()
+    """Somebody calls us; no final response yet."""
+    ANSWERED = auto()
+    """Our 2xx is out and not yet acknowledged."""
+    LEAVING = auto()
+    """We hung up in ANSWERED: the BYE waits for the ACK."""
+    CALLING = auto()
+    """We call somebody; no final response yet."""
+    CANCELLING = auto()
+    """We gave up while CALLING; the final response is awaited."""
+    TALKING = auto()
+    """Answered and acknowledged."""
+    ENDED = auto()
+    """Over; only a repeated 2xx is still acknowledged."""
+
+
+class CallInput(Enum):
+    """Commands of the user, messages of the peer, timers."""
+
+    RING = auto()
+    ANSWER = auto()
+    REJECT = auto()
+    HANG_UP = auto()
+    CANCEL = auto()
+    BYE = auto()
+    ACK = auto()
+    NO_ACK = auto()
+    PROVISIONAL = auto()
+    SUCCESS = auto()
+    FAILURE = auto()
+    GIVE_UP = auto()
+    LOST = auto()
+
+
+class CallDo(Enum):
+    """What a call does on a row."""
+
+    SEND_RINGING = auto()
+    SEND_ANSWER = auto()
+    SEND_REFUSAL = auto()
+    SEND_TERMINATED = auto()
+    SEND_UNAVAILABLE = auto()
+    SEND_ACK = auto()
+    SEND_BYE = auto()
+    SEND_CANCEL = auto()
+    ESTABLISH = auto()
+    TELL_ACKNOWLEDGED = auto()
+    TELL_CANCELLED = auto()
+    TELL_RINGING = auto()
+    TELL_ANSWERED = auto()
+    TELL_FAILED = auto()
+    END_LOCAL = auto()
+    END_REMOTE = auto()
+    END_REJECTED = auto()
+    END_NO_ACK = auto()
+    END_LOST = auto()
+
+
+class MediaState(Enum):
+    """Where a change of media (re-INVITE) stands."""
+
+    IDLE = auto()
+    OFFERED = auto()
+    """The peer's re-INVITE waits for our user."""
+    REANSWERED = auto()
+    """Our 2xx to it is not yet acknowledged."""
+    OFFERING = auto()
+    """Our re-INVITE waits for the peer."""
+    RETRYING = auto()
+    """Our re-INVITE met one of the peer's (491) and is sent again soon."""
+    OVER = auto()
+    """The call has ended; only a repeated 2xx is still acknowledged."""
+
+
+class MediaInput(Enum):
+    """Commands of the user, messages of the peer, timers."""
+
+    INVITE = auto()
+    REANSWER = auto()
+    REFUSE = auto()
+    CANCEL = auto()
+    ACK = auto()
+    REOFFER = auto()
+    SUCCESS = auto()
+    GLARE = auto()
+    FAILURE = auto()
+    RETRY = auto()
+    END = auto()
+
+
+class MediaDo(Enum):
+    """What is done on a row."""
+
+    ACCEPT_INVITE = auto()
+    REFUSE_BUSY = auto()
+    REFUSE_GLARE = auto()
+    SEND_ANSWER = auto()
+    SEND_REFUSAL = auto()
+    SEND_TERMINATED = auto()
+    SEND_INVITE = auto()
+    SEND_ACK = auto()
+    KEEP_OFFER = auto()
+    WAIT = auto()
+    TELL_ACKNOWLEDGED = auto()
+    TELL_ANSWERED = auto()
+    TELL_REFUSED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class CallRow:
+    """Next state, what to do on the way, and the place in the RFC."""
+
+    state: CallState
+    do: tuple[CallDo, ...]
+    cite: str
+
+
+@dataclass(frozen=True, slots=True)
+class MediaRow:
+    """Next state, what to do on the way, and the place in the RFC."""
+
+    state: MediaState
+    do: tuple[MediaDo, ...]
+    cite: str
+
+
+S, C, D = CallState, CallInput, CallDo
+
+CALL: dict[tuple[CallState, CallInput], CallRow] = {
+    (S.INVITED, C.RING): CallRow(S.INVITED, (D.SEND_RINGING,), "RFC 3261 13.3.1.1"),
+    (S.INVITED, C.ANSWER): CallRow(S.ANSWERED, (D.SEND_ANSWER,), "RFC 3261 13.3.1.4"),
+    (S.INVITED, C.REJECT): CallRow(S.ENDED, (D.SEND_REFUSAL, D.END_REJECTED), "RFC 3261 13.3.1.3"),
+    (S.INVITED, C.HANG_UP): CallRow(S.ENDED, (D.SEND_UNAVAILABLE, D.END_LOCAL), "RFC 3261 13.3.1.3"),
+    (S.INVITED, C.CANCEL): CallRow(S.ENDED, (D.SEND_TERMINATED, D.TELL_CANCELLED), "RFC 3261 9.2"),
+    (S.INVITED, C.BYE): CallRow(S.ENDED, (D.SEND_TERMINATED, D.TELL_CANCELLED), "RFC 3261 15.1.2"),
+    (S.ANSWERED, C.ACK): CallRow(S.TALKING, (D.TELL_ACKNOWLEDGED,), "RFC 3261 13.3.1.4"),
+    (S.ANSWERED, C.NO_ACK): CallRow(S.ENDED, (D.SEND_BYE, D.END_NO_ACK), "RFC 3261 13.3.1.4"),
+    (S.ANSWERED, C.BYE): CallRow(S.ENDED, (D.END_REMOTE,), "RFC 3261 15.1.2"),
+    (S.ANSWERED, C.HANG_UP): CallRow(S.LEAVING, (D.END_LOCAL,), "RFC 3261 15"),
+    (S.LEAVING, C.ACK): CallRow(S.ENDED, (D.SEND_BYE,), "RFC 3261 15"),
+    (S.LEAVING, C.NO_ACK): CallRow(S.ENDED, (D.SEND_BYE,), "RFC 3261 15"),
+    (S.LEAVING, C.BYE): CallRow(S.ENDED, (), "RFC 3261 15.1.2"),
+    (S.CALLING, C.PROVISIONAL): CallRow(S.CALLING, (D.TELL_RINGING,), "RFC 3261 13.2.2.1"),
+    (S.CALLING, C.SUCCESS): CallRow(S.TALKING, (D.ESTABLISH, D.SEND_ACK, D.TELL_ANSWERED), "RFC 3261 13.2.2.4"),
+    (S.CALLING, C.FAILURE): CallRow(S.ENDED, (D.TELL_FAILED,), "RFC 3261 13.2.2.3"),
+    (S.CALLING, C.HANG_UP): CallRow(S.CANCELLING, (D.SEND_CANCEL, D.END_LOCAL), "RFC 3261 9.1"),
+    (S.CANCELLING, C.PROVISIONAL): CallRow(S.CANCELLING, (D.SEND_CANCEL,), "RFC 3261 9.1"),
+    (S.CANCELLING, C.SUCCESS): CallRow(S.ENDED, (D.ESTABLISH, D.SEND_ACK, D.SEND_BYE), "RFC 3261 15"),
+    (S.CANCELLING, C.FAILURE): CallRow(S.ENDED, (), "RFC 3261 9.1"),
+    (S.CANCELLING, C.GIVE_UP): CallRow(S.ENDED, (), "RFC 3261 9.1"),
+    (S.TALKING, C.SUCCESS): CallRow(S.TALKING, (D.SEND_ACK,), "RFC 3261 13.2.2.4"),
+    (S.TALKING, C.BYE): CallRow(S.ENDED, (D.END_REMOTE,), "RFC 3261 15.1.2"),
+    (S.TALKING, C.HANG_UP): CallRow(S.ENDED, (D.SEND_BYE, D.END_LOCAL), "RFC 3261 15.1.1"),
+    (S.TALKING, C.NO_ACK): CallRow(S.ENDED, (D.SEND_BYE, D.END_NO_ACK), "RFC 3261 14.2"),
+    (S.TALKING, C.LOST): CallRow(S.ENDED, (D.SEND_BYE, D.END_LOST), "RFC 3261 12.2.1.2"),
+    (S.ENDED, C.SUCCESS): CallRow(S.ENDED, (D.SEND_ACK,), "RFC 3261 13.2.2.4"),
+}
+
+M, N, E = MediaState, MediaInput, MediaDo
+
+MEDIA: dict[tuple[MediaState, MediaInput], MediaRow] = {
+    (M.IDLE, N.INVITE): MediaRow(M.OFFERED, (E.ACCEPT_INVITE,), "RFC 3261 14.2"),
+    (M.IDLE, N.REOFFER): MediaRow(M.OFFERING, (E.KEEP_OFFER, E.SEND_INVITE), "RFC 3261 14.1"),
+    (M.IDLE, N.SUCCESS): MediaRow(M.IDLE, (E.SEND_ACK,), "RFC 3261 13.2.2.4"),
+    (M.OFFERED, N.INVITE): MediaRow(M.OFFERED, (E.REFUSE_BUSY,), "RFC 3261 14.2"),
+    (M.OFFERED, N.REANSWER): MediaRow(M.REANSWERED, (E.SEND_ANSWER,), "RFC 3261 14.2"),
+    (M.OFFERED, N.REFUSE): MediaRow(M.IDLE, (E.SEND_REFUSAL,), "RFC 3261 14.2"),
+    (M.OFFERED, N.CANCEL): MediaRow(M.IDLE, (E.SEND_TERMINATED,), "RFC 3261 9.2"),
+    (M.OFFERED, N.SUCCESS): MediaRow(M.OFFERED, (E.SEND_ACK,), "RFC 3261 13.2.2.4"),
+    (M.REANSWERED, N.INVITE): MediaRow(M.REANSWERED, (E.REFUSE_GLARE,), "RFC 5407 3.1"),
+    (M.REANSWERED, N.ACK): MediaRow(M.IDLE, (E.TELL_ACKNOWLEDGED,), "RFC 3261 13.3.1.4"),
+    (M.REANSWERED, N.SUCCESS): MediaRow(M.REANSWERED, (E.SEND_ACK,), "RFC 3261 13.2.2.4"),
+    (M.OFFERING, N.INVITE): MediaRow(M.OFFERING, (E.REFUSE_GLARE,), "RFC 3261 14.2"),
+    (M.OFFERING, N.SUCCESS): MediaRow(M.IDLE, (E.SEND_ACK, E.TELL_ANSWERED), "RFC 3261 14.1"),
+    (M.OFFERING, N.GLARE): MediaRow(M.RETRYING, (E.WAIT,), "RFC 3261 14.1"),
+    (M.OFFERING, N.FAILURE): MediaRow(M.IDLE, (E.TELL_REFUSED,), "RFC 3261 14.1"),
+    (M.RETRYING, N.INVITE): MediaRow(M.OFFERED, (E.TELL_REFUSED, E.ACCEPT_INVITE), "RFC 3261 14.1"),
+    (M.RETRYING, N.RETRY): MediaRow(M.OFFERING, (E.SEND_INVITE,), "RFC 3261 14.1"),
+    (M.RETRYING, N.SUCCESS): MediaRow(M.RETRYING, (E.SEND_ACK,), "RFC 3261 13.2.2.4"),
+    (M.IDLE, N.END): MediaRow(M.OVER, (), "RFC 3261 15"),
+    (M.OFFERED, N.END): MediaRow(M.OVER, (E.SEND_TERMINATED,), "RFC 3261 15.1.2"),
+    (M.REANSWERED, N.END): MediaRow(M.OVER, (), "RFC 3261 15"),
+    (M.OFFERING, N.END): MediaRow(M.OVER, (), "RFC 3261 15"),
+    (M.RETRYING, N.END): MediaRow(M.OVER, (), "RFC 3261 15"),
+    (M.OVER, N.SUCCESS): MediaRow(M.OVER, (E.SEND_ACK,), "RFC 3261 13.2.2.4"),
+}
+"""RETRYING + INVITE: the peer's offer won the race, so ours is given up, and our user told (491)."""

@@ -1,0 +1,145 @@
+"""What a SIP endpoint tells its user. Each call ends with exactly one of CallCancelled, CallFailed and CallEnded."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NewType
+
+from sipmessage import URI
+
+from voice.wire.sip.message import Address
+
+CallRef = NewType("CallRef", int)
+"""Names a call of one endpoint; never used twice."""
+
+
+class EndCause(StrEnum):
+    """Why an incoming call, or an answered one, is over."""
+
+    REMOTE = "remote"
+    """The peer sent BYE."""
+    LOCAL = "local"
+    """We hung up."""
+    REJECTED = "rejected"
+    """We refused the INVITE."""
+    NO_ACK = "no_ack"
+    """Our answer was never acknowledged (RFC 3261 section 13.3.1.4)."""
+    LOST = "lost"
+    """The peer no longer knows the call (481) or no longer answers (408; RFC 3261 section 12.2.1.2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class InviteReceived:
+    """Somebody calls. Wants `ring`, then `answer` or `reject`. `offer` is None when we are to make the offer.
+
+    `dialled` is the user part of the Request-URI; `headers` has those of PASSED_HEADERS that came, first value each.
+    """
+
+    call: CallRef
+    sip_call_id: str
+    from_uri: URI
+    from_name: str
+    to_uri: URI
+    dialled: str
+    offer: bytes | None
+    source: Address
+    headers: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CallAcknowledged:
+    """The caller has our answer. `answer` is its SDP where the offer was ours."""
+
+    call: CallRef
+    answer: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class CallCancelled:
+    """The caller gave up before we answered."""
+
+    call: CallRef
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnded:
+    """The call is over."""
+
+    call: CallRef
+    cause: EndCause
+
+
+@dataclass(frozen=True, slots=True)
+class ReinviteReceived:
+    """The peer wants other media. Wants `reanswer` or `reject`. `offer` is None when we are to make the offer."""
+
+    call: CallRef
+    offer: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReinviteAcknowledged:
+    """The peer has our second answer. `answer` is its SDP where the offer was ours."""
+
+    call: CallRef
+    answer: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReinviteAnswered:
+    """The peer accepted what we offered with `reoffer`."""
+
+    call: CallRef
+    answer: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReinviteRefused:
+    """The peer refused what we offered with `reoffer`; the media stay as they were."""
+
+    call: CallRef
+    status: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ringing:
+    """A provisional response came to our INVITE; `sdp` describes early media where there are any."""
+
+    call: CallRef
+    status: int
+    sdp: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class CallAnswered:
+    """The callee took our call."""
+
+    call: CallRef
+    sdp: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class CallFailed:
+    """Our INVITE was refused; 408 also when nobody answered at all."""
+
+    call: CallRef
+    status: int
+    reason: str
+
+
+SipEvent = (
+    InviteReceived
+    | CallAcknowledged
+    | CallCancelled
+    | CallEnded
+    | ReinviteReceived
+    | ReinviteAcknowledged
+    | ReinviteAnswered
+    | ReinviteRefused
+    | Ringing
+    | CallAnswered
+    | CallFailed
+)
+
+END_EVENTS = (CallCancelled, CallEnded, CallFailed)
+PASSED_HEADERS = ("User-Agent", "P-Asserted-Identity", "Diversion", "Subject")

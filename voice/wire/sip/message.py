@@ -1,0 +1,172 @@
+"""Messages made from messages: responses, ACK, CANCEL; and where a response goes.
+
+Headers that must come back as they were sent (Via, From, To, Call-ID, CSeq) are copied as text, never re-printed.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from sipmessage import URI, Request, Response, Via
+
+Address = tuple[str, int]
+"""An IP literal and a UDP port."""
+
+COOKIE = "z9hG4bK"
+"""Marks branches that are unique by themselves (RFC 3261 section 8.1.1.7)."""
+
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS"
+USER_AGENT = "Centralino"
+SDP = "application/sdp"
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+
+REASONS = {
+    100: "Trying",
+    180: "Ringing",
+    183: "Session Progress",
+    200: "OK",
+    400: "Bad Request",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    406: "Not Acceptable",
+    408: "Request Timeout",
+    415: "Unsupported Media Type",
+    416: "Unsupported URI Scheme",
+    420: "Bad Extension",
+    480: "Temporarily Unavailable",
+    481: "Call/Transaction Does Not Exist",
+    482: "Loop Detected",
+    486: "Busy Here",
+    487: "Request Terminated",
+    488: "Not Acceptable Here",
+    491: "Request Pending",
+    500: "Server Internal Error",
+    501: "Not Implemented",
+    503: "Service Unavailable",
+    505: "Version Not Supported",
+    603: "Decline",
+}
+"""RFC 3261 section 21."""
+
+_RPORT = re.compile(r";[ \t]*rport[ \t]*(?==|;|$)(?:=[^;]*)?", re.IGNORECASE)
+_TAG = re.compile(r";[ \t]*tag[ \t]*=", re.IGNORECASE)
+
+
+def make_response(
+    request: Request,
+    status: int,
+    reason: str = "",
+    *,
+    to_tag: str = "",
+    body: bytes = b"",
+    headers: Mapping[str, str] = NO_HEADERS,
+) -> Response:
+    """Build a response to `request` (RFC 3261 section 8.2.6).
+
+    `to_tag` is set unless the request had one already; a 100 has none.
+    """
+    response = Response(status, reason or REASONS.get(status, "Unknown"), body)
+    for name in ("Via", "From", "To", "Call-ID", "CSeq"):
+        response.headers.setlist(name, list(request.headers.getlist(name)))
+    to = request.headers["To"]
+    if to_tag and status > 100 and not _has_tag(to):
+        response.headers.set("To", f"{to};tag={to_tag}")
+    routes = request.headers.getlist("Record-Route")
+    if routes and 100 < status < 300 and request.method == "INVITE":
+        response.headers.setlist("Record-Route", list(routes))  # RFC 3261 section 12.1.1
+    for name, value in headers.items():
+        response.headers.set(name, value)
+    if body:
+        response.headers.set("Content-Type", SDP)
+    response.headers.set("Server", USER_AGENT)
+    response.headers.set("Content-Length", str(len(body)))
+    return response
+
+
+def make_request(
+    method: str, uri: URI, *, via: str, from_: str, to: str, call_id: str, cseq: int, routes: tuple[str, ...] = ()
+) -> Request:
+    """Build a request with its mandatory headers (RFC 3261 section 8.1.1) and no body yet."""
+    request = Request(method, uri)
+    request.headers.set("Via", via)
+    if routes:
+        request.headers.setlist("Route", list(routes))
+    request.headers.set("Max-Forwards", "70")
+    request.headers.set("From", from_)
+    request.headers.set("To", to)
+    request.headers.set("Call-ID", call_id)
+    request.headers.set("CSeq", f"{cseq} {method}")
+    request.headers.set("User-Agent", USER_AGENT)
+    request.headers.set("Content-Length", "0")
+    return request
+
+
+def set_body(message: Request, body: bytes, headers: Mapping[str, str]) -> None:
+    """Give a request more `headers` and an SDP body, or none when `body` is empty."""
+    message.body = body
+    for name, value in headers.items():
+        message.headers.set(name, value)
+    if body:
+        message.headers.set("Content-Type", SDP)
+    message.headers.set("Content-Length", str(len(body)))
+
+
+def make_ack(invite: Request, response: Response) -> Request:
+    """The ACK for a final response other than 2xx: same branch, To from the response (RFC 3261 section 17.1.1.3)."""
+    return _sibling("ACK", invite, response.headers["To"])
+
+
+def make_cancel(invite: Request) -> Request:
+    """The CANCEL of a pending INVITE (RFC 3261 section 9.1)."""
+    return _sibling("CANCEL", invite, invite.headers["To"])
+
+
+def make_via(host: str, port: int, branch: str) -> str:
+    """Our own Via value; `rport` asks for symmetric responses (RFC 3581 section 3)."""
+    return f"SIP/2.0/UDP {host}:{port};rport;branch={branch}"
+
+
+def stamp_via(request: Request, via: Via, source: Address) -> None:
+    """Note on the top Via where the request really came from (RFC 3261 section 18.2.1, RFC 3581 section 4)."""
+    values = request.headers.getlist("Via")
+    top = values[0]
+    symmetric = "rport" in via.parameters
+    if symmetric:
+        top = _RPORT.sub(f";rport={source[1]}", top, count=1)
+    if symmetric or via.host.strip("[]") != source[0]:
+        top = f"{top};received={source[0]}"
+    request.headers.setlist("Via", [top, *values[1:]])
+
+
+def response_address(via: Via, source: Address) -> Address:
+    """Where a response goes: the source address, at the source port if `rport` was asked for, else at the Via's port
+    (RFC 3261 section 18.2.2, RFC 3581 section 4). `maddr` is not followed: it would let a peer aim us at others.
+    """
+    return source if "rport" in via.parameters else (source[0], via.port or 5060)
+
+
+def stateless_tag(request: Request) -> str:
+    """A To tag that every retransmission of `request` gets alike, with nothing kept (RFC 3261 section 8.2.7)."""
+    via = request.headers["Via"].partition(";received=")[0]
+    facts = "\n".join((via, request.headers["Call-ID"], request.headers["CSeq"], request.headers["From"]))
+    return hashlib.blake2b(facts.encode(), digest_size=8).hexdigest()
+
+
+def _has_tag(to: str) -> bool:
+    return _TAG.search(to.rpartition(">")[2]) is not None
+
+
+def _sibling(method: str, invite: Request, to: str) -> Request:
+    number = invite.headers["CSeq"].split()[0]
+    return make_request(
+        method,
+        invite.uri,
+        via=invite.headers["Via"],
+        from_=invite.headers["From"],
+        to=to,
+        call_id=invite.headers["Call-ID"],
+        cseq=int(number),
+        routes=tuple(invite.headers.getlist("Route")),
+    )

@@ -13,7 +13,7 @@ from voice.net.webrtc import BrowserPeer, PeerConnected, PeerEvent
 async def until(condition: Callable[[], bool], within_s: float = 5.0) -> None:
     """Real sockets: there is nothing to wait on but time. Raises TimeoutError."""
     async with asyncio.timeout(within_s):
-        while not condition():  # noqa: ASYNC110 - the condition is the far end's
+        while not condition():
             await asyncio.sleep(0.01)
 
 

@@ -126,6 +126,15 @@ async def test_busy(server: Server) -> None:
     await browser.close()
 
 
+async def test_a_call_keeps_its_codec(server: Server) -> None:
+    first, second = FakeBrowser(), FakeBrowser(formats="0", codec_lines=())
+    where = (await server.post(await first.offer())).headers["location"]
+    assert problem(await server.patch(where, await second.offer())) == (400, "peer.no_common_codec")
+    assert server.calls.peers["call-1"].state != "ended"
+    await first.close()
+    await second.close()
+
+
 async def test_no_media_socket() -> None:
     app = FastAPI()
     app.include_router(Whip(FakeBrowserCalls(), IceGuard([IceAddress("203.0.113.7")])).router)

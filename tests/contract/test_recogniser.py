@@ -101,9 +101,7 @@ def test_partials_appear_and_converge_on_the_final(case: Case, stream: Recognise
     assert stream.next_partial_ms > final.audio_ms - 5_000
 
 
-def test_the_final_is_that_of_the_whole_utterance(
-    case: Case, recogniser: Recogniser, stream: RecogniserStream
-) -> None:
+def test_the_final_is_that_of_the_whole_utterance(case: Case, recogniser: Recogniser, stream: RecogniserStream) -> None:
     speech = case.speech()
     pushed(stream, speech)
     stream.partial()

@@ -63,7 +63,9 @@ def test_nothing_to_say_is_no_audio(voice: Voice, text: str) -> None:
     assert said(voice, text).size == 0
 
 
-@pytest.mark.parametrize("text", ["...", "🙂", "-- !? --", "\x00\x07", "Ünïcödé 漢字", "<b>&amp;</b>", "a" * 300, "1" * 60])
+@pytest.mark.parametrize(
+    "text", ["...", "🙂", "-- !? --", "\x00\x07", "Ünïcödé 漢字", "<b>&amp;</b>", "a" * 300, "1" * 60]
+)
 def test_odd_text_is_no_error(voice: Voice, text: str) -> None:
     said(voice, text)
 
@@ -77,5 +79,9 @@ def test_threads_may_share_a_voice(voice: Voice) -> None:
 
 
 def test_each_voice_has_an_identity_of_its_own() -> None:
-    kinds = [SpeechSettings(voice="hibari"), SpeechSettings(voice="espeak"), SpeechSettings(voice="espeak", language="ko")]
+    kinds = [
+        SpeechSettings(voice="hibari"),
+        SpeechSettings(voice="espeak"),
+        SpeechSettings(voice="espeak", language="ko"),
+    ]
     assert len({voice_identity(kind) for kind in kinds}) == 3

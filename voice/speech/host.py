@@ -6,7 +6,6 @@ That process is expendable: the host keeps what the next one needs to go on.
 
 import asyncio
 import os
-import select
 import signal
 from dataclasses import dataclass
 from pathlib import Path
@@ -188,14 +187,17 @@ class SpeechHost:
             handle = os.pidfd_open(ready.pid)
         except ProcessLookupError:
             return
+        loop = asyncio.get_running_loop()
+        gone = asyncio.Event()
+        loop.add_reader(handle, gone.set)
         try:
             signal.pidfd_send_signal(handle, signal.SIGKILL)
-            deadline = asyncio.get_running_loop().time() + BURIAL_S
-            while not select.select([handle], [], [], 0)[0] and asyncio.get_running_loop().time() < deadline:
-                await asyncio.sleep(0.002)
-        except ProcessLookupError:
-            return
+            async with asyncio.timeout(BURIAL_S):
+                await gone.wait()
+        except (ProcessLookupError, TimeoutError):
+            return  # gone before, or in the kernel's hands
         finally:
+            loop.remove_reader(handle)
             os.close(handle)
 
     def _attach(self, link: Link) -> None:

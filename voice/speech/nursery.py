@@ -5,7 +5,7 @@ start from nothing takes one to two seconds of processor time, which on a busy m
 The nursery itself never touches audio, so what kills a child leaves it whole.
 
 A process may be forked only while it has one thread: the models are loaded by a thread that has ended by then, and
-are configured to have none of their own.
+engines must have none of their own at rest.
 """
 
 import argparse
@@ -18,10 +18,11 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 
-from dialog.errors import CentralinoError
+from dialog.errors import CentralinoError, EngineError
 from voice.speech import wire
 from voice.speech.child import Child
 from voice.speech.engines.base import Recogniser, Voice
@@ -29,6 +30,7 @@ from voice.speech.engines.catalogue import open_recogniser, open_voice
 from voice.speech.settings import SpeechSettings
 
 EXIT_REFUSED = 78
+THREADS_END_S = 1.0
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
 
@@ -52,6 +54,8 @@ def main() -> int:
     host = socket.socket(fileno=arguments.fd)
     started = time.monotonic()
     loaded = _loaded(settings)
+    if _threads_at_rest() > 1:
+        loaded = EngineError(f"{settings.recogniser} or {settings.voice} keeps threads, so it cannot be forked")
     if isinstance(loaded, CentralinoError):
         host.sendall(wire.encode(wire.Refused(loaded.code, str(loaded))))
         return EXIT_REFUSED
@@ -84,6 +88,14 @@ def _loaded(settings: SpeechSettings) -> _Engines | CentralinoError:
     if not outcome:
         sys.exit(1)  # the thread has said why
     return outcome[0]
+
+
+def _threads_at_rest() -> int:
+    """Threads of this process, once those that are ending have ended."""
+    deadline = time.monotonic() + THREADS_END_S
+    while (count := len(list(Path("/proc/self/task").iterdir()))) > 1 and time.monotonic() < deadline:
+        time.sleep(0.005)
+    return count
 
 
 def _serve(host: socket.socket, engines: _Engines, settings: SpeechSettings) -> int:

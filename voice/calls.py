@@ -14,7 +14,7 @@ from dialog.events import CallStarted
 from voice.call import Call, Services
 from voice.config import LimitSettings
 from voice.media.leg import MediaLeg
-from voice.media.recorder import Recorder, Recording
+from voice.media.recorder import Recorder, Recording, RecordingEnded
 
 log = structlog.get_logger("calls")
 
@@ -108,7 +108,11 @@ class Calls:
         The echo number says nothing of a recording, so it makes none.
         """
         call_id = secrets.token_hex(8)
-        recording = self._recorder.open(f"{call_id}.flac") if self._recorder is not None and bot != "echo" else None
+        recording = (
+            self._recorder.open(f"{call_id}.flac", _recording_ended)
+            if self._recorder is not None and bot != "echo"
+            else None
+        )
         started = CallStarted(
             transport=transport,
             caller=caller,
@@ -131,8 +135,12 @@ class Calls:
             async with asyncio.timeout(limit_s):
                 await self._empty.wait()
         except TimeoutError:
-            for call in list(self._live.values()):
-                call.end("shutdown")
+            self.end_all()
+
+    def end_all(self) -> None:
+        """End every live call now."""
+        for call in list(self._live.values()):
+            call.end("shutdown")
 
     async def _hold(self, call: Call, recording: Recording | None, ended: Callable[[str], None]) -> None:
         cause = "error"
@@ -148,3 +156,9 @@ class Calls:
                 recording.close()
             ended(cause)
         await call.farewell()
+
+
+def _recording_ended(ended: RecordingEnded) -> None:
+    """In the recorder's thread: a recording that is short of something is the keeper's business, not the caller's."""
+    if ended.failure or ended.gap_ms:
+        log.warning("recording incomplete", recording=ended.path.name, gap_ms=ended.gap_ms, failure=ended.failure)

@@ -9,6 +9,7 @@ import asyncio
 import sys
 import threading
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable
 from functools import partial
@@ -26,6 +27,8 @@ from voice.media.tick import Pacer, TickStats
 from voice.media.wires import Wire
 from voice.ports import Frame
 
+log = structlog.get_logger("media")
+
 MAX_COMMANDS = 4096
 """Commands that may wait for a tick; past it Overloaded is raised."""
 MAX_BATCHES = 100
@@ -38,7 +41,8 @@ Batch = list[tuple[MediaLeg, Frame]]
 
 
 class MediaPlane:
-    """`capacity` legs at most. `allowance_ms`: see `playout.ALLOWANCE_MS`. `chance` numbers the streams."""
+    """`capacity` legs at most. `allowance_ms`: see `playout.ALLOWANCE_MS`. `chance` numbers the streams;
+    `clock_ns` is monotonic."""
 
     def __init__(
         self,
@@ -47,10 +51,12 @@ class MediaPlane:
         capacity: int = 64,
         allowance_ms: int = ALLOWANCE_MS,
         chance: Random | None = None,
+        clock_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self.dropped_batches = 0
         self._loop = loop
         self._allowance_ms = allowance_ms
+        self._clock_ns = clock_ns
         self._chance = chance or SystemRandom()
         self._hearing = Hearing(capacity)
         self._speaking = Speaking(capacity)
@@ -64,6 +70,7 @@ class MediaPlane:
         self._thread: threading.Thread | None = None
         self._pacer = Pacer(0)
         # of the tick thread
+        self._tick = 0
         self._legs: list[MediaLeg] = []
         self._g711_rows = self._codec_rows = self._tone_rows = rows_of([])
 
@@ -116,20 +123,21 @@ class MediaPlane:
     # --- the tick thread ---
 
     def _run(self) -> None:
-        pacer = self._pacer = Pacer(time.monotonic_ns())
+        pacer = self._pacer = Pacer(self._clock_ns())
         while not self._stopping:
-            wait_ns = pacer.wait_ns(time.monotonic_ns())
+            wait_ns = pacer.wait_ns(self._clock_ns())
             if wait_ns:
                 time.sleep(wait_ns / _NS)
-            tick = pacer.begin(time.monotonic_ns())
+            tick = pacer.begin(self._clock_ns())
             self.run_tick(tick)
-            pacer.end(time.monotonic_ns())
+            pacer.end(self._clock_ns())
         self._obey()
         for leg in tuple(self._legs):
             self._release(leg)
 
     def run_tick(self, tick: int) -> None:
         """All legs, one tick: speak, then hear. The thread calls it; so do tests, in virtual time."""
+        self._tick = tick
         batch: Batch = []
         try:
             self._obey()
@@ -151,7 +159,7 @@ class MediaPlane:
         speaking = self._speaking
         self._each(lambda leg: leg.line.say(speaking))
         speaking.process(self._g711_rows)
-        self._each(lambda leg: leg.line.send(tick, speaking, late=self._pacer.is_late(time.monotonic_ns())))
+        self._each(lambda leg: leg.line.send(tick, speaking, late=self._pacer.is_late(self._clock_ns())))
 
     def _hear(self, tick: int, batch: Batch) -> None:
         hearing = self._hearing
@@ -172,7 +180,7 @@ class MediaPlane:
 
     def _admit(self, leg: MediaLeg) -> None:
         line = leg.line
-        line.begin(self._pacer.tick)
+        line.begin(self._tick)
         self._hearing.begin(line.row, line.law)
         self._speaking.begin(line.row, line.law)
         self._legs.append(leg)
@@ -224,5 +232,5 @@ class MediaPlane:
             self._tell(leg, error)
 
     def _tell(self, leg: MediaLeg, error: Exception) -> None:
-        structlog.get_logger().error("leg_failed", exc_info=error)
+        log.error("leg failed", error=repr(error), traceback="".join(traceback.format_exception(error)))
         leg.fail(error)

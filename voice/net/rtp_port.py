@@ -13,8 +13,11 @@ from voice.wire.rtp import MAX_PACKET
 MAX_TRIES = 256
 """Ports tried before the range is called full."""
 MAX_PER_TICK = 16
-"""Packets a leg takes in one tick: a burst of 320 ms. What is beyond is read, dropped and counted."""
-MAX_DRAINED = 256
+"""Packets taken in one tick from the far end (a burst of 320 ms), and as many from anyone else.
+
+What is beyond is read, dropped and counted: a flood from elsewhere does not push the far end's packets out.
+"""
+MAX_DRAINED = 512
 """Packets read off the socket in one tick at most; the kernel drops the rest itself."""
 
 
@@ -45,11 +48,17 @@ class UdpWire:
 
     def receive(self) -> list[tuple[bytes, Address]]:
         packets: list[tuple[bytes, Address]] = []
+        expected = others = 0
         with contextlib.suppress(OSError):  # BlockingIOError: nothing is left
             for _ in range(MAX_DRAINED):
-                data, source = self._socket.recvfrom(MAX_PACKET + 1)
-                if len(packets) < MAX_PER_TICK:
-                    packets.append((data, (source[0], source[1])))
+                data, name = self._socket.recvfrom(MAX_PACKET + 1)
+                source = (name[0], name[1])
+                if source == self.remote:
+                    expected += 1
+                else:
+                    others += 1
+                if (expected if source == self.remote else others) <= MAX_PER_TICK:
+                    packets.append((data, source))
                 else:
                     self.excess += 1
         return packets
@@ -94,4 +103,4 @@ class RtpPorts:
                     raise ConfigurationError(f"RTP address {self._host}: {error.strerror}") from error
                 continue
             return UdpWire(sock, remote)
-        raise Overloaded(f"no free RTP port among {self._ports.start}-{self._ports.stop - 1}")
+        raise Overloaded(f"no free RTP port among {self._ports[0]}-{self._ports[-1]}")

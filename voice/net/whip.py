@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
@@ -34,6 +34,7 @@ _RETRY_AFTER_S = 5
 
 _SDP = "application/sdp"
 
+T = TypeVar("T")
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -45,8 +46,8 @@ class BrowserCalls(Protocol):
         ...
 
     async def resume(self, call_id: str, peer: BrowserPeer) -> None:
-        """Let `peer` take the place of the call's peer, and close that one. Raises Overloaded; LookupError when the
-        call is over."""
+        """Let `peer` take the place of the call's peer, and close that one. Raises Overloaded; NoCommonCodec when
+        the call's format is not the new peer's; LookupError when the call is over."""
         ...
 
     async def end(self, call_id: str, cause: str) -> None:
@@ -62,6 +63,8 @@ class _Session:
 
 class _Problem(PeerError):
     """An answer that is not a success. `code` is stable; `detail` is for people and repeats nothing of the body."""
+
+    code = "peer.request"
 
     def __init__(self, status: HTTPStatus, code: str, detail: str, retry_after_s: int = 0) -> None:
         super().__init__(detail)
@@ -121,41 +124,28 @@ class Whip:
     async def _post(self, request: Request) -> Response:
         self._forget_ended()
         peer = await self._peer(request)
-        try:
-            call_id = await self._calls.accept(peer)
-        except Overloaded as error:
-            await peer.close("overloaded")
-            raise _busy(error) from None
+        call_id = await _handed(peer, self._calls.accept(peer))
         token = secrets.token_urlsafe(24)
         self._sessions[token] = _Session(call_id, peer)
         return Response(peer.answer_sdp, 201, {"Location": f"{PATH}/{token}"}, _SDP)
 
     async def _patch(self, request: Request) -> Response:
-        session = self._session(request)
-        peer = await self._peer(request)
-        try:
-            await self._calls.resume(session.call_id, peer)
-        except Overloaded as error:
-            await peer.close("overloaded")
-            raise _busy(error) from None
-        except LookupError:
-            await peer.close("too_late")
-            raise _unknown() from None
-        session.peer = peer
-        return Response(peer.answer_sdp, 200, media_type=_SDP)
-
-    async def _delete(self, request: Request) -> Response:
-        session = self._session(request)
-        del self._sessions[request.path_params["token"]]
-        await self._calls.end(session.call_id, "hung_up")
-        return Response(status_code=204)
-
-    def _session(self, request: Request) -> _Session:
         self._forget_ended()
         session = self._sessions.get(request.path_params["token"])
         if session is None:
             raise _unknown()
-        return session
+        peer = await self._peer(request)
+        await _handed(peer, self._calls.resume(session.call_id, peer))
+        session.peer = peer
+        return Response(peer.answer_sdp, 200, media_type=_SDP)
+
+    async def _delete(self, request: Request) -> Response:
+        # a page closes its connection and then says so: the peer has mostly ended by now, and that is no error
+        session = self._sessions.pop(request.path_params["token"], None)
+        if session is None:
+            raise _unknown()
+        await self._calls.end(session.call_id, "hung_up")
+        return Response(status_code=204)
 
     def _forget_ended(self) -> None:
         """A token lives as long as its call's peer: 15 s past the last sign of life, and not at all after the end."""
@@ -209,8 +199,23 @@ async def _body(request: Request) -> bytes:
     return bytes(body)
 
 
-def _busy(error: Overloaded) -> _Problem:
-    return _Problem(HTTPStatus.SERVICE_UNAVAILABLE, error.code, "all lines are busy", _RETRY_AFTER_S)
+async def _handed(peer: BrowserPeer, taking: Awaitable[T]) -> T:
+    """Hand a peer to the calls; one they do not take is closed."""
+    taken = False
+    try:
+        result = await taking
+        taken = True
+        return result
+    except Overloaded as error:
+        detail = "all lines are busy"
+        raise _Problem(HTTPStatus.SERVICE_UNAVAILABLE, error.code, detail, _RETRY_AFTER_S) from None
+    except PeerError as error:
+        raise _Problem(HTTPStatus.BAD_REQUEST, error.code, str(error)) from None
+    except LookupError:
+        raise _unknown() from None
+    finally:
+        if not taken:
+            await peer.close("refused")
 
 
 def _unknown() -> _Problem:

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fakes.browser import FakeBrowser, rtp
+from tests.fakes.browser_call import until
 from tests.fakes.browser_calls import FakeBrowserCalls
-from tests.voice.net.conftest import until
 from voice.net import whip
 from voice.net.ice_guard import IceAddress, IceGuard
 from voice.net.whip import PATH, RateLimit, Whip
@@ -124,6 +124,15 @@ async def test_busy(server: Server) -> None:
         assert problem(response) == (503, "ours.overloaded")
         assert int(response.headers["retry-after"]) > 0
     await browser.close()
+
+
+async def test_a_call_keeps_its_codec(server: Server) -> None:
+    first, second = FakeBrowser(), FakeBrowser(formats="0", codec_lines=())
+    where = (await server.post(await first.offer())).headers["location"]
+    assert problem(await server.patch(where, await second.offer())) == (400, "peer.no_common_codec")
+    assert server.calls.peers["call-1"].state != "ended"
+    await first.close()
+    await second.close()
 
 
 async def test_no_media_socket() -> None:

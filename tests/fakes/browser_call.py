@@ -1,11 +1,9 @@
-"""A connected browser call on loopback."""
+"""Both ends of a browser call on loopback: our peer and a fake browser."""
 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-
-import pytest
 
 from tests.fakes.browser import FakeBrowser
 from voice.net.ice_guard import IceAddress, IceGuard
@@ -15,7 +13,7 @@ from voice.net.webrtc import BrowserPeer, PeerConnected, PeerEvent
 async def until(condition: Callable[[], bool], within_s: float = 5.0) -> None:
     """Real sockets: there is nothing to wait on but time. Raises TimeoutError."""
     async with asyncio.timeout(within_s):
-        while not condition():  # noqa: ASYNC110 - the condition is the far end's
+        while not condition():
             await asyncio.sleep(0.01)
 
 
@@ -57,9 +55,3 @@ async def browser_call(browser: FakeBrowser | None = None, *, connect: bool = Tr
         await peer.close()
         await asyncio.wait((running,))
         await browser.close()
-
-
-@pytest.fixture
-async def call() -> AsyncIterator[BrowserCall]:
-    async with browser_call() as connected:
-        yield connected

@@ -136,7 +136,7 @@ def test_no_clicks_at_the_edges_of_gaps_in_a_voice() -> None:
 
 
 def test_a_longer_gap_repeats_more_than_one_period() -> None:
-    """Three periods of three loudnesses: from the second tick on more than one is heard, where one repeated would buzz."""
+    """Three periods of three loudnesses: more than one is heard from the second tick on; one would buzz."""
     loudness = np.array([0.5, 0.75, 1.0])[np.arange(40) % 3]
     pulse = np.exp(-np.arange(80) / 60) * np.cos(np.arange(80) / 3)
     x = np.rint(12_000 * np.concatenate([each * pulse for each in loudness])).astype(np.int16)

@@ -91,6 +91,10 @@ class WebSettings(_Section):
         """Whether pages are served by HTTPS."""
         return self.certificate is not None or not ip_address(self.host).is_loopback
 
+    @property
+    def scheme(self) -> str:
+        return "https" if self.secure else "http"
+
 
 class LimitSettings(_Section):
     """What one node takes on. A live call never suffers for a new one."""
@@ -141,6 +145,15 @@ class WebhookSettings(_Section):
     url: str = Field(default="", description="where to; empty: nowhere")
     secret_file: Path | None = Field(default=None, description="file with the key that signs it")
     secret: SecretStr = Field(default=SecretStr(""), description="environment only")
+
+    def key(self) -> bytes:
+        """The key that signs. Raises ConfigurationError when its file cannot be read."""
+        if self.secret_file is None:
+            return self.secret.get_secret_value().encode()
+        try:
+            return self.secret_file.read_bytes().strip()
+        except OSError as error:
+            raise ConfigurationError(f"webhook.secret_file: {self.secret_file}: {error.strerror}") from error
 
 
 class LogSettings(_Section):

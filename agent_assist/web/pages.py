@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+from anyio import to_thread
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
@@ -63,17 +64,21 @@ def pages_router(store: SqlCallStore, recordings: Path) -> APIRouter:
     @router.get("/calls/{call_id}")
     async def one_call_page(visitor: Administrator, call_id: CallId) -> HTMLResponse:
         detail = await call_detail(store, call_id)
-        drawn = timeline(detail.records)
-        recorded = recording_path(recordings, detail.call.recording)
-        return page(
-            "record.html",
-            visitor=visitor,
-            call=detail.call,
-            summary=detail.summary,
-            drawn=drawn,
-            scale=Scale.of(drawn.length_ms),
-            audio=recorded is not None and recorded.is_file(),
-        )
+
+        def drawn_page() -> HTMLResponse:
+            drawn = timeline(detail.records)
+            recorded = recording_path(recordings, detail.call.recording)
+            return page(
+                "record.html",
+                visitor=visitor,
+                call=detail.call,
+                summary=detail.summary,
+                drawn=drawn,
+                scale=Scale.of(drawn.length_ms),
+                audio=recorded is not None and recorded.is_file(),
+            )
+
+        return await to_thread.run_sync(drawn_page)
 
     @router.get("/docs")
     async def docs_page(request: Request) -> HTMLResponse:

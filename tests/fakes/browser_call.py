@@ -1,11 +1,9 @@
-"""A connected browser call on loopback."""
+"""Both ends of a browser call on loopback: our peer and a fake browser."""
 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-
-import pytest
 
 from tests.fakes.browser import FakeBrowser
 from voice.net.ice_guard import IceAddress, IceGuard
@@ -57,9 +55,3 @@ async def browser_call(browser: FakeBrowser | None = None, *, connect: bool = Tr
         await peer.close()
         await asyncio.wait((running,))
         await browser.close()
-
-
-@pytest.fixture
-async def call() -> AsyncIterator[BrowserCall]:
-    async with browser_call() as connected:
-        yield connected

@@ -4,6 +4,7 @@ import { css } from "../vendor/lit.min.js";
 
 export const styles = css`
   :host { display: block; }
+  * { box-sizing: border-box; }
   .columns { display: grid; grid-template-columns: minmax(18rem, 22rem) 1fr; gap: 1.25rem; align-items: stretch; }
   .card { background: var(--surface); border: 1px solid var(--line); border-radius: var(--radius); padding: 1.5rem; box-shadow: var(--shadow); }
   .phone { display: grid; gap: 1rem; justify-items: stretch; align-content: start; }

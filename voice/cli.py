@@ -13,7 +13,12 @@ from voice.config import Settings, load
 from voice.observe import configure_logging
 from voice.origin import check_origin
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="A voice server: SIP and browser calls, one box.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # they would print local variables: secrets, and what callers said
+    help="A voice server: SIP and browser calls, one box.",
+)
 users_app = typer.Typer(no_args_is_help=True, help="Who may sign in.")
 calls_app = typer.Typer(no_args_is_help=True, help="The record of calls.")
 models_app = typer.Typer(no_args_is_help=True, help="Recognition models.")

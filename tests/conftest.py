@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 BLOCKED_S = 0.5
-"""A callback that holds the loop for longer is a defect; what the machine itself kept the thread waiting is taken off."""
+"""A callback that holds the loop for longer is a defect; less what the machine kept the thread waiting."""
 
 _TOOK = re.compile(r"took (\d+\.\d+) seconds")
 _SCHEDSTAT = Path("/proc/thread-self/schedstat")

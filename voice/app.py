@@ -227,7 +227,12 @@ class _Builder:
             _check_certificate(certificate, key)
         refused, dropped = Counter[str](), Counter[str]()
         app.add_middleware(CountedAnswers, refused=refused)
-        self._metrics.count("centralino_ice_dropped", "Datagrams at ICE ports", "reason", lambda: guard.dropped)
+        self._metrics.count(
+            "centralino_ice_dropped",
+            "Datagrams at ICE ports",
+            "reason",
+            lambda: {str(reason): count for reason, count in guard.dropped.items()},
+        )
         self._metrics.count("centralino_web_refused", "Requests answered with an error", "status", lambda: refused)
         self._metrics.count(
             "centralino_web_dropped", "Connections cut, bytes that are no HTTP", "reason", lambda: dropped

@@ -169,8 +169,13 @@ def test_a_broken_base_is_unavailable(
 
 @pytest.mark.parametrize(
     "body",
-    [b"{}", b'{"number": 1}', b'{"number": "", "name": "", "line": "", "balance_cents": "x", "sim_blocked": 0, "bill": 3}']
-)  # fmt: skip
+    [
+        b"{}",
+        b'{"number": 1}',
+        b'{"number": "", "name": "", "line": "", "balance_cents": "x", "sim_blocked": 0, "bill": null}',
+        b'{"number": "", "name": "", "line": "", "balance_cents": 1, "sim_blocked": 0, "bill": 3}',
+    ],
+)
 def test_a_garbled_account_is_unavailable(body: bytes, example: tuple[str, type[_Handler]]) -> None:
     url, handler = example
     handler.canned = (200, body)

@@ -192,7 +192,8 @@ def test_explicit_words(text: str, yes: bool, no: bool) -> None:
 
 VOCABULARY = [
     "sure", "okay", "right", "pay", "it", "please", "do", "go", "ahead", "one", "two", "1", "fine", "correct",
-    "yesterday", "eyes", "card", "my", "the", "no", "not", "yes", "yeah", "wait", "12345678", "block", "sim", "and", "balance",
+    "yesterday", "eyes", "card", "my", "the", "no", "not", "yes", "yeah", "wait", "12345678", "block", "sim", "and",
+    "balance",
 ]  # fmt: skip
 INTENTS = ["affirm", "deny", "inform", "nlu_fallback", "out_of_scope", "no_match", "thanks", *TOPICS]
 

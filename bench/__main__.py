@@ -46,7 +46,8 @@ def _print_list(known: dict[str, str]) -> None:
 
 
 def _print_figures(figures: Sequence[Figure]) -> None:
-    table = Table("figure", box=None)
+    table = Table(box=None)
+    table.add_column("figure", overflow="fold")
     table.add_column("value", justify="right")
     table.add_column("unit")
     table.add_column("must")

@@ -1,6 +1,7 @@
 """One call: a leg, a mind, a recording and a journal, alive inside one task group."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -30,8 +31,8 @@ class Services:
     ears: Ears
     mouth: Mouth
     bots: dict[str, DialogEngine]
-    listeners: tuple[Listener, ...]
-    longest_call_ms: int
+    listeners: Sequence[Listener]
+    longest_call_s: int
 
 
 class _Over(Exception):
@@ -78,7 +79,7 @@ class Call:
         self._leg = leg
         self._codec = codec
         self._services = services
-        self._journal = Journal(call_id, services.listeners)
+        self._journal = Journal(call_id, tuple(services.listeners))
         self._over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._mind: Mind | None = None
         self._now_ms = 0
@@ -174,7 +175,7 @@ class Call:
     def _on_frame(self, mind: Mind, frame: Frame) -> None:
         self._now_ms = (frame.tick + 1) * TICK_MS
         mind.on_frame(frame)
-        if self._now_ms >= self._services.longest_call_ms:
+        if self._now_ms >= self._services.longest_call_s * 1000:
             self.end("longest_call")
         if self._now_ms % 1_000 == 0:
             packets = self._leg.stats.packets_received

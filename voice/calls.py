@@ -2,7 +2,10 @@
 
 import asyncio
 import secrets
-from collections import OrderedDict, deque
+<<<<<<< HEAD
+=======
+from collections import Counter, OrderedDict, deque
+>>>>>>> faults
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Literal
@@ -14,33 +17,10 @@ from dialog.events import CallStarted
 from voice.call import Call, Services
 from voice.config import LimitSettings
 from voice.media.leg import MediaLeg
-from voice.media.recorder import Recorder, Recording
+from voice.media.recorder import Recorder, Recording, RecordingEnded
+from voice.rate import RateLimit
 
 log = structlog.get_logger("calls")
-
-_ADDRESSES = 10_000
-"""Addresses whose call rate is remembered; the least recent is forgotten."""
-
-
-class RateLimit:
-    """At most `per_minute` new calls a minute from one address; a bounded memory of addresses."""
-
-    def __init__(self, per_minute: int) -> None:
-        self._per_minute = per_minute
-        self._calls: OrderedDict[str, deque[float]] = OrderedDict()
-
-    def take(self, address: str, now_s: float) -> bool:
-        """Count one call; False when it is one too many."""
-        recent = self._calls.setdefault(address, deque())
-        self._calls.move_to_end(address)
-        while len(self._calls) > _ADDRESSES:
-            self._calls.popitem(last=False)
-        while recent and now_s - recent[0] >= 60:
-            recent.popleft()
-        if len(recent) >= self._per_minute:
-            return False
-        recent.append(now_s)
-        return True
 
 
 class Calls:
@@ -59,12 +39,13 @@ class Calls:
         self._recorder = recorder
         self._tasks = tasks
         self._lag_ms = lag_ms
-        self._rate = RateLimit(limits.calls_per_minute)
+        self._rate = RateLimit(limits.calls_per_minute, burst=limits.calls_per_minute)
         self._live: dict[str, Call] = {}
         self._empty = asyncio.Event()
         self._empty.set()
         self._draining = False
-        self.refused: dict[str, int] = {}
+        self._coming: list[Callable[[], int]] = []
+        self.refused: Counter[str] = Counter()
 
     @property
     def live(self) -> int:
@@ -77,19 +58,23 @@ class Calls:
     def get(self, call_id: str) -> Call | None:
         return self._live.get(call_id)
 
+    def expect(self, coming: Callable[[], int]) -> None:
+        """`coming` tells how many calls were admitted and have not begun yet: they need a place, too."""
+        self._coming.append(coming)
+
     def admit(self, address: str = "") -> None:
         """Raise Overloaded, with the reason, when a new call must not be taken now; `address` has a rate of its own."""
         reason = ""
         if self._draining:
             reason = "draining"
-        elif len(self._live) >= self._limits.calls:
+        elif len(self._live) + sum(coming() for coming in self._coming) >= self._limits.calls:
             reason = "full"
         elif self._lag_ms() > self._limits.loop_lag_ms:
             reason = "lagging"
-        elif address and not self._rate.take(address, asyncio.get_running_loop().time()):
+        elif address and not self._rate.allow(address, asyncio.get_running_loop().time()):
             reason = "rate"
         if reason:
-            self.refused[reason] = self.refused.get(reason, 0) + 1
+            self.refused[reason] += 1
             raise Overloaded(reason)
 
     def start(
@@ -108,7 +93,11 @@ class Calls:
         The echo number says nothing of a recording, so it makes none.
         """
         call_id = secrets.token_hex(8)
-        recording = self._recorder.open(f"{call_id}.flac") if self._recorder is not None and bot != "echo" else None
+        recording = (
+            self._recorder.open(f"{call_id}.flac", _recording_ended)
+            if self._recorder is not None and bot != "echo"
+            else None
+        )
         started = CallStarted(
             transport=transport,
             caller=caller,
@@ -131,20 +120,31 @@ class Calls:
             async with asyncio.timeout(limit_s):
                 await self._empty.wait()
         except TimeoutError:
-            for call in list(self._live.values()):
-                call.end("shutdown")
+            self.end_all()
+
+    def end_all(self) -> None:
+        """End every live call now."""
+        for call in list(self._live.values()):
+            call.end("shutdown")
 
     async def _hold(self, call: Call, recording: Recording | None, ended: Callable[[str], None]) -> None:
         cause = "error"
         try:
-            cause = await call.run()
+            try:
+                cause = await call.run()
+            finally:
+                del self._live[call.call_id]
+                if not self._live:
+                    self._empty.set()
+                if recording is not None:
+                    recording.close()
+                ended(cause)
+            await call.farewell()
         except Exception:  # one call's fault: the others, in the same group, go on
             log.exception("call failed", call_id=call.call_id)
-        finally:
-            del self._live[call.call_id]
-            if not self._live:
-                self._empty.set()
-            if recording is not None:
-                recording.close()
-            ended(cause)
-        await call.farewell()
+
+
+def _recording_ended(ended: RecordingEnded) -> None:
+    """In the recorder's thread: a recording that is short of something is the keeper's business, not the caller's."""
+    if ended.failure or ended.gap_ms:
+        log.warning("recording incomplete", recording=ended.path.name, gap_ms=ended.gap_ms, failure=ended.failure)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -32,7 +33,14 @@ def _address(value: str) -> str:
     return str(ip_address(value))
 
 
+def _url(value: str) -> str:
+    if value and not value.startswith(("http://", "https://")):
+        raise ValueError("write an address that begins with http:// or https://")
+    return value
+
+
 Address = Annotated[str, BeforeValidator(_address)]
+Url = Annotated[str, AfterValidator(_url)]
 Port = Annotated[int, Field(ge=0, le=65_535)]
 
 
@@ -91,6 +99,10 @@ class WebSettings(_Section):
         """Whether pages are served by HTTPS."""
         return self.certificate is not None or not ip_address(self.host).is_loopback
 
+    @property
+    def scheme(self) -> str:
+        return "https" if self.secure else "http"
+
 
 class LimitSettings(_Section):
     """What one node takes on. A live call never suffers for a new one."""
@@ -127,9 +139,9 @@ class DialogSettings(_Section):
     project: Path | None = Field(
         default=None, description="a Rasa project of your own; default: the packaged help desk"
     )
-    rasa_url: str = Field(default="", description="an external Rasa instead of one that is started here")
+    rasa_url: Url = Field(default="", description="an external Rasa instead of one that is started here")
     rasa_token: SecretStr = Field(default=SecretStr(""), description="its token; environment only")
-    customers_url: str = Field(default="", description="HTTP customer base; default: the generated sample")
+    customers_url: Url = Field(default="", description="HTTP customer base; default: the generated sample")
     reply_limit_ms: int = Field(
         default=3_000, ge=500, le=7_000, description="slower than this and the keypad bot answers"
     )
@@ -138,9 +150,18 @@ class DialogSettings(_Section):
 class WebhookSettings(_Section):
     """A signed message at the end of each call; nothing is sent unless a URL is named."""
 
-    url: str = Field(default="", description="where to; empty: nowhere")
+    url: Url = Field(default="", description="where to; empty: nowhere")
     secret_file: Path | None = Field(default=None, description="file with the key that signs it")
     secret: SecretStr = Field(default=SecretStr(""), description="environment only")
+
+    def key(self) -> bytes:
+        """The key that signs. Raises ConfigurationError when its file cannot be read."""
+        if self.secret_file is None:
+            return self.secret.get_secret_value().encode()
+        try:
+            return self.secret_file.read_bytes().strip()
+        except OSError as error:
+            raise ConfigurationError(f"webhook.secret_file: {self.secret_file}: {error.strerror}") from error
 
 
 class LogSettings(_Section):
@@ -153,7 +174,7 @@ class LogSettings(_Section):
 class ModelSettings(_Section):
     """Where recognition models are downloaded from on request; nothing is, unless a URL is named."""
 
-    base_url: str = Field(default="", description="folder of model archives; empty: none are downloaded")
+    base_url: Url = Field(default="", description="folder of model archives; empty: none are downloaded")
 
 
 _FROM_ENVIRONMENT_ONLY = (("dialog", "rasa_token"), ("webhook", "secret"))

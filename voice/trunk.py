@@ -54,6 +54,7 @@ class Trunk:
         self._ports = ports
         self._lines: dict[CallRef, _Line] = {}
         self._agent: SipAgent | None = None
+        calls.expect(lambda: sum(line.call is None for line in self._lines.values()))
 
     def serve(self, agent: SipAgent) -> None:
         """Answer on `agent`."""
@@ -156,8 +157,11 @@ class Trunk:
             dialled=invite.dialled,
             bot=line.bot,
             codec=agreed.codec.value,
-            ended=lambda _cause: self.agent.hangup(invite.call),
+            ended=lambda _cause: self._hang_up(invite.call),
         )
+
+    def _hang_up(self, ref: CallRef) -> None:
+        self.agent.hangup(ref)  # False when the caller was first: nothing is left to do
 
     def _reinvited(self, line: _Line, offer: bytes | None) -> None:
         line.version += 1

@@ -43,6 +43,12 @@ MENU = (
 )
 
 
+def fixed() -> tuple[str, ...]:
+    """Every sentence that is always the same, for a voice that keeps them ready."""
+    talk = (HOW_CAN_I_HELP, ANYTHING_ELSE, THANKS, WELCOME, GO_ON, LEFT, GOODBYE, TO_PERSON, SWITCHED, CAN_DO, CAN_SAY)
+    return (MACHINE, RECORDED, *talk, SORRY, STILL_THERE, *MENU)
+
+
 def opening(recorded: bool) -> tuple[str, ...]:
     """The notices the law asks for; they are not to be interrupted."""
     return (MACHINE, RECORDED) if recorded else (MACHINE,)

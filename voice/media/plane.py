@@ -6,11 +6,18 @@ alone stands behind a boundary, so that a leg that fails takes no other with it.
 """
 
 import asyncio
+import os
 import sys
 import threading
 import time
-from collections import deque
+import traceback
+from collections import Counter, deque
 from collections.abc import Callable
+<<<<<<< HEAD
+from contextlib import suppress
+=======
+from dataclasses import asdict
+>>>>>>> faults
 from functools import partial
 from random import Random, SystemRandom
 
@@ -26,19 +33,23 @@ from voice.media.tick import Pacer, TickStats
 from voice.media.wires import Wire
 from voice.ports import Frame
 
+log = structlog.get_logger("media")
+
 MAX_COMMANDS = 4096
 """Commands that may wait for a tick; past it Overloaded is raised."""
 MAX_BATCHES = 100
 """Ticks of frames that may wait for the event loop: 2 s. Past it the oldest are dropped and counted."""
 
 _SWITCH_S = 0.0005  # a tick lets go of the interpreter in every kernel; this is what a busy thread may then keep it
+_NICE = -10
 _NS = 1_000_000_000
 
 Batch = list[tuple[MediaLeg, Frame]]
 
 
 class MediaPlane:
-    """`capacity` legs at most. `allowance_ms`: see `playout.ALLOWANCE_MS`. `chance` numbers the streams."""
+    """`capacity` legs at most. `allowance_ms`: see `playout.ALLOWANCE_MS`. `chance` numbers the streams;
+    `clock_ns` is monotonic."""
 
     def __init__(
         self,
@@ -47,10 +58,12 @@ class MediaPlane:
         capacity: int = 64,
         allowance_ms: int = ALLOWANCE_MS,
         chance: Random | None = None,
+        clock_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self.dropped_batches = 0
         self._loop = loop
         self._allowance_ms = allowance_ms
+        self._clock_ns = clock_ns
         self._chance = chance or SystemRandom()
         self._hearing = Hearing(capacity)
         self._speaking = Speaking(capacity)
@@ -58,12 +71,15 @@ class MediaPlane:
         self._commands: deque[Callable[[], None]] = deque()
         self._batches: deque[Batch] = deque()
         self._failures: deque[tuple[MediaLeg, Exception]] = deque()  # at most one a leg
+        self._given: list[MediaLeg] = []  # of the event loop: legs whose counts are not yet taken over
+        self._refused_before = Counter[str]()
         self._posted = False
         self._stopping = False
         self._closed = False
         self._thread: threading.Thread | None = None
         self._pacer = Pacer(0)
         # of the tick thread
+        self._tick = 0
         self._legs: list[MediaLeg] = []
         self._g711_rows = self._codec_rows = self._tone_rows = rows_of([])
 
@@ -101,12 +117,27 @@ class MediaPlane:
             raise NotReady("the media plane is closed")
         if not self._free or len(self._commands) >= MAX_COMMANDS:
             raise Overloaded("every media row is taken")
+        self._settle()
         row = self._free.popleft()
         playout = Playout(self._allowance_ms)
         line = Line(row, wire, codec, payload_type, event_payload_type, playout, self._chance)
         leg = MediaLeg(line, playout, self._post)
+        self._given.append(leg)
         self._post(lambda: self._admit(leg))
         return leg
+
+    @property
+    def refused(self) -> Counter[str]:
+        """Packets that no leg took, by reason, of all legs so far. Event loop."""
+        self._settle()
+        return sum((_refused(leg) for leg in self._given), self._refused_before)
+
+    def _settle(self) -> None:
+        """Take over the counts of legs that are closed."""
+        for leg in self._given:
+            if leg.closed:
+                self._refused_before += _refused(leg)
+        self._given = [leg for leg in self._given if not leg.closed]
 
     def _post(self, command: Callable[[], None]) -> None:
         if len(self._commands) >= MAX_COMMANDS:
@@ -116,20 +147,22 @@ class MediaPlane:
     # --- the tick thread ---
 
     def _run(self) -> None:
-        pacer = self._pacer = Pacer(time.monotonic_ns())
+        _hasten()
+        pacer = self._pacer = Pacer(self._clock_ns())
         while not self._stopping:
-            wait_ns = pacer.wait_ns(time.monotonic_ns())
+            wait_ns = pacer.wait_ns(self._clock_ns())
             if wait_ns:
                 time.sleep(wait_ns / _NS)
-            tick = pacer.begin(time.monotonic_ns())
+            tick = pacer.begin(self._clock_ns())
             self.run_tick(tick)
-            pacer.end(time.monotonic_ns())
+            pacer.end(self._clock_ns())
         self._obey()
         for leg in tuple(self._legs):
             self._release(leg)
 
     def run_tick(self, tick: int) -> None:
         """All legs, one tick: speak, then hear. The thread calls it; so do tests, in virtual time."""
+        self._tick = tick
         batch: Batch = []
         try:
             self._obey()
@@ -151,7 +184,7 @@ class MediaPlane:
         speaking = self._speaking
         self._each(lambda leg: leg.line.say(speaking))
         speaking.process(self._g711_rows)
-        self._each(lambda leg: leg.line.send(tick, speaking, late=self._pacer.is_late(time.monotonic_ns())))
+        self._each(lambda leg: leg.line.send(tick, speaking, late=self._pacer.is_late(self._clock_ns())))
 
     def _hear(self, tick: int, batch: Batch) -> None:
         hearing = self._hearing
@@ -172,7 +205,7 @@ class MediaPlane:
 
     def _admit(self, leg: MediaLeg) -> None:
         line = leg.line
-        line.begin(self._pacer.tick)
+        line.begin(self._tick)
         self._hearing.begin(line.row, line.law)
         self._speaking.begin(line.row, line.law)
         self._legs.append(leg)
@@ -224,5 +257,20 @@ class MediaPlane:
             self._tell(leg, error)
 
     def _tell(self, leg: MediaLeg, error: Exception) -> None:
-        structlog.get_logger().error("leg_failed", exc_info=error)
+        log.error("leg failed", error=repr(error), traceback="".join(traceback.format_exception(error)))
         leg.fail(error)
+
+
+<<<<<<< HEAD
+def _hasten() -> None:
+    """Let this thread go before others, as far as the system grants it; without, a busy machine sends frames late."""
+    thread = threading.get_native_id()
+    try:
+        os.sched_setscheduler(thread, os.SCHED_RR, os.sched_param(os.sched_get_priority_min(os.SCHED_RR)))
+    except OSError:
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, thread, _NICE)
+=======
+def _refused(leg: MediaLeg) -> Counter[str]:
+    return Counter(asdict(leg.refusals)) + Counter(leg.wire.losses)
+>>>>>>> faults

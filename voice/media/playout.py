@@ -14,8 +14,8 @@ from voice.ports import QUEUE_MS, RATE_HZ, TICK_SAMPLES, Pcm, Played
 SAMPLES_PER_MS = RATE_HZ // 1000
 MAX_CHUNKS = 4096
 """Pieces that may wait, however short: a minute in ticks of 20 ms, and some."""
-ALLOWANCE_MS = 60
-"""Audio that has left and not been heard yet: a usual far jitter buffer and some network."""
+ALLOWANCE_MS = 40
+"""Audio that has left and not been heard yet: a usual far jitter buffer."""
 
 
 class _Chunk(NamedTuple):

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import socket
+from collections.abc import Callable, Mapping
 from ipaddress import ip_address
 from random import Random
 
@@ -13,8 +14,11 @@ from voice.wire.rtp import MAX_PACKET
 MAX_TRIES = 256
 """Ports tried before the range is called full."""
 MAX_PER_TICK = 16
-"""Packets a leg takes in one tick: a burst of 320 ms. What is beyond is read, dropped and counted."""
-MAX_DRAINED = 256
+"""Packets taken in one tick from the far end (a burst of 320 ms), and as many from anyone else.
+
+What is beyond is read, dropped and counted: a flood from elsewhere does not push the far end's packets out.
+"""
+MAX_DRAINED = 512
 """Packets read off the socket in one tick at most; the kernel drops the rest itself."""
 
 
@@ -41,15 +45,25 @@ class UdpWire:
         self.port: int = sock.getsockname()[1]
         self.excess = 0
         self.unsent = 0
-        self._socket = sock
+        self.socket = sock
+
+    @property
+    def losses(self) -> Mapping[str, int]:
+        return {"excess": self.excess, "unsent": self.unsent}
 
     def receive(self) -> list[tuple[bytes, Address]]:
         packets: list[tuple[bytes, Address]] = []
+        expected = others = 0
         with contextlib.suppress(OSError):  # BlockingIOError: nothing is left
             for _ in range(MAX_DRAINED):
-                data, source = self._socket.recvfrom(MAX_PACKET + 1)
-                if len(packets) < MAX_PER_TICK:
-                    packets.append((data, (source[0], source[1])))
+                data, name = self.socket.recvfrom(MAX_PACKET + 1)
+                source = (name[0], name[1])
+                if source == self.remote:
+                    expected += 1
+                else:
+                    others += 1
+                if (expected if source == self.remote else others) <= MAX_PER_TICK:
+                    packets.append((data, source))
                 else:
                     self.excess += 1
         return packets
@@ -58,7 +72,7 @@ class UdpWire:
         if self.remote is None:
             return
         try:
-            self._socket.sendto(packet, self.remote)
+            self.socket.sendto(packet, self.remote)
         except OSError:
             self.unsent += 1
 
@@ -66,14 +80,23 @@ class UdpWire:
         """Nothing waits."""
 
     def close(self) -> None:
-        self._socket.close()
+        self.socket.close()
 
 
 class RtpPorts:
     """Even ports `first`..`last` on `host` (an IP literal). `chance` decides where the search begins, so that a
     port is not given out again while stragglers of its last call are under way."""
 
-    def __init__(self, host: str, first: int, last: int, chance: Random) -> None:
+    def __init__(
+        self,
+        host: str,
+        first: int,
+        last: int,
+        chance: Random,
+        wire: Callable[[socket.socket, Address | None], UdpWire] = UdpWire,
+    ) -> None:
+        """`wire` makes the wire of a socket; a bench gives one that keeps the time of its packets."""
+        self._wire = wire
         self._family = socket.AF_INET6 if ip_address(host).version == 6 else socket.AF_INET
         self._host = host
         self._ports = range(first + first % 2, last + 1, 2)
@@ -93,5 +116,5 @@ class RtpPorts:
                 if error.errno not in (errno.EADDRINUSE, errno.EACCES):
                     raise ConfigurationError(f"RTP address {self._host}: {error.strerror}") from error
                 continue
-            return UdpWire(sock, remote)
-        raise Overloaded(f"no free RTP port among {self._ports.start}-{self._ports.stop - 1}")
+            return self._wire(sock, remote)
+        raise Overloaded(f"no free RTP port among {self._ports[0]}-{self._ports[-1]}")

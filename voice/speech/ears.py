@@ -8,7 +8,7 @@ from dialog.actions import Expect
 from dialog.ports import Hypothesis
 from voice.ports import RATE_HZ, EarsBack, EarsGapped, EarsLost, EarsSink, FinalText, PartialText, Pcm
 from voice.speech import wire
-from voice.speech.link import Link
+from voice.speech.link import ChildPort
 
 KEPT_BYTES = 30 * RATE_HZ * 2
 """Audio of the running utterance that is kept to be decoded again."""
@@ -129,7 +129,7 @@ class HostEars:
     """Recognition for the whole node (`voice.ports.Ears`)."""
 
     def __init__(self) -> None:
-        self._link: Link | None = None
+        self._link: ChildPort | None = None
         self._streams: dict[int, HostStream] = {}
         self._opened = 0
 
@@ -154,7 +154,7 @@ class HostEars:
         """The stream is closed."""
         self._streams.pop(number, None)
 
-    def attach(self, link: Link, after_ms: int | None) -> None:
+    def attach(self, link: ChildPort, after_ms: int | None) -> None:
         """A child is ready."""
         self._link = link
         for stream in list(self._streams.values()):

@@ -2,12 +2,21 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Protocol, cast
 
 from dialog.errors import EngineUnavailable, ProtocolError
 from voice.speech import wire
 
 MAX_UNSENT_BYTES = 16 << 20
 """A child that leaves this much unread is dead: it is more than its hearers say in the time it takes to find out."""
+
+
+class ChildPort(Protocol):
+    """What ears and mouth need of a link."""
+
+    def send(self, message: wire.ToChild) -> None:
+        """Enqueue; never blocks."""
+        ...
 
 
 class Link(asyncio.Protocol):
@@ -20,8 +29,8 @@ class Link(asyncio.Protocol):
         self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport)
-        self._transport = transport
+        # uvloop's transports are asyncio's by shape only, so no isinstance
+        self._transport = cast(asyncio.WriteTransport, transport)
 
     def data_received(self, data: bytes) -> None:
         if self.lost.done():

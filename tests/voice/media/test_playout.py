@@ -140,4 +140,4 @@ def test_the_queue_is_bounded_in_time_and_number() -> None:
 
 def test_other_audio_than_int16_vectors_is_refused() -> None:
     with pytest.raises(ValueError, match="float32"):
-        Playout().play(1, np.zeros(10, np.float32), last=False)  # type: ignore[arg-type]
+        Playout().play(1, np.zeros(10, np.float32), last=False)

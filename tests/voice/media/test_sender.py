@@ -1,5 +1,6 @@
 """Outgoing packets: one time line, numbers without a hole, markers where talk begins."""
 
+from itertools import pairwise
 from random import Random
 
 from voice.media.sender import StreamSender
@@ -29,8 +30,8 @@ def test_streams_start_at_random() -> None:
 def test_numbers_and_timestamps_wrap() -> None:
     sender = StreamSender(0, None, 960, Random(3))
     packets = [RtpPacket.parse(sender.audio(b"", tick * 1000, talking=True)) for tick in range(70_000)]
-    assert all((b.sequence - a.sequence) & 0xFFFF == 1 for a, b in zip(packets, packets[1:], strict=False))
-    assert all(timestamp_step(a.timestamp, b.timestamp) == 960_000 for a, b in zip(packets, packets[1:], strict=False))
+    assert all((b.sequence - a.sequence) & 0xFFFF == 1 for a, b in pairwise(packets))
+    assert all(timestamp_step(a.timestamp, b.timestamp) == 960_000 for a, b in pairwise(packets))
 
 
 def test_the_marker_stands_where_talk_begins() -> None:

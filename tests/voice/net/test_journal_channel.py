@@ -1,10 +1,20 @@
 """The journal channel against a page that does not read."""
 
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
 from aiortc import RTCDataChannel
 
 from dialog.events import CallAnswered, Event, PartialHeard, Record
-from tests.voice.net.conftest import BrowserCall, until
+from tests.fakes.browser_call import BrowserCall, browser_call, until
 from voice.net.journal_channel import JournalChannel
+
+
+@pytest.fixture
+async def call() -> AsyncIterator[BrowserCall]:
+    async with browser_call() as connected:
+        yield connected
 
 
 def record(seq: int, event: Event | None = None) -> Record:
@@ -30,6 +40,7 @@ async def test_a_page_that_does_not_read_loses_partials_first_and_then_the_chann
     seq = 0
     while channel.bufferedAmount <= 256 * 1024:
         journal.send(record(seq := seq + 1))
+        await asyncio.sleep(0)
     assert journal.dropped == 0
     before = channel.bufferedAmount
     journal.send(record(seq := seq + 1, PartialHeard(utterance=1, text="hello")))
@@ -39,6 +50,7 @@ async def test_a_page_that_does_not_read_loses_partials_first_and_then_the_chann
     while channel.readyState == "open":
         journal.send(record(seq := seq + 1))
         assert channel.bufferedAmount < 1024 * 1024 + 10_000
+        await asyncio.sleep(0)
     assert journal.dropped == 2
     journal.send(record(seq + 1))
     assert journal.dropped == 3

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import threading
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from aiortc.rtp import RtcpPacket, RtcpRrPacket, RtcpSdesPacket, RtcpSrPacket
 from dialog.errors import NoCommonCodec, NotReady, ProtocolError
 from dialog.events import CallAnswered, PartialHeard, Record
 from tests.fakes.browser import FakeBrowser, rtp
-from tests.voice.net.conftest import BrowserCall, browser_call, until
+from tests.fakes.browser_call import BrowserCall, browser_call, until
 from voice.media.opus import OpusCodec
 from voice.net import ice_guard, webrtc
 from voice.net.ice_guard import IceAddress, IceGuard
@@ -24,6 +25,12 @@ from voice.net.webrtc import (
     PeerRegained,
     PeerState,
 )
+
+
+@pytest.fixture
+async def call() -> AsyncIterator[BrowserCall]:
+    async with browser_call() as connected:
+        yield connected
 
 
 async def test_packets_cross_unchanged_both_ways_and_no_thread_is_made(call: BrowserCall) -> None:
@@ -145,8 +152,10 @@ async def test_a_browser_that_only_speaks_gets_a_receiver_report(call: BrowserCa
 
 
 async def test_hanging_up_in_the_browser_ends_the_peer(call: BrowserCall) -> None:
+    await call.browser.send(rtp(1))
     await call.browser.close()
-    assert await asyncio.wait_for(call.running, 3) == "hung_up"
+    await call.event(PeerLost)  # for two seconds another connection may still take over
+    assert await asyncio.wait_for(call.running, 5) == "hung_up"
     assert call.events[-1] == PeerEnded("hung_up")
     assert call.peer.state is PeerState.ENDED
 

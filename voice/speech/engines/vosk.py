@@ -48,6 +48,8 @@ class Vosk:
         self._folder = folder.name
         self._n_best = n_best
         self._grammars = grammars or {}
+        # what stands for all other words; not every model has it
+        self._other = ["[unk]"] if self._model.vosk_model_find_word("[unk]") >= 0 else []
         self._free: list[vosk.KaldiRecognizer] = []
         self._lock = threading.Lock()
 
@@ -59,7 +61,7 @@ class Vosk:
     def open(self, expect: Expect) -> "VoskStream":
         phrases = self._grammars.get(expect)
         if phrases is not None:
-            return VoskStream(self, self._made(json.dumps([*phrases, "[unk]"], ensure_ascii=False)), pooled=False)
+            return VoskStream(self, self._made(json.dumps([*phrases, *self._other], ensure_ascii=False)), pooled=False)
         with self._lock:
             recogniser = self._free.pop() if self._free else None
         return VoskStream(self, recogniser or self._made(None), pooled=True)
@@ -79,8 +81,11 @@ class Vosk:
         return recogniser
 
     def give_back(self, recogniser: "vosk.KaldiRecognizer") -> None:
-        """Keep a recogniser for the next utterance."""
-        recogniser.Reset()
+        """Keep a recogniser for the next utterance.
+
+        `FinalResult`, not `Reset`: only a finished recogniser forgets how the last speaker sounded.
+        """
+        recogniser.FinalResult()
         with self._lock:
             if len(self._free) < POOLED:
                 self._free.append(recogniser)

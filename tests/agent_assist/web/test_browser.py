@@ -1,0 +1,326 @@
+"""The pages in a real browser: signed in, read, listened to; and the caller's page against a WebRTC answerer."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, ConsoleMessage, Page, expect
+
+from agent_assist.web.settings import WebSettings
+from dialog.events import (
+    CallEnded,
+    Event,
+    FinalHeard,
+    PartialHeard,
+    PlaybackEnded,
+    PlaybackStarted,
+    Reading,
+    Record,
+    SpeechStarted,
+)
+from tests.agent_assist.journals import balance_call
+from tests.agent_assist.web.conftest import PASSWORD, Site
+from tests.fakes.chromium import accessibility_faults, chromium
+from tests.fakes.whip_answerer import WhipAnswerer
+
+AXE = Path(__file__).parent / "vendor" / "axe.min.js"
+pytestmark = pytest.mark.timeout(120)
+
+
+class Watched:
+    """A page whose console errors and foreign requests fail the test."""
+
+    def __init__(self, page: Page, url: str) -> None:
+        self.page = page
+        self.complaints: list[str] = []
+        self._own = (url, url.replace("127.0.0.1", "centralino.test"), "blob:", "data:")
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("request", lambda request: self._request(request.url))
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(message.text)
+
+    def _request(self, url: str) -> None:
+        if not url.startswith(self._own):
+            self.complaints.append(f"asked elsewhere: {url}")
+
+
+@pytest.fixture
+def settings() -> WebSettings:
+    return WebSettings()
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with chromium("--use-fake-ui-for-media-stream") as browser:
+        yield browser
+
+
+@pytest.fixture
+async def answerer(site: Site, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[WhipAnswerer]:
+    answerer = WhipAnswerer(monkeypatch)
+    site.app.include_router(answerer.router)
+    yield answerer
+    await answerer.vanish()
+
+
+async def look(page: Page, name: str) -> None:
+    """A picture for people, where CENTRALINO_PICTURES names a folder."""
+    folder = os.environ.get("CENTRALINO_PICTURES")
+    if folder:
+        await page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+
+
+async def until(page: Page, expression: str) -> None:
+    """Wait until `expression` holds; playwright's own waiting needs an eval that the pages' policy forbids."""
+    async with asyncio.timeout(10):
+        while not await page.evaluate(expression):
+            await asyncio.sleep(0.05)
+
+
+async def sign_in(page: Page, site: Site) -> None:
+    await page.goto(f"{site.url}/calls")
+    await page.get_by_label("Name").fill("anna")
+    await page.get_by_label("Password").fill(PASSWORD)
+    await page.keyboard.press("Enter")
+    await page.wait_for_url(f"{site.url}/calls")
+
+
+async def sound_axe(page: Page, name: str) -> None:
+    """axe finds nothing, by day or by night."""
+    for scheme in ("light", "dark"):
+        await page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+        await look(page, f"{name}-{scheme}")
+        assert await accessibility_faults(page, AXE) == []
+    await page.emulate_media(color_scheme="light")
+
+
+async def test_signing_in_reading_listening_erasing(browser: Browser, site: Site, recorded: bytes) -> None:
+    await site.store.append(balance_call("call-2", ended=False))
+    page = await browser.new_page(viewport={"width": 1100, "height": 900})
+    watched = Watched(page, site.url)
+    await page.goto(f"{site.url}/signin")
+    await sound_axe(page, "signin")
+    await sign_in(page, site)
+    await expect(page.get_by_role("row")).to_have_count(3)
+    await sound_axe(page, "calls")
+    await page.get_by_role("row").filter(has_text="caller hung up").get_by_role("link").click()
+    await expect(page.get_by_role("heading", name="sip:+3225550123@127.0.0.1")).to_be_visible()
+    line = page.get_by_role("button").filter(has_text="what is my balance")
+    await expect(line).to_be_visible()
+    await sound_axe(page, "record")
+    # A line clicked is a moment heard.
+    await line.click()
+    now = "document.querySelector('#audio').currentTime"
+    await until(page, f"{now} > 6.2 && {now} < 9")
+    await expect(page.locator("li.now")).to_contain_text("what is my balance")
+    await expect(page.locator("#playhead")).to_have_attribute("visibility", "visible")
+    assert await page.evaluate("document.querySelector('#audio').duration") == pytest.approx(16, abs=0.1)
+    await look(page, "record-playing")
+    await page.get_by_role("button", name="Erase this call").click()
+    await sound_axe(page, "erase")
+    await page.get_by_role("button", name="Erase", exact=True).click()
+    await page.wait_for_url(f"{site.url}/calls")
+    await expect(page.get_by_role("row")).to_have_count(2)
+    assert await site.store.head("call-1") is None
+    await page.get_by_role("button", name="Sign out anna").click()
+    await page.wait_for_url(f"{site.url}/signin")
+    assert watched.complaints == []
+
+
+async def test_the_api_is_described_without_help_from_elsewhere(browser: Browser, site: Site) -> None:
+    page = await browser.new_page(viewport={"width": 1100, "height": 900})
+    watched = Watched(page, site.url)
+    await page.goto(f"{site.url}/docs")
+    await expect(page.get_by_text("/api/calls/{call_id}/audio")).to_be_visible()
+    await page.get_by_text("CallEnded", exact=True).click()
+    await sound_axe(page, "docs")
+    assert watched.complaints == []
+
+
+def conversation() -> list[Record]:
+    return [record for record in balance_call("call-1") if not isinstance(record.event, CallEnded)]
+
+
+async def test_a_call_is_placed_followed_and_ended_by_the_bot(
+    browser: Browser, site: Site, answerer: WhipAnswerer
+) -> None:
+    page = await browser.new_page(viewport={"width": 1100, "height": 900})
+    watched = Watched(page, site.url)
+    await page.goto(site.url)
+    await expect(page.get_by_text("Ready when you are.")).to_be_visible()
+    await expect(page.get_by_role("button", name="star")).to_be_disabled()
+    await sound_axe(page, "call-idle")
+    await page.get_by_role("button", name="Call").press("Enter")
+    await expect(page.get_by_text("You are connected.")).to_be_visible(timeout=15_000)
+    told = conversation()
+    partial = next(n for n, record in enumerate(told) if isinstance(record.event, FinalHeard))
+    await answerer.tell(told[:partial])
+    grey = page.locator(".partial")
+    await expect(grey).to_contain_text("what is my balance")
+    await expect(page.get_by_text("Hello, this is the automatic help desk.")).to_be_visible()
+    await expect(page.locator("level-meter[label='You']").get_by_role("meter")).not_to_have_attribute(
+        "aria-valuenow", "0"
+    )
+    desk = page.locator("level-meter[label='Help desk']").get_by_role("meter")
+    await until(page, "document.querySelector('call-page').shadowRoot.querySelectorAll('level-meter')[1].level > 0.3")
+    await expect(desk).to_be_visible()
+    await sound_axe(page, "call-talking")
+    await answerer.tell(told[partial:])
+    await expect(grey).to_have_count(0)
+    await expect(page.get_by_text("(interrupted)")).to_be_visible()
+    # Keys: by button, by keyboard, and not while the device choice has them.
+    await page.get_by_role("button", name="star").click()
+    await page.keyboard.press("5")
+    await page.keyboard.press("a")
+    await expect(page.get_by_text("Keyed *5")).to_be_visible()
+    await asyncio.sleep(0.2)
+    assert answerer.messages == ['{"keys":"*"}', '{"keys":"5"}']
+    await answerer.tell([Record(call_id="call-1", seq=len(told), at_ms=1, event=CallEnded(cause="bot", duration_ms=1))])
+    await expect(page.get_by_text("The call has ended.")).to_be_visible()
+    await expect(page.get_by_role("button", name="Call again")).to_be_enabled()
+    await sound_axe(page, "call-ended")
+    assert watched.complaints == []
+
+
+async def test_a_lost_connection_is_taken_up_again_without_a_double(
+    browser: Browser, site: Site, answerer: WhipAnswerer
+) -> None:
+    page = await browser.new_page()
+    await page.goto(site.url)
+    await page.get_by_role("button", name="Call").click()
+    await expect(page.get_by_text("You are connected.")).to_be_visible(timeout=15_000)
+    told = conversation()
+    await answerer.tell(told[:5])
+    await expect(page.get_by_text("How can I help you?")).to_be_visible()
+    answerer.refuse_with = 500
+    await answerer.vanish()
+    await expect(page.get_by_text("Trying to get it back")).to_be_visible(timeout=20_000)
+    answerer.refuse_with = 0
+    await expect(page.get_by_text("You are connected.")).to_be_visible(timeout=15_000)
+    assert set(answerer.requests[1:]) == {"PATCH"}
+    await answerer.tell(told)
+    await expect(page.get_by_text("what is my balance")).to_have_count(1)
+    await expect(page.get_by_text("How can I help you?")).to_have_count(1)
+    await page.get_by_role("button", name="Hang up").click()
+    await expect(page.get_by_text("You hung up.")).to_be_visible()
+    async with asyncio.timeout(5):
+        while answerer.requests[-1] != "DELETE":
+            await asyncio.sleep(0.01)
+
+
+async def test_a_call_that_is_over_meanwhile_is_not_called_back(
+    browser: Browser, site: Site, answerer: WhipAnswerer
+) -> None:
+    page = await browser.new_page()
+    await page.goto(site.url)
+    await page.get_by_role("button", name="Call").click()
+    await expect(page.get_by_text("You are connected.")).to_be_visible(timeout=15_000)
+    answerer.refuse_with = 404
+    await answerer.vanish()
+    await expect(page.get_by_text("The call has ended.")).to_be_visible(timeout=20_000)
+
+
+@pytest.mark.parametrize(
+    ("status", "words"), [(503, "All lines are busy."), (429, "All lines are busy."), (500, "could not be set up")]
+)
+async def test_a_refused_offer_is_told(
+    browser: Browser, site: Site, answerer: WhipAnswerer, status: int, words: str
+) -> None:
+    answerer.refuse_with = status
+    page = await browser.new_page()
+    await page.goto(site.url)
+    await page.get_by_role("button", name="Call").click()
+    await expect(page.get_by_role("alert")).to_contain_text(words)
+    await expect(page.get_by_role("button", name="Call again")).to_be_enabled()
+
+
+async def test_leaving_the_page_ends_the_call(browser: Browser, site: Site, answerer: WhipAnswerer) -> None:
+    page = await browser.new_page()
+    await page.goto(site.url)
+    await page.get_by_role("button", name="Call").click()
+    await expect(page.get_by_text("You are connected.")).to_be_visible(timeout=15_000)
+    await page.goto(f"{site.url}/docs")
+    async with asyncio.timeout(5):
+        while answerer.requests[-1] != "DELETE":
+            await asyncio.sleep(0.01)
+
+
+async def test_a_refused_microphone_is_told_in_words(site: Site) -> None:
+    async with chromium("--deny-permission-prompts") as browser:
+        page = await browser.new_page()
+        watched = Watched(page, site.url)
+        await page.goto(site.url)
+        await page.get_by_role("button", name="Call").click()
+        await expect(page.get_by_role("alert")).to_contain_text("told not to let this page use the microphone")
+        await sound_axe(page, "call-refused")
+        assert watched.complaints == []
+
+
+async def test_no_microphone_is_told_in_words(browser: Browser, site: Site) -> None:
+    page = await browser.new_page()
+    # A machine without one, as the browser itself reports it.
+    await page.add_init_script(
+        "navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('none', 'NotFoundError'); }"
+    )
+    await page.goto(site.url)
+    await page.get_by_role("button", name="Call").click()
+    await expect(page.get_by_role("alert")).to_contain_text("No microphone was found.")
+
+
+async def test_an_insecure_page_says_so_at_once(browser: Browser, site: Site) -> None:
+    page = await browser.new_page()
+    watched = Watched(page, site.url)
+    await page.goto(site.url.replace("127.0.0.1", "centralino.test"))
+    await expect(page.get_by_role("alert")).to_contain_text("secure connection")
+    await expect(page.get_by_role("button", name="Call")).to_be_disabled()
+    await sound_axe(page, "call-insecure")
+    assert watched.complaints == []
+
+
+async def test_small_screens_fit(browser: Browser, site: Site, answerer: WhipAnswerer, recorded: bytes) -> None:
+    page = await browser.new_page(viewport={"width": 360, "height": 740})
+    for path, name in (("/", "call"), ("/signin", "signin"), ("/docs", "docs")):
+        await page.goto(site.url + path)
+        await look(page, f"small-{name}")
+        assert await page.evaluate("document.documentElement.scrollWidth") <= 360, path
+    await sign_in(page, site)
+    for path, name in (("/calls", "calls"), ("/calls/call-1", "record")):
+        await page.goto(site.url + path)
+        await look(page, f"small-{name}")
+        assert await page.evaluate("document.documentElement.scrollWidth") <= 360, path
+
+
+TRANSCRIPT = """async (records) => {
+    const { BLANK, told } = await import("/static/call/transcript.js");
+    return records.reduce(told, BLANK).map(({ side, text, partial, cut }) => [side, text, partial, cut]);
+}"""
+
+
+async def test_records_become_lines(browser: Browser, site: Site) -> None:
+    page = await browser.new_page()
+    await page.goto(site.url)
+    events: list[Event] = [
+        PlaybackStarted(playback=1, text="Hello."),
+        SpeechStarted(utterance=1),
+        PartialHeard(utterance=1, text="my bal"),
+        PlaybackEnded(playback=1, played_ms=10, interrupted=True),
+        SpeechStarted(utterance=2),
+        FinalHeard(
+            utterance=1, readings=(Reading(text="my balance", confidence=1.0),), voice_start_ms=0, voice_end_ms=1
+        ),
+        FinalHeard(utterance=2, readings=(), voice_start_ms=0, voice_end_ms=1),
+        SpeechStarted(utterance=3),
+    ]
+    records = [
+        Record(call_id="c", seq=n, at_ms=n, event=event).model_dump(mode="json") for n, event in enumerate(events)
+    ]
+    assert await page.evaluate(TRANSCRIPT, records) == [
+        ["bot", "Hello.", False, True],
+        ["caller", "my balance", False, False],
+        ["caller", "…", True, False],
+    ]

@@ -1,0 +1,400 @@
+"""The plane in virtual time: `run_tick` by hand, wires without sockets."""
+
+import asyncio
+from collections.abc import Callable
+from random import Random
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from dialog.errors import NotReady, Overloaded, ProtocolError
+from dsp.g711 import A_LAW, MU_LAW, decode_block, encode_block
+from dsp.tones import dtmf_tone
+from tests.voice.media.wires import FakeWire
+from voice.media.leg import MediaLeg
+from voice.media.opus import OpusCodec
+from voice.media.plane import MAX_BATCHES, MAX_COMMANDS, MediaPlane
+from voice.media.wires import RingWire
+from voice.ports import TICK_SAMPLES, Frame, Pcm, Played
+from voice.wire.dtmf import KeyReceiver, KeySender
+from voice.wire.rtp import RtpPacket, timestamp_step
+
+PEER = ("127.0.0.1", 4000)
+
+
+class Bench:
+    """A plane without its thread, and a clock of ticks."""
+
+    def __init__(self, capacity: int = 4) -> None:
+        loop = asyncio.get_running_loop()
+        self.plane = MediaPlane(loop, capacity=capacity, allowance_ms=0, chance=Random(1), clock_ns=lambda: 0)
+        self.tick = 0
+
+    async def run(self, ticks: int = 1) -> None:
+        for _ in range(ticks):
+            self.plane.run_tick(self.tick)
+            self.tick += 1
+            await asyncio.sleep(0)
+
+    def leg(self, wire: FakeWire, codec: str = "PCMU", events: int | None = 101) -> tuple[MediaLeg, list[Frame]]:
+        leg = self.plane.add_leg(wire, "PCMU" if codec == "PCMU" else "PCMA", 0 if codec == "PCMU" else 8, events)
+        frames: list[Frame] = []
+        leg.listen(frames.append)
+        return leg, frames
+
+
+def tone(ms: int, hz: float = 440.0) -> Pcm:
+    wave: Pcm = np.rint(12_000 * np.sin(2 * np.pi * hz * np.arange(ms * 16) / 16_000)).astype(np.int16)
+    return wave
+
+
+def rtp(n: int, payload: bytes, payload_type: int = 0, ssrc: int = 1) -> bytes:
+    return bytes(RtpPacket(payload_type, n & 0xFFFF, n * 160, ssrc, payload))
+
+
+def octets(pcm: Pcm, law: int = MU_LAW) -> list[bytes]:
+    """16 kHz audio as the payloads of G.711 packets (the half band is good enough for a tone)."""
+    narrow = np.ascontiguousarray(pcm[::2])
+    return [encode_block(narrow[at : at + 160], law).tobytes() for at in range(0, narrow.size - 159, 160)]
+
+
+def frequency(pcm: Pcm) -> float:
+    spectrum = np.abs(np.fft.rfft(pcm * np.hanning(pcm.size)))
+    return float(np.argmax(spectrum)) * 16_000 / pcm.size
+
+
+async def test_silence_leaves_every_tick_once_there_is_somewhere_to_send() -> None:
+    bench = Bench()
+    wire = FakeWire(None)
+    leg, frames = bench.leg(wire)
+    await bench.run(5)
+    assert wire.sent == []
+    leg.update_remote(*PEER)
+    await bench.run(10)
+    packets = [RtpPacket.parse(data) for data, to in wire.sent if to == PEER]
+    assert [packet.payload for packet in packets] == [b"\xff" * 160] * 10
+    assert packets[0].marker
+    assert not any(packet.marker for packet in packets[1:])
+    assert [timestamp_step(packets[0].timestamp, packet.timestamp) for packet in packets] == list(range(0, 1600, 160))
+    assert [frame.tick for frame in frames] == list(range(15))
+    assert leg.stats.packets_sent == 10
+
+
+@pytest.mark.parametrize(("codec", "law", "payload_type"), [("PCMU", MU_LAW, 0), ("PCMA", A_LAW, 8)])
+async def test_what_comes_in_is_heard_and_what_is_played_goes_out(codec: str, law: int, payload_type: int) -> None:
+    bench = Bench()
+    wire = FakeWire()
+    leg, frames = bench.leg(wire, codec)
+    leg.play(1, tone(1000, 600.0), last=True)
+    for n, payload in enumerate(octets(tone(1000, 1000.0), law)):
+        wire.inbound = [(rtp(n, payload, payload_type), PEER)]
+        await bench.run()
+    await bench.run(4)
+    heard = np.concatenate([frame.pcm for frame in frames[5:45]])
+    assert frequency(heard) == pytest.approx(1000, abs=5)
+    assert frames[20].level_dbfs == pytest.approx(-11.7, abs=0.5)
+    packets = [RtpPacket.parse(data) for data, _ in wire.sent]
+    assert {packet.payload_type for packet in packets} == {payload_type}
+    said = np.frombuffer(b"".join(packet.payload for packet in packets[5:45]), np.uint8)
+    assert frequency(decode_block(said, law)) / 2 == pytest.approx(600, abs=5)
+    assert [mark for frame in frames for mark in frame.played][-1] == Played(1, 1000, True)
+    assert leg.stats.packets_received == 50
+
+
+async def test_lost_audio_is_concealed_and_time_kept() -> None:
+    bench = Bench()
+    wire = FakeWire()
+    leg, frames = bench.leg(wire)
+    for n, payload in enumerate(octets(tone(1000))):
+        wire.inbound = [] if n in (20, 21) else [(rtp(n, payload), PEER)]
+        await bench.run()
+    assert len(frames) == 50
+    assert frames[22].level_dbfs > -20
+    assert frames[23].level_dbfs > -25
+    assert leg.stats.packets_lost == 2
+
+
+async def test_tones_are_keys_only_where_there_are_no_telephone_events() -> None:
+    bench = Bench()
+    pcm = np.concatenate([dtmf_tone("5", 100, 16_000), np.zeros(1600, np.int16), dtmf_tone("#", 100, 16_000)])
+    toned, evented = FakeWire(), FakeWire()
+    _, with_tones = bench.leg(toned, events=None)
+    _, with_events = bench.leg(evented)
+    payloads = octets(pcm) + [b"\xff" * 160] * 10
+    for n, payload in enumerate(payloads):
+        toned.inbound = evented.inbound = [(rtp(n, payload), PEER)]
+        await bench.run()
+    assert "".join(frame.keys for frame in with_tones) == "5#"
+    assert "".join(frame.keys for frame in with_events) == ""
+
+
+async def test_telephone_events_both_ways() -> None:
+    bench = Bench()
+    wire = FakeWire()
+    leg, frames = bench.leg(wire)
+    leg.play(1, tone(200), last=True)
+    assert leg.send_keys("09")
+    far = KeySender(101)
+    far.press("*4")
+    for n in range(40):
+        packet = far.packet(n, n * 160, 1)
+        wire.inbound = [] if packet is None else [(bytes(packet), PEER)]
+        await bench.run()
+    keys = KeyReceiver()
+    packets = [RtpPacket.parse(data) for data, _ in wire.sent]
+    assert "".join(keys.receive(packet) for packet in packets if packet.payload_type == 101) == "09"
+    assert "".join(frame.keys for frame in frames) == "*4"
+    assert [mark for frame in frames for mark in frame.played][-1] == Played(1, 200, True)
+
+
+async def test_hold_stops_the_queue_and_silences_the_ear() -> None:
+    bench = Bench()
+    wire = FakeWire()
+    leg, frames = bench.leg(wire)
+    leg.play(1, tone(400), last=True)
+    payloads = octets(tone(2000))
+    for n in range(60):
+        if n == 10:
+            leg.set_direction(send=False, receive=False)
+        if n == 40:
+            leg.set_direction(send=True, receive=True)
+        wire.inbound = [(rtp(n, payloads[n]), PEER)]
+        await bench.run()
+    assert len(wire.sent) == 30
+    assert [mark for frame in frames[10:40] for mark in frame.played] == []
+    assert max(frame.level_dbfs for frame in frames[13:40]) < -60
+    assert frames[50].level_dbfs > -15
+    assert [mark for frame in frames for mark in frame.played][-1] == Played(1, 400, True)
+    assert leg.stats.packets_lost == 0
+
+
+async def test_stop_silences_the_next_packet() -> None:
+    bench = Bench()
+    wire = FakeWire()
+    leg, _ = bench.leg(wire)
+    leg.play(1, tone(1000), last=True)
+    await bench.run(10)
+    assert leg.stop() == Played(1, 200, False)
+    await bench.run(4)
+    tail = [RtpPacket.parse(data).payload for data, _ in wire.sent[11:]]
+    assert tail == [b"\xff" * 160] * 3  # one packet later: the filter's last 3 ms rang out
+
+
+async def test_what_is_heard_can_be_played_back() -> None:
+    """The echo number: from a packet in to the same audio out in 60 ms, of which 40 are the jitter buffer."""
+    bench = Bench()
+    wire = FakeWire()
+    leg, _ = bench.leg(wire)
+
+    def echo(frame: Frame) -> None:
+        leg.play(0, frame.pcm, last=False)
+
+    leg.listen(echo)
+    burst = octets(np.concatenate([np.zeros(3200, np.int16), tone(100), np.zeros(6400, np.int16)]))
+    for n, payload in enumerate(burst):
+        wire.inbound = [(rtp(n, payload), PEER)]
+        await bench.run()
+    loud = [n for n, (data, _) in enumerate(wire.sent) if len(set(RtpPacket.parse(data).payload)) > 40]
+    assert 10 + 3 <= loud[0] <= 10 + 4
+    assert leg.queued_ms <= 20
+
+
+class _Broken(FakeWire):
+    def send(self, packet: bytes) -> None:
+        raise RuntimeError("broken wire")
+
+
+class _Codec:
+    """16 kHz samples as they are; `b"?"` is no payload, `b"!"` a fault of the codec."""
+
+    clock_hz = 16_000
+
+    def __init__(self) -> None:
+        self.concealed = 0
+
+    def decode(self, payload: bytes | None) -> npt.NDArray[np.int16]:
+        if payload == b"?":
+            raise ProtocolError("no payload of this codec")
+        if payload == b"!":
+            raise ZeroDivisionError
+        if payload is None:
+            self.concealed += 1
+            return np.zeros(TICK_SAMPLES, np.int16)
+        return np.frombuffer(payload, np.int16)
+
+    def encode(self, pcm: npt.NDArray[np.int16]) -> bytes:
+        return pcm.tobytes()
+
+
+async def test_another_codec_joins_the_batch() -> None:
+    bench = Bench()
+    wire, codec = FakeWire(), _Codec()
+    leg = bench.plane.add_leg(wire, codec, 111, None)
+    frames: list[Frame] = []
+    leg.listen(frames.append)
+    _, beside = bench.leg(FakeWire())
+    sound = np.concatenate([dtmf_tone("8", 200, 16_000), tone(800)])
+    leg.play(1, sound, last=True)
+    for n in range(50):
+        payload = b"?" if n == 30 else sound[n * 320 : (n + 1) * 320].tobytes()
+        if n != 40:
+            wire.inbound = [(bytes(RtpPacket(111, n, n * 320, 1, payload)), PEER)]
+        await bench.run()
+    packets = [RtpPacket.parse(data) for data, _ in wire.sent]
+    assert b"".join(packet.payload for packet in packets) == sound.tobytes()
+    assert timestamp_step(packets[0].timestamp, packets[1].timestamp) == 320
+    assert np.array_equal(np.concatenate([frame.pcm for frame in frames[2:30]]), sound[: 28 * 320])
+    assert "".join(frame.keys for frame in frames) == "8"
+    assert codec.concealed == 2 + 2
+    assert leg.stats.packets_refused == 1
+    assert len(beside) == 50
+
+
+async def test_a_leg_that_fails_takes_no_other_with_it() -> None:
+    bench = Bench()
+    healthy, frames = bench.leg(FakeWire())
+    broken, _ = bench.leg(_Broken())
+    wire = FakeWire()
+    faulty = bench.plane.add_leg(wire, _Codec(), 111, None)
+    deaf, _ = bench.leg(FakeWire())
+    failures: list[tuple[str, Exception]] = []
+    broken.on_failure(lambda error: failures.append(("broken", error)))
+    faulty.on_failure(lambda error: failures.append(("faulty", error)))
+    deaf.on_failure(lambda error: failures.append(("deaf", error)))
+
+    def raising(frame: Frame) -> None:
+        raise KeyError("listener")
+
+    deaf.listen(raising)
+    wire.inbound = [(bytes(RtpPacket(111, 0, 0, 1, b"!")), PEER)]
+    await bench.run(6)
+    assert sorted(name for name, _ in failures) == ["broken", "deaf", "faulty"]
+    assert {type(error) for _, error in failures} == {RuntimeError, KeyError, ZeroDivisionError}
+    assert len(frames) == 6
+    assert not healthy.closed
+    assert wire.closed
+    for _ in range(3):
+        bench.leg(FakeWire())  # their rows are free again
+
+
+async def test_a_kernel_that_fails_fails_the_legs_and_not_the_node(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench()
+    leg, _ = bench.leg(FakeWire())
+    failures: list[Exception] = []
+    leg.on_failure(failures.append)
+    with monkeypatch.context() as patch:
+        patch.setattr("voice.media.chain.measure", None)
+        await bench.run(2)
+    assert [type(error) for error in failures] == [TypeError]
+    _, frames = bench.leg(FakeWire())
+    await bench.run(2)
+    assert len(frames) == 2
+
+
+async def test_rows_are_bounded_and_come_back() -> None:
+    bench = Bench(capacity=2)
+    wire = FakeWire()
+    leg, frames = bench.leg(wire)
+    bench.leg(FakeWire())
+    with pytest.raises(Overloaded):
+        bench.leg(FakeWire())
+    await bench.run()
+    leg.close()
+    leg.close()
+    await bench.run()
+    assert wire.closed
+    assert len(frames) == 1
+    assert not leg.play(1, tone(20), last=True)
+    bench.leg(FakeWire())
+
+
+async def test_a_row_forgets_its_last_leg() -> None:
+    bench = Bench(capacity=1)
+    wire = FakeWire()
+    leg, _ = bench.leg(wire)
+    leg.play(1, tone(2000), last=True)
+    for n, payload in enumerate(octets(tone(300))):
+        wire.inbound = [(rtp(n, payload), PEER)]
+        await bench.run()
+    leg.close()
+    await bench.run()
+    second = FakeWire()
+    _, frames = bench.leg(second)
+    await bench.run(10)
+    assert not np.concatenate([frame.pcm for frame in frames]).any()
+    assert {RtpPacket.parse(data).payload for data, _ in second.sent} == {b"\xff" * 160}
+
+
+async def test_a_loop_that_lags_loses_the_oldest_frames() -> None:
+    bench = Bench()
+    _, frames = bench.leg(FakeWire())
+    for _ in range(MAX_BATCHES + 50):
+        bench.plane.run_tick(bench.tick)  # the loop never gets its turn
+        bench.tick += 1
+    await asyncio.sleep(0)
+    assert [frame.tick for frame in frames] == list(range(50, MAX_BATCHES + 50))
+    assert bench.plane.dropped_batches == 50
+
+
+async def test_commands_are_bounded() -> None:
+    bench = Bench()
+    leg, _ = bench.leg(FakeWire())
+    with pytest.raises(Overloaded, match="commands"):
+        for _ in range(MAX_COMMANDS + 1):
+            leg.set_direction(send=True, receive=True)
+    await bench.run()
+    leg.set_direction(send=True, receive=True)
+
+
+async def test_a_closed_plane_takes_no_leg() -> None:
+    bench = Bench()
+    await bench.plane.close()
+    with pytest.raises(NotReady):
+        bench.leg(FakeWire())
+
+
+async def test_wires_of_the_loop_are_flushed_after_each_tick() -> None:
+    bench = Bench()
+    wire = FakeWire()
+    bench.leg(wire)
+    await bench.run(5)
+    assert wire.flushed == 5
+
+
+async def test_ticks_left_out_are_late_frames_and_a_gap_in_time() -> None:
+    bench = Bench()
+    wire = FakeWire()
+    leg, frames = bench.leg(wire)
+    await bench.run(5)
+    bench.tick += 7
+    await bench.run(5)
+    packets = [RtpPacket.parse(data) for data, _ in wire.sent]
+    assert leg.stats.late_frames == 7
+    assert [frame.tick for frame in frames] == [*range(5), *range(12, 17)]
+    assert timestamp_step(packets[4].timestamp, packets[5].timestamp) == 8 * 160
+    assert packets[5].sequence == (packets[4].sequence + 1) & 0xFFFF
+
+
+async def test_two_browser_legs_talk_opus_over_rings() -> None:
+    bench = Bench()
+    wires: list[RingWire] = []
+
+    def to(other: int) -> Callable[[list[bytes]], None]:
+        def send(packets: list[bytes]) -> None:
+            for packet in packets:
+                wires[other].deliver(packet)
+
+        return send
+
+    wires += [RingWire(to(1)), RingWire(to(0))]
+    legs = [bench.plane.add_leg(wire, OpusCodec(), 111, 126) for wire in wires]
+    frames: list[Frame] = []
+    legs[1].listen(frames.append)
+    legs[0].play(1, tone(1000, 700.0), last=True)
+    legs[0].send_keys("3")
+    await bench.run(60)
+    assert "".join(frame.keys for frame in frames) == "3"
+    heard = np.concatenate([frame.pcm for frame in frames[20:50]])
+    assert frequency(heard) == pytest.approx(700, abs=10)
+    assert max(frame.level_dbfs for frame in frames) == pytest.approx(-11.7, abs=1)

@@ -1,0 +1,321 @@
+"""The composition root: one node, put together from its settings and taken apart again in the opposite order."""
+
+import asyncio
+import resource
+import socket
+import ssl
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from random import SystemRandom
+
+import structlog
+import uvicorn
+
+from agent_assist.auth.users import Users
+from agent_assist.store.calls import SqlCallStore
+from agent_assist.store.database import Database
+from agent_assist.store.writer import StoreWriter
+from agent_assist.web.app import create_app
+from agent_assist.web.guarded_http import uvicorn_options
+from agent_assist.web.settings import WebSettings as WebLimits
+from agent_assist.webhook import Webhook
+from dialog.bot.phrases import fixed
+from dialog.engines.rasa_server import RasaServer
+from dialog.errors import ConfigurationError, EngineError, StoreError
+from dialog.events import EngineFailed
+from dialog.journal import Listener
+from voice.addresses import check_addresses, taken
+from voice.bots import Say, open_bots
+from voice.browser import BrowserCalls
+from voice.call import Services
+from voice.calls import Calls
+from voice.config import Settings
+from voice.data_folder import held
+from voice.media.plane import MediaPlane
+from voice.media.recorder import Recorder
+from voice.net.certificate import ensure_certificate
+from voice.net.ice_guard import IceAddress, IceGuard
+from voice.net.rtp_port import RtpPorts
+from voice.net.sip_agent import SipAgent
+from voice.net.whip import Whip
+from voice.observe import LoopLag, Metrics
+from voice.speech.host import SpeechHost
+from voice.speech.settings import SpeechSettings as ChildSettings
+from voice.status import CountedAnswers, status_router
+from voice.tasks import sole_error
+from voice.trunk import Trunk
+
+log = structlog.get_logger("node")
+
+SPARE_ROWS = 8
+"""Media rows beyond the calls that are taken: a call that has just ended keeps its row for another tick."""
+
+UNSETTLED_CALLS = 256
+"""SIP calls beyond those that are taken: being refused, or waiting for the answer to their BYE."""
+
+EXPIRY_S = 3_600
+"""How often calls past their time are looked for."""
+
+
+@dataclass(slots=True)
+class Node:
+    """A node that serves."""
+
+    settings: Settings
+    calls: Calls
+    speech: SpeechHost
+    plane: MediaPlane
+    store: SqlCallStore
+    sip: SipAgent
+    web_port: int
+    rasa: RasaServer | None
+    first_password: str | None
+
+    @property
+    def web_url(self) -> str:
+        """Where the pages are."""
+        return f"{self.settings.web.scheme}://{self.settings.web.host}:{self.web_port}/"
+
+
+class _Over(Exception):
+    """Leaves the node's task group; never seen outside this module."""
+
+
+@asynccontextmanager
+async def open_node(settings: Settings, say: Say = lambda line: None) -> AsyncIterator[Node]:
+    """Build a node and serve until the block is left; then calls are drained and everything is closed.
+
+    `say` is told, line by line, what a person who waits wants to know. Raises ConfigurationError, NotReady,
+    ModelMissing or StoreError, each of one line with its remedy.
+    """
+    raise_open_files(settings.limits.open_files)
+    with sole_error():
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                async with AsyncExitStack() as stack:
+                    yield await _Builder(settings, say, stack, tasks).build()
+                raise _Over  # what is left are endless tasks: the group cancels them
+        except* _Over:
+            pass
+
+
+class _Builder:
+    """Opens the parts in the order in which they lean on each other; `stack` closes them in the opposite one."""
+
+    def __init__(self, settings: Settings, say: Say, stack: AsyncExitStack, tasks: asyncio.TaskGroup) -> None:
+        self._settings = settings
+        self._say = say
+        self._stack = stack
+        self._tasks = tasks
+        self._folder = settings.record.folder
+        self._recordings = self._folder / "recordings"
+        self._listeners: list[Listener] = []
+        self._metrics = Metrics()
+        self._calls: Calls | None = None
+
+    async def build(self) -> Node:
+        """All of it. Sockets open last: whatever a call could wait for is warm by then."""
+        settings, stack, tasks = self._settings, self._stack, self._tasks
+        check_addresses(settings)
+        stack.enter_context(held(self._folder))
+        database = await Database.open(self._folder / "calls.sqlite")
+        stack.push_async_callback(database.close)
+        store = await self._open_record(database)
+        users = await Users.open(database)
+        speech = await self._open_speech()
+        self._say("starting the bot")
+        bots = await open_bots(settings.dialog, self._folder, tasks, self._engine_failed, self._say)
+        stack.push_async_callback(bots.close)
+        await speech.mouth.prepare(fixed())
+        plane = MediaPlane(asyncio.get_running_loop(), capacity=settings.limits.calls + SPARE_ROWS)
+        plane.start()
+        stack.push_async_callback(plane.close)
+
+        lag = LoopLag()
+        tasks.create_task(lag.run(), name="loop lag")
+        services = Services(speech.ears, speech.mouth, bots.engines, self._listeners, settings.limits.longest_call_s)
+        calls = self._calls = Calls(settings.limits, services, self._open_recorder(), tasks, lag)
+        agent = await self._open_sip(calls, plane)
+        web_port = await self._open_web(calls, plane, store, users)
+        stack.push_async_callback(calls.drain, settings.limits.drain_s)
+        self._expose(calls, plane, speech, bots.server, lag)
+        return Node(
+            settings=settings,
+            calls=calls,
+            speech=speech,
+            plane=plane,
+            store=store,
+            sip=agent,
+            web_port=web_port,
+            rasa=bots.server,
+            # last: a password that a failed start swallowed would be shown to nobody
+            first_password=await users.first_start(),
+        )
+
+    async def _open_record(self, database: Database) -> SqlCallStore:
+        settings, tasks = self._settings, self._tasks
+        store = SqlCallStore(database, self._recordings)
+        await store.close_lost()
+        tasks.create_task(_expire(store, settings.record.keep_days), name="expiry")
+        writer = StoreWriter(store)
+        tasks.create_task(writer.run(), name="store writer")
+        self._stack.push_async_callback(writer.close)
+        self._metrics.count(
+            "centralino_journal_records", "Records by what became of them", "fate", lambda: asdict(writer.counts)
+        )
+        self._listeners += [writer, self._metrics]
+        if settings.webhook.url:
+            site = f"{settings.web.scheme}://{settings.web.advertised or settings.web.host}:{settings.web.port}"
+            webhook = Webhook(settings.webhook.url, settings.webhook.key(), site)
+            tasks.create_task(webhook.run(), name="webhook")
+            self._stack.callback(webhook.close)
+            self._listeners.append(webhook)
+        return store
+
+    async def _open_speech(self) -> SpeechHost:
+        self._say("loading speech")
+        speech = SpeechHost(ChildSettings(**self._settings.speech.model_dump()))
+        self._stack.push_async_callback(speech.close)
+        await speech.start()
+        return speech
+
+    def _open_recorder(self) -> Recorder | None:
+        if not self._settings.record.audio:
+            return None
+        recorder = Recorder(self._recordings)
+        self._stack.callback(recorder.close)
+        return recorder
+
+    async def _open_sip(self, calls: Calls, plane: MediaPlane) -> SipAgent:
+        settings = self._settings
+        ports = RtpPorts(settings.media_host, settings.media.first_port, settings.media.last_port, SystemRandom())
+        trunk = Trunk(settings, calls, plane, ports)
+        agent = SipAgent(
+            trunk,
+            settings.sip.allows,
+            advertised=settings.sip.advertised or "",
+            max_calls=settings.limits.calls + UNSETTLED_CALLS,
+        )
+        trunk.serve(agent)
+        self._metrics.count(
+            "centralino_sip_dropped", "Datagrams at the SIP port that led to nothing", "reason", lambda: agent.dropped
+        )
+        try:
+            await agent.start(settings.sip.host, settings.sip.port, self._tasks)
+        except OSError as error:
+            raise taken("sip", settings.sip.host, settings.sip.port, error) from error
+        self._stack.push_async_callback(agent.close)
+        return agent
+
+    async def _open_web(self, calls: Calls, plane: MediaPlane, store: SqlCallStore, users: Users) -> int:
+        settings = self._settings
+        web = settings.web
+        limits = WebLimits(secure=web.secure)
+        browsers = BrowserCalls(settings, calls, plane, self._tasks)
+        self._listeners.append(browsers)
+        app = create_app(store, users, self._recordings, limits)
+        guard = IceGuard([IceAddress(web.host, web.advertised or "")])
+        app.include_router(Whip(browsers, guard).router)
+        app.include_router(status_router(self._metrics, lambda: "draining" if calls.draining else ""))
+        certificate, key = web.certificate, web.key
+        if web.secure and certificate is None:
+            certificate, key = ensure_certificate(self._folder, web.host)
+        if certificate is not None:
+            _check_certificate(certificate, key)
+        refused, dropped = Counter[str](), Counter[str]()
+        app.add_middleware(CountedAnswers, refused=refused)
+        self._metrics.count("centralino_ice_dropped", "Datagrams at ICE ports", "reason", lambda: guard.dropped)
+        self._metrics.count("centralino_web_refused", "Requests answered with an error", "status", lambda: refused)
+        self._metrics.count(
+            "centralino_web_dropped", "Connections cut, bytes that are no HTTP", "reason", lambda: dropped
+        )
+        listener = _listen(web.host, web.port)
+        config = uvicorn.Config(
+            app, ssl_certfile=certificate, ssl_keyfile=key, loop="none", **uvicorn_options(limits, dropped)
+        )
+        server = _WebServer(config)
+        serving = self._tasks.create_task(server.serve(sockets=[listener]), name="web")
+        port: int = listener.getsockname()[1]
+
+        async def stop() -> None:
+            server.should_exit = True
+            await serving
+
+        self._stack.push_async_callback(stop)
+        return port
+
+    def _expose(
+        self, calls: Calls, plane: MediaPlane, speech: SpeechHost, rasa: RasaServer | None, lag: LoopLag
+    ) -> None:
+        metrics = self._metrics
+
+        def children() -> dict[str, int]:
+            return {"speech": speech.describe().restarts} | ({"rasa": rasa.restarts} if rasa is not None else {})
+
+        def late() -> dict[str, float]:
+            stats = plane.stats
+            return {"p50": stats.lateness_p50_ms, "p99": stats.lateness_p99_ms, "max": stats.lateness_max_ms}
+
+        def left_out() -> dict[str, int]:
+            return {"ticks": plane.stats.skipped, "batches": plane.dropped_batches}
+
+        metrics.count("centralino_rtp_refused", "Packets that no leg took", "reason", lambda: plane.refused)
+        metrics.count("centralino_calls_refused", "Calls not admitted", "reason", lambda: calls.refused)
+        metrics.count("centralino_child_restarts", "Children started anew", "child", children)
+        metrics.count("centralino_media_left_out", "20 ms steps skipped, and dropped on their way", "what", left_out)
+        metrics.gauge("centralino_tick_late_ms", "Lateness of the media tick over a minute", "quantile", late)
+        metrics.gauge("centralino_loop_lag_ms", "Lateness of the event loop", "of", lambda: {"worst": lag()})
+
+    def _engine_failed(self, call_id: str, engine: str, error: EngineError) -> None:
+        call = self._calls.get(call_id) if self._calls is not None else None
+        if call is not None:
+            call.tell(EngineFailed(engine=engine, code=error.code))
+
+
+class _WebServer(uvicorn.Server):
+    """Signals are the node's business: a call must not end because the web side was asked to stop."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def raise_open_files(wanted: int) -> None:
+    """Ask the system for `wanted` descriptors; what it grants is enough, or admission finds out."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    ceiling = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft < ceiling:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (ceiling, hard))
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise taken("web", host, port, error) from error
+    return listener
+
+
+def _check_certificate(certificate: Path, key: Path | None) -> None:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+    except OSError as error:
+        files = f"{certificate} with {key}" if key else f"{certificate}"
+        raise ConfigurationError(f"web.certificate: {files} cannot be used ({error.strerror or error})") from error
+
+
+async def _expire(store: SqlCallStore, keep_days: int) -> None:
+    while True:
+        try:
+            expired = await store.expire(keep_days)
+            if expired:
+                log.info("calls expired", calls=expired)
+        except StoreError as error:
+            log.warning("calls not expired", reason=str(error))
+        await asyncio.sleep(EXPIRY_S)

@@ -1,0 +1,134 @@
+"""`centralino call`: a real SIP caller that prints what it heard as text and keeps the audio."""
+
+import asyncio
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import typer
+
+from dialog.actions import Expect
+from dialog.errors import ConfigurationError
+from dsp.resample import resample
+from voice.caller import CallRefused, OutgoingLine, open_caller
+from voice.ports import RATE_HZ, Ears, EarsEvent, FinalText, Mouth, Pcm
+from voice.speech.host import SpeechHost
+from voice.speech.settings import SpeechSettings
+
+FINAL_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing the caller does: `kind` is --say, --text or --dtmf."""
+
+    kind: str
+    value: str
+
+
+def steps_in_order(argv: Sequence[str], values: Mapping[str, Iterable[str]]) -> list[Step]:
+    """The steps in the order of the command line: options of one kind keep theirs, `argv` tells how they mix."""
+    waiting = {kind: iter(of_kind) for kind, of_kind in values.items()}
+    named = (argument.partition("=")[0] for argument in argv)
+    return [Step(kind, value) for kind in named if kind in waiting and (value := next(waiting[kind], None)) is not None]
+
+
+def read_audio(path: Path) -> Pcm:
+    """A sound file as the house's audio; of several channels the first. Raises ConfigurationError."""
+    try:
+        samples, rate_hz = soundfile.read(path, dtype="int16", always_2d=True)
+    except (soundfile.SoundFileError, OSError) as error:
+        raise ConfigurationError(f"{path}: {error}") from error
+    first = np.ascontiguousarray(samples[:, 0])
+    return first if rate_hz == RATE_HZ else resample(first, rate_hz, RATE_HZ)
+
+
+async def render(mouth: Mouth, text: str) -> Pcm:
+    """`text` spoken."""
+    blocks = [block async for block in mouth.speak(text)]
+    return np.concatenate(blocks) if blocks else np.zeros(0, np.int16)
+
+
+async def read_back(ears: Ears, pcm: Pcm) -> str:
+    """What a recogniser makes of `pcm`; "" for silence."""
+    done: asyncio.Future[FinalText] = asyncio.get_running_loop().create_future()
+
+    def take(event: EarsEvent) -> None:
+        if isinstance(event, FinalText) and not done.done():
+            done.set_result(event)
+
+    if not np.any(np.abs(pcm) > 200):
+        return ""
+    stream = ears.open(take)
+    try:
+        stream.begin(0, Expect.FREE)
+        for start in range(0, pcm.size, RATE_HZ // 2):
+            stream.push(pcm[start : start + RATE_HZ // 2])
+        stream.final()
+        async with asyncio.timeout(FINAL_S):
+            final = await done
+        return final.hypotheses[0].text if final.hypotheses else ""
+    finally:
+        stream.close()
+
+
+async def converse(line: OutgoingLine, steps: Sequence[Step], speech: SpeechHost) -> list[dict[str, str | int]]:
+    """Listen, then do each step and listen again; what was heard after each, as text."""
+    heard: list[dict[str, str | int]] = []
+
+    async def listen(after: str) -> None:
+        start_ms = line.now_ms
+        await line.until_quiet()
+        text = await read_back(speech.ears, line.heard_between(start_ms))
+        heard.append({"after": after, "at_ms": start_ms, "text": text})
+
+    await listen("answer")
+    for step in steps:
+        if line.ended.done():
+            break
+        if step.kind == "--dtmf":
+            await line.press(step.value)
+        else:
+            await line.say(
+                read_audio(Path(step.value)) if step.kind == "--say" else await render(speech.mouth, step.value)
+            )
+        await listen(f"{step.kind} {step.value}")
+    return heard
+
+
+def call(uri: str, steps: Sequence[Step], audio: Path, *, as_json: bool) -> bool:
+    """Place the call and print the outcome; False when it was refused."""
+    return asyncio.run(_call(uri, steps, audio, as_json=as_json))
+
+
+async def _call(uri: str, steps: Sequence[Step], audio: Path, *, as_json: bool) -> bool:
+    speech = SpeechHost(SpeechSettings())
+    await speech.start()
+    outcome: dict[str, object] = {"uri": uri}
+    try:
+        async with open_caller() as caller:
+            try:
+                line = await caller.dial(uri)
+            except CallRefused as error:
+                outcome |= {"status": error.status, "cause": str(error)}
+            else:
+                outcome |= {"status": 200, "heard": await converse(line, steps, speech)}
+                line.hang_up()
+                outcome |= {"cause": await line.ended, "duration_ms": line.now_ms, "audio": str(audio)}
+                soundfile.write(audio, line.heard_between(0), RATE_HZ)
+    finally:
+        await speech.close()
+    if as_json:
+        typer.echo(json.dumps(outcome))
+    else:
+        _print(outcome)
+    return outcome["status"] == 200
+
+
+def _print(outcome: Mapping[str, object]) -> None:
+    for turn in outcome.get("heard", ()):  # type: ignore[attr-defined]
+        typer.echo(f"{turn['at_ms'] / 1000:7.1f} s  after {turn['after']}: {turn['text']}")
+    typer.echo(f"{outcome['status']}, ended by {outcome['cause']}")

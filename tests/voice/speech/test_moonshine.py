@@ -49,6 +49,17 @@ def test_confidence_falls_with_noise(moonshine: Moonshine) -> None:
     assert confidences[0] > 0.85 > confidences[1]
 
 
+def test_an_unsure_reading_has_a_second_opinion_behind_it(moonshine: Moonshine) -> None:
+    stream = moonshine.open(Expect.FREE)
+    stream.push(prompt("digits/8"))
+    readings = stream.final().hypotheses
+    assert [words(reading.text) for reading in readings] == ["aid", "eight"]
+    assert readings[0].confidence >= readings[1].confidence
+    sure = moonshine.open(Expect.FREE)
+    sure.push(prompt("cannot-complete-as-dialed"))
+    assert len(sure.final().hypotheses) == 1
+
+
 def test_partials_become_rarer_as_the_utterance_grows(moonshine: Moonshine) -> None:
     stream = moonshine.open(Expect.FREE)
     speech = prompt("conf-adminmenu-162")

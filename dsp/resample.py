@@ -231,9 +231,7 @@ class StreamResampler(Generic[Sample]):
         _polyphase(signal, self._branches, self._position, self._down, out)
         self._given += count
         used, self._position = divmod(self._position + count * self._down, self._up)
-        used_here = min(used, signal.size)
-        self._position += (used - used_here) * self._up
-        self._signal = signal[used_here:]
+        self._signal = signal[used:]  # never more than there is: a filter is longer than a step
         return out
 
     def _typed(self, block: Floats) -> npt.NDArray[Sample]:

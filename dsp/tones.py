@@ -200,9 +200,7 @@ class DtmfDetector:
     def reset(self, row: int) -> None:
         """Forget the past of `row`: another call begins there."""
         self._blocks[row] = 0
-        self._before[row] = 0
-        self._drift[row] = 0
-        self._state[row] = 0
+        self._state[row] = 0  # without a run, what the last window held is not looked at
 
 
 def dtmf_tone(digit: str, duration_ms: int, rate_hz: int) -> Pcm:

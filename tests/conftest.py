@@ -1,5 +1,6 @@
 """What every test lives under: a blocked event loop fails it, whatever else it asserts."""
 
+import gc
 import logging
 import re
 from collections.abc import Iterator
@@ -22,6 +23,14 @@ class _Blocked(logging.Handler):
         took = _TOOK.search(message)
         if took is not None and float(took[1]) >= BLOCKED_S:
             self.messages.append(message)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def collections_are_short() -> None:
+    """A full collection over all that was imported so far holds a loop for a quarter of a second, and on a busy
+    machine for a whole one; what stands when a module begins is not looked at again (a node does the same)."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -111,7 +111,6 @@ class _Builder:
         stack.push_async_callback(database.close)
         store = await self._open_record(database)
         users = await Users.open(database)
-        first_password = await users.first_start()
         speech = await self._open_speech()
         self._say("starting the bot")
         bots = await open_bots(settings.dialog, self._folder, tasks, self._engine_failed, self._say)
@@ -137,7 +136,8 @@ class _Builder:
             sip=agent,
             web_port=web_port,
             rasa=bots.server,
-            first_password=first_password,
+            # last: a password that a failed start swallowed would be shown to nobody
+            first_password=await users.first_start(),
         )
 
     async def _open_record(self, database: Database) -> SqlCallStore:

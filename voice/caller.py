@@ -24,6 +24,9 @@ from voice.wire.sip.events import CallAnswered, CallCancelled, CallEnded, CallFa
 VOICED = 0.5
 """Probability from which a frame counts as speech of the far end."""
 
+FIRST_PORT, LAST_PORT = 30_000, 39_998
+"""RTP ports of a caller: beyond those a node takes by default."""
+
 LONGEST_MS = 3_600_000
 """What was heard is kept up to an hour."""
 
@@ -169,12 +172,10 @@ class Caller:
 
 
 @asynccontextmanager
-async def open_caller(
-    host: str = "127.0.0.1", first_port: int = 30_000, last_port: int = 39_998
-) -> AsyncIterator[Caller]:
+async def open_caller(host: str = "127.0.0.1", ports: RtpPorts | None = None) -> AsyncIterator[Caller]:
     """A caller with a media plane and a SIP port of its own; calls still up are hung up at the end."""
     plane = MediaPlane(asyncio.get_running_loop(), allowance_ms=0)
-    caller = Caller(host, plane, RtpPorts(host, first_port, last_port, SystemRandom()))
+    caller = Caller(host, plane, ports or RtpPorts(host, FIRST_PORT, LAST_PORT, SystemRandom()))
     plane.start()
     try:
         async with asyncio.TaskGroup() as tasks:

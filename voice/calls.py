@@ -2,7 +2,6 @@
 
 import asyncio
 import secrets
-from collections import OrderedDict, deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Literal
@@ -15,32 +14,9 @@ from voice.call import Call, Services
 from voice.config import LimitSettings
 from voice.media.leg import MediaLeg
 from voice.media.recorder import Recorder, Recording, RecordingEnded
+from voice.rate import RateLimit
 
 log = structlog.get_logger("calls")
-
-_ADDRESSES = 10_000
-"""Addresses whose call rate is remembered; the least recent is forgotten."""
-
-
-class RateLimit:
-    """At most `per_minute` new calls a minute from one address; a bounded memory of addresses."""
-
-    def __init__(self, per_minute: int) -> None:
-        self._per_minute = per_minute
-        self._calls: OrderedDict[str, deque[float]] = OrderedDict()
-
-    def take(self, address: str, now_s: float) -> bool:
-        """Count one call; False when it is one too many."""
-        recent = self._calls.setdefault(address, deque())
-        self._calls.move_to_end(address)
-        while len(self._calls) > _ADDRESSES:
-            self._calls.popitem(last=False)
-        while recent and now_s - recent[0] >= 60:
-            recent.popleft()
-        if len(recent) >= self._per_minute:
-            return False
-        recent.append(now_s)
-        return True
 
 
 class Calls:
@@ -59,7 +35,7 @@ class Calls:
         self._recorder = recorder
         self._tasks = tasks
         self._lag_ms = lag_ms
-        self._rate = RateLimit(limits.calls_per_minute)
+        self._rate = RateLimit(limits.calls_per_minute, burst=limits.calls_per_minute)
         self._live: dict[str, Call] = {}
         self._empty = asyncio.Event()
         self._empty.set()
@@ -86,7 +62,7 @@ class Calls:
             reason = "full"
         elif self._lag_ms() > self._limits.loop_lag_ms:
             reason = "lagging"
-        elif address and not self._rate.take(address, asyncio.get_running_loop().time()):
+        elif address and not self._rate.allow(address, asyncio.get_running_loop().time()):
             reason = "rate"
         if reason:
             self.refused[reason] = self.refused.get(reason, 0) + 1

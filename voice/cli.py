@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 
 from dialog.errors import CentralinoError
@@ -13,7 +12,12 @@ from voice.config import Settings, load
 from voice.observe import configure_logging
 from voice.origin import check_origin
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="A voice server: SIP and browser calls, one box.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="A voice server: SIP and browser calls, one box.",
+)
 users_app = typer.Typer(no_args_is_help=True, help="Who may sign in.")
 calls_app = typer.Typer(no_args_is_help=True, help="The record of calls.")
 models_app = typer.Typer(no_args_is_help=True, help="Recognition models.")
@@ -171,12 +175,7 @@ def main() -> None:
     try:
         check_origin()
         configure_logging(as_json=False, with_pii=False)
-        app(standalone_mode=False)
+        app()
     except CentralinoError as error:
         typer.echo(f"centralino: {error}", err=True)
         raise SystemExit(1) from None
-    except click.ClickException as error:
-        error.show()
-        raise SystemExit(error.exit_code) from None
-    except (click.Abort, KeyboardInterrupt):
-        raise SystemExit(130) from None

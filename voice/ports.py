@@ -50,8 +50,8 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class LegStats:
-    """Totals of a leg so far. A late frame left more than 20 ms after its deadline. Refused packets were no RTP, of
-    another source or stream, or of a payload type not agreed on."""
+    """Totals of a leg so far. A late frame left more than 20 ms after its deadline, or never. Refused packets were no
+    RTP, of another source or stream, or of a payload type not agreed on."""
 
     packets_received: int = 0
     packets_lost: int = 0

@@ -1,5 +1,6 @@
 """Signed-in browsers: a signed random id in a cookie, its hash in the store, two clocks that end it."""
 
+import contextlib
 import hashlib
 import hmac
 import secrets
@@ -10,6 +11,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from agent_assist.auth.users import Role, User, Users, secret_hash
 from agent_assist.store.tables import SessionRow, UserRow
+from dialog.errors import StoreError
 
 LONGEST_S = 12 * 3600
 IDLE_S = 3600
@@ -61,9 +63,7 @@ class Sessions:
         if row is None or now_s - row.opened_s > self._longest_s or now_s - row.seen_s > self._idle_s:
             return None
         if now_s - row.seen_s > _TOUCH_S:
-            async with self._users.database.write("mark a session as seen") as connection:
-                seen = update(SessionRow).where(SessionRow.id_hash == id_hash).values(seen_s=now_s)
-                await connection.execute(seen)
+            await self._touch(id_hash, now_s)
         return Session(User(row.name, Role(row.role)), self._sign("csrf", secret))
 
     async def end(self, cookie: str) -> None:
@@ -72,6 +72,13 @@ class Sessions:
         if secret is not None:
             async with self._users.database.write("end a session") as connection:
                 await connection.execute(delete(SessionRow).where(SessionRow.id_hash == secret_hash(secret)))
+
+    async def _touch(self, id_hash: str, now_s: int) -> None:
+        # A store that can only be read is still worth reading.
+        with contextlib.suppress(StoreError):
+            async with self._users.database.write("mark a session as seen") as connection:
+                seen = update(SessionRow).where(SessionRow.id_hash == id_hash).values(seen_s=now_s)
+                await connection.execute(seen)
 
     def _unsign(self, cookie: str) -> str | None:
         secret, _, signature = cookie.partition(".")

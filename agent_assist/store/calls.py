@@ -98,7 +98,8 @@ class SqlCallStore:
         )
         async with self._database.read("read a journal") as connection:
             bodies = list(await connection.scalars(statement))
-        return [_record(body, call_id) for body in bodies]
+        # An hour's journal takes long enough to read that the calls would notice: not on their loop.
+        return await asyncio.to_thread(lambda: [_record(body, call_id) for body in bodies])
 
     async def erase(self, call_id: str) -> bool:
         """Remove journal and recording of one call at once; of a running call also what it goes on to tell."""

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Annotated
 
-import anyio.to_thread
+from anyio import to_thread
 from fastapi import APIRouter, Query
 from fastapi import Path as UrlPath
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent_assist.store.calls import PAGE_LIMIT, SqlCallStore
@@ -22,6 +22,7 @@ CallId = Annotated[str, UrlPath(min_length=1, max_length=128)]
 _ERRORS: dict[int | str, dict[str, object]] = {
     401: {"model": Problem, "description": "No session and no token"},
     403: {"model": Problem, "description": "Not an administrator, or a token missing from a form"},
+    422: {"model": Problem, "description": "A parameter is wrong; the detail names it"},
     503: {"model": Problem, "description": "The store does not answer"},
 }
 _MISSING: dict[int | str, dict[str, object]] = {404: {"model": Problem, "description": "No such call"}}
@@ -87,15 +88,18 @@ def api_router(store: SqlCallStore, recordings: Path) -> APIRouter:
     async def list_calls(
         visitor: Administrator,
         limit: Annotated[int, Query(ge=1, le=PAGE_LIMIT - 1)] = 50,
-        before: Annotated[str, Query(max_length=128, description="`next` of the page before")] = "",
+        before: Annotated[str, Query(max_length=128, description="the next of the page before")] = "",
     ) -> CallPage:
         """Newest first."""
         return call_page(await store.calls(limit=limit + 1, before=before), limit)
 
-    @router.get("/{call_id}", summary="Read a call", responses=_MISSING)
-    async def read_call(visitor: Administrator, call_id: CallId) -> CallDetail:
+    @router.get("/{call_id}", summary="Read a call", responses=_MISSING, response_model=CallDetail)
+    async def read_call(visitor: Administrator, call_id: CallId) -> Response:
         """Head, figures and journal; of a running call as far as it is written."""
-        return await call_detail(store, call_id)
+        detail = await call_detail(store, call_id)
+        # An hour's journal takes long enough to write out that the calls would notice: not on their loop.
+        body = await to_thread.run_sync(detail.model_dump_json)
+        return Response(body, media_type="application/json")
 
     @router.delete("/{call_id}", status_code=204, summary="Erase a call", responses=_MISSING)
     async def erase_call(visitor: Administrator, call_id: CallId) -> None:
@@ -117,7 +121,7 @@ def api_router(store: SqlCallStore, recordings: Path) -> APIRouter:
         """The recording; ranges are honoured."""
         head = await store.head(call_id)
         path = recording_path(recordings, head.recording) if head else None
-        if path is None or not await anyio.to_thread.run_sync(path.is_file):
+        if path is None or not await to_thread.run_sync(path.is_file):
             raise NotFound("there is no recording of this call")
         media_type = {".flac": "audio/flac", ".wav": "audio/wav"}[path.suffix]
         return FileResponse(path, media_type=media_type, filename=path.name, content_disposition_type="inline")

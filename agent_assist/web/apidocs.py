@@ -101,7 +101,7 @@ def _model(name: str, schema: Mapping[str, Json]) -> Model:
 def _content(part: Mapping[str, Json]) -> str:
     for media_type, content in _map(part.get("content")).items():
         kind = _type(_map(_map(content).get("schema")))
-        return kind if media_type == "application/json" and kind != "anything" else media_type
+        return kind if "json" in media_type and kind != "anything" else media_type
     return ""
 
 

@@ -10,6 +10,7 @@ from agent_assist.auth.users import Users
 from agent_assist.store.calls import SqlCallStore
 from agent_assist.web.api import api_router
 from agent_assist.web.identity import Identity
+from agent_assist.web.openapi import serve_openapi
 from agent_assist.web.pages import pages_router
 from agent_assist.web.problems import add_handlers
 from agent_assist.web.settings import WebSettings
@@ -25,6 +26,7 @@ def create_app(store: SqlCallStore, users: Users, recordings: Path, settings: We
         title="Centralino",
         version="1",
         summary="The record of calls, and the way into one from a browser.",
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
     )
@@ -33,6 +35,7 @@ def create_app(store: SqlCallStore, users: Users, recordings: Path, settings: We
     )
     app.state.identity = gate
     add_handlers(app)
+    serve_openapi(app)
     app.include_router(pages_router(store, recordings))
     app.include_router(signin_router(users, gate, settings))
     app.include_router(api_router(store, recordings))

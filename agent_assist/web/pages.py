@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+from anyio import to_thread
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 
 from agent_assist.store.calls import SqlCallStore
 from agent_assist.store.recordings import recording_path
@@ -63,21 +64,31 @@ def pages_router(store: SqlCallStore, recordings: Path) -> APIRouter:
     @router.get("/calls/{call_id}")
     async def one_call_page(visitor: Administrator, call_id: CallId) -> HTMLResponse:
         detail = await call_detail(store, call_id)
-        drawn = timeline(detail.records)
-        recorded = recording_path(recordings, detail.call.recording)
-        return page(
-            "record.html",
-            visitor=visitor,
-            call=detail.call,
-            summary=detail.summary,
-            drawn=drawn,
-            scale=Scale.of(drawn.length_ms),
-            audio=recorded is not None and recorded.is_file(),
-        )
+
+        def drawn_page() -> HTMLResponse:
+            drawn = timeline(detail.records)
+            recorded = recording_path(recordings, detail.call.recording)
+            return page(
+                "record.html",
+                visitor=visitor,
+                call=detail.call,
+                summary=detail.summary,
+                drawn=drawn,
+                scale=Scale.of(drawn.length_ms),
+                audio=recorded is not None and recorded.is_file(),
+            )
+
+        return await to_thread.run_sync(drawn_page)
 
     @router.get("/docs")
     async def docs_page(request: Request) -> HTMLResponse:
         visitor = await identity(request).find(request)
-        return page("docs.html", visitor=visitor, api=described(request.app.openapi()))
+        document = await to_thread.run_sync(request.app.openapi)
+        return page("docs.html", visitor=visitor, api=described(document))
+
+    @router.get("/openapi.json")
+    async def openapi_document(request: Request) -> JSONResponse:
+        # Made on the first demand, which takes a tenth of a second: not on the calls' loop.
+        return JSONResponse(await to_thread.run_sync(request.app.openapi))
 
     return router

@@ -24,7 +24,7 @@ class Case:
     other: Callable[[], Pcm]
 
 
-GRAMMAR = {"yes_no": ("네", "아니요"), "free": ("아니요", "감사합니다")}
+GRAMMAR: dict[str, tuple[str, ...]] = {"yes_no": ("네", "아니요"), "free": ("아니요", "감사합니다")}
 CASES = {
     "moonshine": Case(
         SpeechSettings(recogniser="moonshine"),

@@ -108,17 +108,46 @@ def test_a_steady_voice_goes_on_through_a_gap(period: int) -> None:
     assert np.corrcoef(middle, late)[0, 1] > 0.98
 
 
-def test_no_edge_clicks() -> None:
-    """At both edges of a gap the step between samples is no larger than the speech itself makes."""
+def largest_step(x: Pcm) -> int:
+    return int(np.abs(np.diff(x.astype(np.int32))).max())
+
+
+@pytest.mark.parametrize("phase", [0.0, 0.7, 1.4, 2.1, 2.8])
+def test_a_swelling_tone_does_not_click(phase: float) -> None:
+    """The last period is far from the one before it: neither where it begins nor where it repeats may that be heard."""
+    time = np.arange(20 * 160)
+    swell = np.minimum(2 ** (time / 74 - 22), 1)  # doubles every period, up to the gap in tick 10
+    x = np.rint(12_000 * swell * np.sin(2 * np.pi * time / 74 + phase)).astype(np.int16)
+    lost = np.zeros(20, np.uint8)
+    lost[10:12] = 1
+    y = concealed(x, lost)
+    start = 10 * 160
+    assert largest_step(y[start - 2 : start + 320]) <= 1.6 * largest_step(x[start - 160 : start])
+
+
+def test_no_clicks_at_the_edges_of_gaps_in_a_voice() -> None:
     x = voice(6, seed=5)
     x = x[: x.size // 160 * 160]
     lost = np.zeros(x.size // 160, np.uint8)
     lost[20::9] = 1
     y = concealed(x, lost)
-    largest = np.abs(np.diff(x.astype(np.int32))).max()
-    edges = np.flatnonzero(np.diff(lost)) + 1
-    for edge in edges * 160:
-        assert abs(int(y[edge]) - int(y[edge - 1])) <= largest
+    for edge in (np.flatnonzero(np.diff(lost)) + 1) * 160:
+        assert largest_step(y[edge - 1 : edge + 1]) <= largest_step(x)
+
+
+def test_a_longer_gap_repeats_more_than_one_period() -> None:
+    """Three periods of three loudnesses: more than one is heard from the second tick on; one would buzz."""
+    loudness = np.array([0.5, 0.75, 1.0])[np.arange(40) % 3]
+    pulse = np.exp(-np.arange(80) / 60) * np.cos(np.arange(80) / 3)
+    x = np.rint(12_000 * np.concatenate([each * pulse for each in loudness])).astype(np.int16)
+    lost = np.zeros(20, np.uint8)
+    lost[9:12] = 1  # 1,440 samples in: after a whole number of threes
+    y = concealed(x, lost)[9 * 160 : 12 * 160].astype(np.float64)
+    y /= np.minimum((480 - np.arange(480)) / 400, 1)  # without the fade
+    loud = [np.sqrt((period**2).sum()) for period in y.reshape(6, 80)]
+    assert loud[0] == pytest.approx(loud[1], rel=0.05)
+    for tick in (2, 4):
+        assert max(loud[tick : tick + 2]) > 1.1 * min(loud[tick : tick + 2])
 
 
 def test_good_ticks_are_not_delayed_and_not_touched() -> None:
@@ -170,3 +199,7 @@ def test_rows_are_apart_and_reset_forgets() -> None:
     concealer.reset(0)
     concealer.process(rows, pcm, np.array([1, 0, 0], np.uint8))
     assert not pcm[0].any()
+    concealer.reset(0)  # in the middle of a gap: the next tick is the first of another call and stays as it is
+    pcm[0] = x[3]
+    concealer.process(rows, pcm, np.zeros(3, np.uint8))
+    np.testing.assert_array_equal(pcm[0], x[3])

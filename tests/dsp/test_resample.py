@@ -94,18 +94,21 @@ def test_full_scale_saturates_and_does_not_wrap() -> None:
     assert np.abs(np.diff(up[200:].astype(np.int32))).max() < 45_000  # a wrap would jump by 65,536
 
 
-def test_rows_do_not_touch_each_other_and_reset_forgets() -> None:
+@pytest.mark.parametrize(("stage", "tick_in", "tick_out"), [(Upsampler, 160, 320), (Downsampler, 320, 160)])
+def test_rows_do_not_touch_each_other_and_reset_forgets(
+    stage: type[Upsampler] | type[Downsampler], tick_in: int, tick_out: int
+) -> None:
     rng = np.random.default_rng(3)
-    x = rng.integers(-9_000, 9_000, (6, 160)).astype(np.int16)
-    together, alone = Upsampler(6), Upsampler(6)
-    out, out_alone = np.full((6, 320), 5, np.int16), np.zeros((6, 320), np.int16)
+    x = rng.integers(-9_000, 9_000, (6, tick_in)).astype(np.int16)
+    together, alone = stage(6), stage(6)
+    out, out_alone = np.full((6, tick_out), 5, np.int16), np.zeros((6, tick_out), np.int16)
     for _ in range(3):
         together.process(np.array([5, 1, 2], np.int32), x, out)
         alone.process(np.array([1], np.int32), x, out_alone)
     np.testing.assert_array_equal(out[1], out_alone[1])
     assert (out[[0, 3, 4]] == 5).all()
     together.reset(1)
-    Upsampler(6).process(np.array([1], np.int32), x, out_alone)
+    stage(6).process(np.array([1], np.int32), x, out_alone)
     together.process(np.array([1], np.int32), x, out)
     np.testing.assert_array_equal(out[1], out_alone[1])
 

@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from dsp import g711
 from dsp.kernel import Pcm
 from dsp.tones import DIGITS, HIGH_HZ, LOW_HZ, DtmfDetector, dtmf_tone
 from tests.dsp.speech import prompts, voice
@@ -11,12 +12,20 @@ from tests.dsp.speech import prompts, voice
 Wave = npt.NDArray[np.float64]
 
 
-def tone(digit: str, duration_ms: int, *, off: float = 0.0, low_dbfs: float = -13, high_dbfs: float = -13) -> Wave:
-    """A tone with both frequencies off by a part and each at a level (RMS)."""
+def tone(
+    digit: str,
+    duration_ms: int,
+    *,
+    low_off: float = 0.0,
+    high_off: float = 0.0,
+    low_dbfs: float = -13,
+    high_dbfs: float = -13,
+) -> Wave:
+    """A tone with each frequency off by a part and at a level (RMS)."""
     row, column = divmod(DIGITS.index(digit), 4)
-    time = np.arange(duration_ms * 8) / 8_000 * (1 + off)
-    low = 10 ** (low_dbfs / 20) * np.sin(2 * np.pi * LOW_HZ[row] * time + 1)
-    high = 10 ** (high_dbfs / 20) * np.sin(2 * np.pi * HIGH_HZ[column] * time + 2)
+    time = np.arange(duration_ms * 8) / 8_000
+    low = 10 ** (low_dbfs / 20) * np.sin(2 * np.pi * LOW_HZ[row] * (1 + low_off) * time + 1)
+    high = 10 ** (high_dbfs / 20) * np.sin(2 * np.pi * HIGH_HZ[column] * (1 + high_off) * time + 2)
     return np.asarray(np.sqrt(2) * 32_768 * (low + high))
 
 
@@ -53,13 +62,15 @@ def test_what_the_generator_makes_is_heard(digit: str) -> None:
 @pytest.mark.parametrize("digit", DIGITS)
 @pytest.mark.parametrize("off", [-0.015, 0.015])
 def test_frequencies_within_q24_are_heard(digit: str, off: float) -> None:
-    assert heard(pause(5), tone(digit, 40, off=off)) == digit
+    assert heard(pause(5), tone(digit, 40, low_off=off, high_off=off)) == digit
 
 
 @pytest.mark.parametrize("digit", DIGITS)
 @pytest.mark.parametrize("off", [-0.035, 0.035])
 def test_frequencies_outside_q24_are_refused(digit: str, off: float) -> None:
-    assert heard(tone(digit, 200, off=off)) == ""
+    assert heard(tone(digit, 200, low_off=off, high_off=off)) == ""
+    assert heard(tone(digit, 200, low_off=off, low_dbfs=-16)) == ""  # one alone is enough, even the weaker
+    assert heard(tone(digit, 200, high_off=off, high_dbfs=-16)) == ""
 
 
 @pytest.mark.parametrize(("low_dbfs", "high_dbfs"), [(-20, -16), (-12, -20), (-35, -35), (-7, -7)])
@@ -146,6 +157,26 @@ def test_rows_are_apart_and_reset_forgets() -> None:
         detector.process(np.array([2], np.int32), pcm, digit)
         again += chr(digit[2]) if digit[2] else ""
     assert again == "#"
+
+
+def test_a_tone_that_ran_out_in_the_last_call_does_not_lengthen_one_in_the_next() -> None:
+    x = np.concatenate([pause(10), tone("5", 30), pause(60)])
+    ticks = np.rint(x).astype(np.int16).reshape(-1, 1, 160)
+    for reset, expected in ((False, "5"), (True, "")):
+        detector, digit, found = DtmfDetector(1), np.zeros(1, np.uint8), ""
+        for number, tick in enumerate(ticks):
+            if number == 1 and reset:
+                detector.reset(0)
+            detector.process(np.zeros(1, np.int32), np.ascontiguousarray(tick), digit)
+            found += chr(digit[0]) if digit[0] else ""
+        assert found == expected
+
+
+@pytest.mark.parametrize("law", [g711.MU_LAW, g711.A_LAW])
+def test_tones_are_heard_through_g711(law: int) -> None:
+    for digit in DIGITS:
+        coded = g711.encode_block(dtmf_tone(digit, 40, 8_000), law)
+        assert heard(pause(7), g711.decode_block(coded, law)) == digit
 
 
 @pytest.mark.parametrize("digit", ["", "E", "12", "a"])

@@ -104,6 +104,6 @@ def test_an_incomplete_step_leaves_the_latest_probability() -> None:
 def test_reset_forgets() -> None:
     x = voice(1.2, seed=3)
     vad = SileroVad(2)
-    heard(vad, 2, 1, voice(1, seed=4)[: 163 * 8])
+    heard(vad, 2, 1, voice(1, seed=4)[: 9 * 160])
     vad.reset(1)
     np.testing.assert_array_equal(heard(vad, 2, 1, x), heard(SileroVad(2), 2, 1, x))

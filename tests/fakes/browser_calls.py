@@ -2,7 +2,7 @@
 
 import asyncio
 
-from dialog.errors import Overloaded
+from dialog.errors import NoCommonCodec, Overloaded
 from voice.net.webrtc import BrowserPeer
 
 
@@ -30,6 +30,8 @@ class FakeBrowserCalls:
             raise LookupError(call_id)
         if self.room == 0:
             raise Overloaded("full")
+        if peer.codec_name != before.codec_name:
+            raise NoCommonCodec("another codec")
         self._take(call_id, peer)
         await before.close("replaced")
 

@@ -3,20 +3,22 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 import numpy as np
 
 from dialog.actions import Collect, Expect, Hangup, Reply, Say
 from dialog.errors import EngineUnavailable
-from dialog.events import Event, Record
+from dialog.events import BargedIn, EngineFailed, PlaybackEnded, PlaybackStarted, Record, SpeechDiscarded, TurnTimed
 from dialog.journal import Journal
-from dialog.ports import Keys, NoInput, SessionOpened, Utterance
+from dialog.ports import Hypothesis, Keys, NoInput, SessionOpened, Utterance
 from tests.fakes.bot import FakeBot, ask
 from tests.fakes.leg import FakeLeg
 from tests.fakes.speech import MS_PER_LETTER, FakeEars, FakeMouth
 from voice.brain import CallBrain
 from voice.ports import TICK_MS
 
+E = TypeVar("E")
 OPENED = SessionOpened(caller="+4930123", dialled="100", transport="sip", recorded=True)
 LONG = "This is a rather long sentence about nothing at all."
 
@@ -50,8 +52,8 @@ class Table:
             await self.tick(TICK_MS)
         await self.tick(40)
 
-    def told(self, kind: str) -> list[Event]:
-        return [record.event for record in self.records if record.event.type == kind]
+    def told(self, kind: type[E]) -> list[E]:
+        return [record.event for record in self.records if isinstance(record.event, kind)]
 
 
 class _Over(Exception):
@@ -76,8 +78,8 @@ async def test_the_bot_speaks_first_then_the_caller_then_the_bot() -> None:
         await call.tick(1_500)
         assert [type(turn) for turn in call.bot.turns] == [SessionOpened, Utterance]
         assert call.mouth.spoken == ["Hello.", "Fine."]
-        (timed,) = call.told("turn_timed")
-        assert 0 < timed.endpoint_ms <= 700  # type: ignore[union-attr]
+        (timed,) = call.told(TurnTimed)
+        assert 0 < timed.endpoint_ms <= 700
 
 
 async def test_voice_over_the_bot_silences_it_and_words_make_the_next_turn() -> None:
@@ -86,10 +88,10 @@ async def test_voice_over_the_bot_silences_it_and_words_make_the_next_turn() -> 
         await call.speak(400)
         assert call.leg.queued_ms == 0, "the bot fell silent while the caller was still speaking"
         await call.tick(1_500)
-        (barged,) = call.told("barged_in")
-        played = call.told("playback_ended")[0]
-        assert barged.by == "voice"  # type: ignore[union-attr]
-        assert played.interrupted  # type: ignore[union-attr]
+        (barged,) = call.told(BargedIn)
+        played = call.told(PlaybackEnded)[0]
+        assert barged.by == "voice"
+        assert played.interrupted
         assert call.mouth.spoken == [LONG, "Yes."]
 
 
@@ -98,8 +100,8 @@ async def test_a_cough_does_not_silence_a_sentence() -> None:
         await call.tick(400)
         await call.speak(120)
         await call.until_quiet()
-        assert call.told("barged_in") == []
-        assert [event.interrupted for event in call.told("playback_ended")] == [False]  # type: ignore[union-attr]
+        assert call.told(BargedIn) == []
+        assert [event.interrupted for event in call.told(PlaybackEnded)] == [False]
 
 
 async def test_noise_without_words_resumes_at_the_interrupted_phrase() -> None:
@@ -109,10 +111,10 @@ async def test_noise_without_words_resumes_at_the_interrupted_phrase() -> None:
         await call.speak(400)
         await call.tick(1_000)
         await call.until_quiet()
-        assert len(call.told("speech_discarded")) == 1
-        started = [event.text for event in call.told("playback_started")]  # type: ignore[union-attr]
+        assert len(call.told(SpeechDiscarded)) == 1
+        started = [event.text for event in call.told(PlaybackStarted)]
         assert started == [first, second, second]
-        played = sum(event.played_ms for event in call.told("playback_ended"))  # type: ignore[union-attr]
+        played = sum(event.played_ms for event in call.told(PlaybackEnded))
         sent = int(np.count_nonzero(np.concatenate(call.leg.sent))) / 16
         assert abs(played - sent) <= 60
 
@@ -122,7 +124,7 @@ async def test_a_notice_is_said_to_the_end() -> None:
     async with table(notice, hears=("hello",)) as call:
         await call.tick(100)
         await call.speak(500)
-        assert call.told("barged_in") == []
+        assert call.told(BargedIn) == []
         assert call.leg.queued_ms > 0
 
 
@@ -134,7 +136,7 @@ async def test_a_key_stops_the_bot_and_completes_an_entry() -> None:
         await call.tick(200)
         await call.tick(200, keys="2")
         assert call.bot.turns[-1] == Keys("42")
-        assert [event.by for event in call.told("barged_in")] == ["key"]  # type: ignore[union-attr]
+        assert [event.by for event in call.told(BargedIn)] == ["key"]
 
 
 async def test_silence_is_a_turn_once_the_wait_is_over() -> None:
@@ -172,7 +174,7 @@ async def test_a_bot_that_fails_ends_in_an_apology_not_in_silence() -> None:
         await call.until_quiet()
         assert call.mouth.spoken[0].startswith("I am sorry")
         assert call.ended == ["engine"]
-        assert [event.code for event in call.told("engine_failed")] == ["engine.unavailable"]  # type: ignore[union-attr]
+        assert [event.code for event in call.told(EngineFailed)] == ["engine.unavailable"]
 
 
 async def test_a_phrase_waits_for_a_mouth_that_comes_back() -> None:
@@ -191,3 +193,23 @@ async def test_the_expectation_of_the_bot_reaches_the_recogniser() -> None:
         await call.speak()
         await call.tick(1_000)
         assert ears.expected == [Expect.YES_NO]
+
+
+async def test_a_number_with_all_its_digits_needs_no_long_silence() -> None:
+    question = ask("Your number?", Collect(Expect.DIGITS, max_digits=4))
+    async with table(question, ask("Thanks."), hears=("one two three four",)) as call:
+        await call.until_quiet()
+        await call.speak()
+        await call.tick(300)
+        assert call.bot.turns[-1] == Utterance((Hypothesis("one two three four", 0.9),))
+
+
+async def test_a_number_that_lacks_digits_is_waited_for() -> None:
+    question = ask("Your number?", Collect(Expect.DIGITS, max_digits=4))
+    async with table(question, ask("Thanks."), hears=("one two",)) as call:
+        await call.until_quiet()
+        await call.speak()
+        await call.tick(600)
+        assert len(call.bot.turns) == 1
+        await call.tick(400)
+        assert len(call.bot.turns) == 2

@@ -51,6 +51,7 @@ class Line:
         self.recording: Recording | None = None
         self.late_frames = 0
         self._start = 0
+        self._last_tick = 0
         self._playout = playout
         self._audible = False
         self._keying = False
@@ -63,6 +64,7 @@ class Line:
     def begin(self, tick: int) -> None:
         """The leg's clock starts at `tick` of the node."""
         self._start = tick
+        self._last_tick = tick - 1
 
     def say(self, speaking: Speaking) -> None:
         """Fill the row with what is said in this tick: silence on hold, while keys are sent, or towards nowhere."""
@@ -76,7 +78,9 @@ class Line:
             audio[:] = 0
 
     def send(self, tick: int, speaking: Speaking, *, late: bool) -> None:
-        """Send the packet of this tick, once the row is encoded."""
+        """Send the packet of this tick, once the row is encoded. Frames of ticks left out before it are late too."""
+        missed = tick - self._last_tick - 1
+        self._last_tick = tick
         if not self._audible:
             return
         at = tick - self._start
@@ -90,7 +94,7 @@ class Line:
             packet = self.sender.audio(payload, at, talking=self._talking)
         if packet is not None:
             self.wire.send(packet)
-            self.late_frames += late
+            self.late_frames += late + missed
 
     def hear(self, tick: int, hearing: Hearing) -> None:
         """Take what came and fill the row with the audio of this tick."""

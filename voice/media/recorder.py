@@ -47,7 +47,7 @@ EndSink = Callable[[RecordingEnded], None]
 class Recording:
     """One call's file. `write` belongs to one thread, `close` to any."""
 
-    def __init__(self, path: Path, ended: EndSink) -> None:
+    def __init__(self, path: Path, ended: EndSink | None = None) -> None:
         self.path = path
         self._ended = ended
         self._queue: deque[tuple[int, Pcm, Pcm]] = deque()
@@ -125,7 +125,8 @@ class Recording:
                 self._file.close()
         with suppress(OSError):
             self._part.replace(self.path)
-        self._ended(RecordingEnded(self.path, self._ticks * TICK_MS, self._gap_ticks * TICK_MS, failure))
+        if self._ended is not None:
+            self._ended(RecordingEnded(self.path, self._ticks * TICK_MS, self._gap_ticks * TICK_MS, failure))
 
 
 class Recorder:
@@ -141,11 +142,14 @@ class Recorder:
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._thread.start()
 
-    def open(self, name: str, ended: EndSink) -> Recording:
-        """Begin `name`.flac; a disk that refuses is told to `ended`, not raised. ValueError for a name with a path."""
+    def open(self, name: str, ended: EndSink | None = None) -> Recording:
+        """Begin the file `name` (ending in .flac). A disk that refuses is told to `ended`, not raised.
+
+        ValueError for a name with a path.
+        """
         if Path(name).name != name:
             raise ValueError(f"recording name {name!r}")
-        recording = Recording(self._folder / f"{name}.flac", ended)
+        recording = Recording(self._folder / name, ended)
         self._opened.append(recording)
         return recording
 

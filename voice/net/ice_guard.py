@@ -20,6 +20,7 @@ import enum
 import importlib.metadata
 import ipaddress
 import secrets
+import socket
 import struct
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -40,6 +41,7 @@ _MAX_PAIRS = 64
 _DTLS_BACKLOG = 128
 _HANDSHAKE_BUDGET = 256
 _PORT_TRIES = 32
+_RECEIVE_BUFFER_BYTES = 1 << 20  # a burst of strangers' datagrams must not push the browser's out
 
 _DTLS_ALERT, _DTLS_HANDSHAKE = 21, 22
 _CLIENT_HELLO = 1
@@ -154,6 +156,7 @@ class GuardedConnection(Connection):
             except OSError as error:
                 refusal = error
                 continue
+            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
             host = address.advertised or address.bind
             protocol.local_candidate = Candidate(
                 foundation=candidate_foundation("host", "udp", host),

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import socket
+from collections.abc import Callable
 from ipaddress import ip_address
 from random import Random
 
@@ -44,14 +45,14 @@ class UdpWire:
         self.port: int = sock.getsockname()[1]
         self.excess = 0
         self.unsent = 0
-        self._socket = sock
+        self.socket = sock
 
     def receive(self) -> list[tuple[bytes, Address]]:
         packets: list[tuple[bytes, Address]] = []
         expected = others = 0
         with contextlib.suppress(OSError):  # BlockingIOError: nothing is left
             for _ in range(MAX_DRAINED):
-                data, name = self._socket.recvfrom(MAX_PACKET + 1)
+                data, name = self.socket.recvfrom(MAX_PACKET + 1)
                 source = (name[0], name[1])
                 if source == self.remote:
                     expected += 1
@@ -67,7 +68,7 @@ class UdpWire:
         if self.remote is None:
             return
         try:
-            self._socket.sendto(packet, self.remote)
+            self.socket.sendto(packet, self.remote)
         except OSError:
             self.unsent += 1
 
@@ -75,14 +76,23 @@ class UdpWire:
         """Nothing waits."""
 
     def close(self) -> None:
-        self._socket.close()
+        self.socket.close()
 
 
 class RtpPorts:
     """Even ports `first`..`last` on `host` (an IP literal). `chance` decides where the search begins, so that a
     port is not given out again while stragglers of its last call are under way."""
 
-    def __init__(self, host: str, first: int, last: int, chance: Random) -> None:
+    def __init__(
+        self,
+        host: str,
+        first: int,
+        last: int,
+        chance: Random,
+        wire: Callable[[socket.socket, Address | None], UdpWire] = UdpWire,
+    ) -> None:
+        """`wire` makes the wire of a socket; a bench gives one that keeps the time of its packets."""
+        self._wire = wire
         self._family = socket.AF_INET6 if ip_address(host).version == 6 else socket.AF_INET
         self._host = host
         self._ports = range(first + first % 2, last + 1, 2)
@@ -102,5 +112,5 @@ class RtpPorts:
                 if error.errno not in (errno.EADDRINUSE, errno.EACCES):
                     raise ConfigurationError(f"RTP address {self._host}: {error.strerror}") from error
                 continue
-            return UdpWire(sock, remote)
+            return self._wire(sock, remote)
         raise Overloaded(f"no free RTP port among {self._ports[0]}-{self._ports[-1]}")

@@ -40,6 +40,9 @@ from voice.wire.rtp import is_rtcp
 CONNECT_S = 10.0
 LOST_AFTER_S = 5.0
 ENDED_AFTER_S = 15.0
+GOODBYE_S = 2.0
+"""A page that reconnects may close its old connection first: a goodbye counts when no other peer took over by then."""
+
 _BEAT_S = 1.0
 _RTP_HEADER = 12
 
@@ -53,7 +56,8 @@ class PeerConnected:
 
 @dataclass(frozen=True, slots=True)
 class PeerLost:
-    """Nothing was heard for 5 s; it ends the peer after 15 s unless it comes back or another peer takes over."""
+    """Nothing was heard for 5 s, or the browser closed its end. The peer ends 15 s after the last sign of life (2 s
+    after a goodbye) unless it comes back; another peer may take over until then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,7 @@ class PeerKeyed:
 
 @dataclass(frozen=True, slots=True)
 class PeerEnded:
-    """The last event, exactly once. `cause`: hung_up, lost, not_connected, or what `close` was given."""
+    """The last event, exactly once. `cause`: hung_up, lost, not_connected, cancelled, or what `close` was given."""
 
     cause: str
 
@@ -258,20 +262,21 @@ class BrowserPeer:
         """Once a second, and whenever something changed: who is still there, and a report to them."""
         if self.state is PeerState.ENDED:
             return
-        if self._dtls.state != "connected":
-            self._end("hung_up" if self._said_goodbye() else "lost")
-            return
         now = self._loop.time()
         silent_s = now - self._heard_at
-        if silent_s > ENDED_AFTER_S:
-            self._end("lost")
-        elif silent_s > LOST_AFTER_S and self.state is PeerState.CONNECTED:
+        closed = self._dtls.state != "connected"
+        goodbye = closed and self._said_goodbye()
+        if silent_s > (GOODBYE_S if goodbye else ENDED_AFTER_S):
+            self._end("hung_up" if goodbye else "lost")
+            return
+        if self.state is PeerState.CONNECTED and (closed or silent_s > LOST_AFTER_S):
             self.state = PeerState.LOST
             self._tell(PeerLost())
-        elif silent_s <= LOST_AFTER_S and self.state is PeerState.LOST:
+        elif self.state is PeerState.LOST and not closed and silent_s <= LOST_AFTER_S:
             self.state = PeerState.CONNECTED
             self._tell(PeerRegained())
-        self._send_rtcp(self._reports.report(now))
+        if not closed:
+            self._send_rtcp(self._reports.report(now))
 
     def _said_goodbye(self) -> bool:
         """Whether the browser closed its end (DTLS close_notify), as a page that hangs up or goes away does."""

@@ -10,11 +10,10 @@ lost its way makes a new peer connection, which takes over the call. Errors are 
 
 import asyncio
 import secrets
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
@@ -22,18 +21,19 @@ from starlette.requests import ClientDisconnect
 
 from dialog.errors import NoCommonCodec, Overloaded, PeerError, ProtocolError
 from voice.net.ice_guard import IceGuard
-from voice.net.webrtc import BrowserPeer, PeerState
+from voice.net.webrtc import BrowserPeer, PeerState, verify
+from voice.rate import RateLimit
 from voice.wire.jsep import MAX_OFFER_BYTES
 
 PATH = "/api/whip"
 BODY_TIMEOUT_S = 5.0
 OFFERS_PER_MINUTE = 20
 _BURST = 5
-_ADDRESSES = 4096
 _RETRY_AFTER_S = 5
 
 _SDP = "application/sdp"
 
+T = TypeVar("T")
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -45,8 +45,8 @@ class BrowserCalls(Protocol):
         ...
 
     async def resume(self, call_id: str, peer: BrowserPeer) -> None:
-        """Let `peer` take the place of the call's peer, and close that one. Raises Overloaded; LookupError when the
-        call is over."""
+        """Let `peer` take the place of the call's peer, and close that one. Raises Overloaded; NoCommonCodec when
+        the call's format is not the new peer's; LookupError when the call is over."""
         ...
 
     async def end(self, call_id: str, cause: str) -> None:
@@ -63,6 +63,8 @@ class _Session:
 class _Problem(PeerError):
     """An answer that is not a success. `code` is stable; `detail` is for people and repeats nothing of the body."""
 
+    code = "peer.request"
+
     def __init__(self, status: HTTPStatus, code: str, detail: str, retry_after_s: int = 0) -> None:
         super().__init__(detail)
         self.response = JSONResponse(
@@ -71,25 +73,6 @@ class _Problem(PeerError):
             media_type="application/problem+json",
             headers={"Retry-After": str(retry_after_s)} if retry_after_s else None,
         )
-
-
-class RateLimit:
-    """A bucket of tokens an address: `burst` at once, `per_minute` in the long run. Forgets the longest silent."""
-
-    def __init__(self, per_minute: int, burst: int, addresses: int = _ADDRESSES) -> None:
-        self._per_s = per_minute / 60
-        self._burst = float(burst)
-        self._most = addresses
-        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
-
-    def allow(self, address: str, now: float) -> bool:
-        tokens, at = self._buckets.pop(address, (self._burst, now))
-        tokens = min(self._burst, tokens + (now - at) * self._per_s)
-        allowed = tokens >= 1
-        self._buckets[address] = (tokens - 1 if allowed else tokens, now)
-        if len(self._buckets) > self._most:
-            self._buckets.popitem(last=False)
-        return allowed
 
 
 class Whip:
@@ -104,7 +87,8 @@ class Whip:
         burst: int = _BURST,
         clock: Callable[[], float] | None = None,
     ) -> None:
-        """`clock`: seconds, monotonic; by default the event loop's."""
+        """`clock`: seconds, monotonic; by default the event loop's. Raises NotReady when aiortc is not as pinned."""
+        verify()
         self._calls = calls
         self._guard = guard
         self._clock = clock
@@ -121,11 +105,7 @@ class Whip:
     async def _post(self, request: Request) -> Response:
         self._forget_ended()
         peer = await self._peer(request)
-        try:
-            call_id = await self._calls.accept(peer)
-        except Overloaded as error:
-            await peer.close("overloaded")
-            raise _busy(error) from None
+        call_id = await _handed(peer, self._calls.accept(peer))
         token = secrets.token_urlsafe(24)
         self._sessions[token] = _Session(call_id, peer)
         return Response(peer.answer_sdp, 201, {"Location": f"{PATH}/{token}"}, _SDP)
@@ -136,14 +116,7 @@ class Whip:
         if session is None:
             raise _unknown()
         peer = await self._peer(request)
-        try:
-            await self._calls.resume(session.call_id, peer)
-        except Overloaded as error:
-            await peer.close("overloaded")
-            raise _busy(error) from None
-        except LookupError:
-            await peer.close("too_late")
-            raise _unknown() from None
+        await _handed(peer, self._calls.resume(session.call_id, peer))
         session.peer = peer
         return Response(peer.answer_sdp, 200, media_type=_SDP)
 
@@ -207,8 +180,23 @@ async def _body(request: Request) -> bytes:
     return bytes(body)
 
 
-def _busy(error: Overloaded) -> _Problem:
-    return _Problem(HTTPStatus.SERVICE_UNAVAILABLE, error.code, "all lines are busy", _RETRY_AFTER_S)
+async def _handed(peer: BrowserPeer, taking: Awaitable[T]) -> T:
+    """Hand a peer to the calls; one they do not take is closed."""
+    taken = False
+    try:
+        result = await taking
+        taken = True
+        return result
+    except Overloaded as error:
+        detail = "all lines are busy"
+        raise _Problem(HTTPStatus.SERVICE_UNAVAILABLE, error.code, detail, _RETRY_AFTER_S) from None
+    except PeerError as error:
+        raise _Problem(HTTPStatus.BAD_REQUEST, error.code, str(error)) from None
+    except LookupError:
+        raise _unknown() from None
+    finally:
+        if not taken:
+            await peer.close("refused")
 
 
 def _unknown() -> _Problem:

@@ -146,6 +146,9 @@ async def test_the_document_lists_every_operation(visitor: httpx.AsyncClient) ->
         ("/api/calls/{call_id}", "delete"),
         ("/api/calls/{call_id}/audio", "get"),
     }
+    errors = document["paths"]["/api/calls"]["get"]["responses"]
+    assert list(errors["422"]["content"]) == list(errors["401"]["content"]) == ["application/problem+json"]
+    assert "HTTPValidationError" not in document["components"]["schemas"]
     page = (await visitor.get("/docs")).text
     for path in document["paths"]:
         assert path in page

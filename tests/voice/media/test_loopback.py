@@ -183,7 +183,7 @@ async def test_both_sides_of_a_call_are_recorded(pair: Pair, tmp_path: Path) -> 
     _, a, b = pair
     recorder = Recorder(tmp_path)
     ends: list[RecordingEnded] = []
-    recording = recorder.open("call", ends.append)
+    recording = recorder.open("call.flac", ends.append)
     a.leg.record(recording)
     sound = speech()
     a.leg.play(1, sound[:16_000], last=True)

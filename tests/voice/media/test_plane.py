@@ -1,6 +1,7 @@
 """The plane in virtual time: `run_tick` by hand, wires without sockets."""
 
 import asyncio
+from collections.abc import Callable
 from random import Random
 
 import numpy as np
@@ -12,7 +13,9 @@ from dsp.g711 import A_LAW, MU_LAW, decode_block, encode_block
 from dsp.tones import dtmf_tone
 from tests.voice.media.wires import FakeWire
 from voice.media.leg import MediaLeg
+from voice.media.opus import OpusCodec
 from voice.media.plane import MAX_BATCHES, MAX_COMMANDS, MediaPlane
+from voice.media.wires import RingWire
 from voice.ports import TICK_SAMPLES, Frame, Pcm, Played
 from voice.wire.dtmf import KeyReceiver, KeySender
 from voice.wire.rtp import RtpPacket, timestamp_step
@@ -24,7 +27,8 @@ class Bench:
     """A plane without its thread, and a clock of ticks."""
 
     def __init__(self, capacity: int = 4) -> None:
-        self.plane = MediaPlane(asyncio.get_running_loop(), capacity=capacity, allowance_ms=0, chance=Random(1))
+        loop = asyncio.get_running_loop()
+        self.plane = MediaPlane(loop, capacity=capacity, allowance_ms=0, chance=Random(1), clock_ns=lambda: 0)
         self.tick = 0
 
     async def run(self, ticks: int = 1) -> None:
@@ -356,3 +360,41 @@ async def test_wires_of_the_loop_are_flushed_after_each_tick() -> None:
     bench.leg(wire)
     await bench.run(5)
     assert wire.flushed == 5
+
+
+async def test_ticks_left_out_are_late_frames_and_a_gap_in_time() -> None:
+    bench = Bench()
+    wire = FakeWire()
+    leg, frames = bench.leg(wire)
+    await bench.run(5)
+    bench.tick += 7
+    await bench.run(5)
+    packets = [RtpPacket.parse(data) for data, _ in wire.sent]
+    assert leg.stats.late_frames == 7
+    assert [frame.tick for frame in frames] == [*range(5), *range(12, 17)]
+    assert timestamp_step(packets[4].timestamp, packets[5].timestamp) == 8 * 160
+    assert packets[5].sequence == (packets[4].sequence + 1) & 0xFFFF
+
+
+async def test_two_browser_legs_talk_opus_over_rings() -> None:
+    bench = Bench()
+    wires: list[RingWire] = []
+
+    def to(other: int) -> Callable[[list[bytes]], None]:
+        def send(packets: list[bytes]) -> None:
+            for packet in packets:
+                wires[other].deliver(packet)
+
+        return send
+
+    wires += [RingWire(to(1)), RingWire(to(0))]
+    legs = [bench.plane.add_leg(wire, OpusCodec(), 111, 126) for wire in wires]
+    frames: list[Frame] = []
+    legs[1].listen(frames.append)
+    legs[0].play(1, tone(1000, 700.0), last=True)
+    legs[0].send_keys("3")
+    await bench.run(60)
+    assert "".join(frame.keys for frame in frames) == "3"
+    heard = np.concatenate([frame.pcm for frame in frames[20:50]])
+    assert frequency(heard) == pytest.approx(700, abs=10)
+    assert max(frame.level_dbfs for frame in frames) == pytest.approx(-11.7, abs=1)

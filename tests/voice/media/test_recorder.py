@@ -44,7 +44,7 @@ def tick(n: int) -> Pcm:
 
 def test_the_caller_is_on_the_left_and_we_on_the_right(recorder: Recorder, tmp_path: Path) -> None:
     ends = Ends()
-    recording = recorder.open("call-1", ends)
+    recording = recorder.open("call-1.flac", ends)
     for n in range(400):
         recording.write(tick(n), -tick(n))
     recording.close()
@@ -59,7 +59,7 @@ def test_the_caller_is_on_the_left_and_we_on_the_right(recorder: Recorder, tmp_p
 
 def test_after_close_nothing_is_taken_and_the_end_comes_once(recorder: Recorder) -> None:
     ends = Ends()
-    recording = recorder.open("call-1", ends)
+    recording = recorder.open("call-1.flac", ends)
     recording.write(tick(0), tick(0))
     recording.close()
     recording.close()
@@ -71,8 +71,8 @@ def test_after_close_nothing_is_taken_and_the_end_comes_once(recorder: Recorder)
 
 def test_closing_the_recorder_ends_what_is_open(tmp_path: Path) -> None:
     recorder, ends = Recorder(tmp_path), Ends()
-    recorder.open("a", ends).write(tick(1), tick(2))
-    recorder.open("b", ends).write(tick(3), tick(4))
+    recorder.open("a.flac", ends).write(tick(1), tick(2))
+    recorder.open("b.flac", ends).write(tick(3), tick(4))
     recorder.close()
     assert sorted(ended.path.name for ended in ends.all) == ["a.flac", "b.flac"]
     assert {ended.duration_ms for ended in ends.all} == {20}

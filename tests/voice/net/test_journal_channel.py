@@ -1,5 +1,6 @@
 """The journal channel against a page that does not read."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -39,6 +40,7 @@ async def test_a_page_that_does_not_read_loses_partials_first_and_then_the_chann
     seq = 0
     while channel.bufferedAmount <= 256 * 1024:
         journal.send(record(seq := seq + 1))
+        await asyncio.sleep(0)
     assert journal.dropped == 0
     before = channel.bufferedAmount
     journal.send(record(seq := seq + 1, PartialHeard(utterance=1, text="hello")))
@@ -48,6 +50,7 @@ async def test_a_page_that_does_not_read_loses_partials_first_and_then_the_chann
     while channel.readyState == "open":
         journal.send(record(seq := seq + 1))
         assert channel.bufferedAmount < 1024 * 1024 + 10_000
+        await asyncio.sleep(0)
     assert journal.dropped == 2
     journal.send(record(seq + 1))
     assert journal.dropped == 3

@@ -15,11 +15,13 @@ payload (`json_message`). What follows a handoff or a hang-up is dropped.
 import hmac
 
 from rasa.core.channels.channel import CollectingOutputChannel, InputChannel, UserMessage
+from rasa.core.tracker_store import InMemoryTrackerStore
 from rasa.shared.core.events import ActionExecuted, UserUttered
 from sanic import Blueprint, response
 
 _WORDLESS = frozenset({"call_opened", "keys", "no_input", "no_match", "hung_up"})
 _FALLBACK = "nlu_fallback"
+_UNSURE = frozenset({None, _FALLBACK, "out_of_scope"})
 _HYPOTHESES = 3
 _LIMIT_CHARS = 1_000
 _TRACKERS = 2_000
@@ -71,11 +73,11 @@ class VoiceChannel(InputChannel):
 
         @routes.route("/health", methods=["GET"])
         async def health(request):
-            return response.json({"calls": len(getattr(request.app.ctx.agent.tracker_store, "store", ()))})
+            return response.json({"calls": len(_kept(request.app.ctx.agent))})
 
         @routes.route("/calls/<call:str>", methods=["DELETE"])
         async def forget(request, call):
-            getattr(request.app.ctx.agent.tracker_store, "store", {}).pop(call, None)
+            _kept(request.app.ctx.agent).pop(call, None)
             return response.json({})
 
         @routes.route("/event", methods=["POST"])
@@ -105,15 +107,21 @@ class VoiceChannel(InputChannel):
                 )
             )
             tracker = await agent.tracker_store.retrieve(str(call))
-            _bound(agent.tracker_store)
+            _bound(_kept(agent))
             return response.json({"messages": output.spoken, "understood": _understood(parsed, tracker)})
 
         return routes
 
 
-def _bound(tracker_store):
-    """Trackers in memory are dropped when their call ends; should that word get lost, the oldest go."""
-    kept = getattr(tracker_store, "store", {})
+def _kept(agent):
+    """The trackers in memory, by call; a project with a store of its own looks after it itself."""
+    # Rasa wraps the store it was given
+    store = getattr(agent.tracker_store, "_tracker_store", agent.tracker_store)
+    return store.store if isinstance(store, InMemoryTrackerStore) else {}
+
+
+def _bound(kept):
+    """Trackers are dropped when their call ends; should that word get lost, the oldest go."""
     while len(kept) > _TRACKERS:
         kept.pop(next(iter(kept)))
 
@@ -124,7 +132,7 @@ async def _parse(agent, utterances):
     for text, confidence in utterances:
         # a leading slash would be taken for an intent by Rasa: a caller may not choose one by name
         parsed = await agent.parse_message(text.lstrip("/ ") or "-")
-        sure = parsed["intent"]["name"] not in (None, _FALLBACK)
+        sure = parsed["intent"]["name"] not in _UNSURE
         rank = (sure, confidence * parsed["intent"]["confidence"])
         if best is None or rank > best[0]:
             best = (rank, parsed, confidence)

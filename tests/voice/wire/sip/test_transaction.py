@@ -222,3 +222,25 @@ def test_an_abandoned_transaction_has_no_future() -> None:
     transaction.abandon()
     assert transaction.deadline() is None
     assert transaction.terminated and not transaction.pending
+
+
+def test_client_times_out_even_after_a_provisional_response() -> None:
+    transaction = Transaction.client(make("BYE"), ADDR, 0.0)
+    trying = reply(transaction.request, 100)
+    transaction.receive(trying, 0.1)
+    transaction.receive(trying, 0.2)
+    run(transaction, 99)
+    assert transaction.events() == [MessagePassed(trying), MessagePassed(trying), TimedOut()]
+
+
+@pytest.mark.parametrize("provisional", [0, 1, 2])
+def test_refusals_end_both_sides_of_a_plain_transaction(provisional: int) -> None:
+    request = make("BYE")
+    client, server = Transaction.client(request, ADDR, 0.0), Transaction.server(request, ADDR, 0.0)
+    for status in (100, 183)[:provisional]:
+        server.respond(make_response(request, status, to_tag="b"), 0.1)
+        client.receive(reply(request, status), 0.1)
+    server.respond(make_response(request, 500, to_tag="b"), 0.2)
+    client.receive(reply(request, 500), 0.2)
+    assert server.state is client.state is State.COMPLETED
+    assert len(client.events()) == provisional + 1

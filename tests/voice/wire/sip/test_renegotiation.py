@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from tests.fakes.sip_network import HERE, THERE, Network, lose_first
-from tests.voice.wire.sip.test_calls import idle, talk
+from tests.voice.wire.sip.test_call import idle, talk
 from voice.wire.sip.events import (
     CallAnswered,
     CallEnded,
@@ -223,3 +223,55 @@ def test_the_peer_may_move_to_another_contact() -> None:
     bye = next(packet for packet in network.log if packet.line == "BYE")
     assert bye.target == ("192.0.2.1", 5070)
     assert bye.data.startswith(b"BYE sip:192.0.2.1:5070 SIP/2.0\r\n")
+
+
+def test_a_repeated_answer_is_acknowledged_whatever_happens_meanwhile() -> None:
+    """RFC 3261 section 13.2.2.4: the ACK is sent again for every copy of the 2xx, and nothing is told twice."""
+    network = Network()
+    call, theirs = talk(network)
+    network.here.reoffer(call, HOLD, network.now)
+    network.run(0.1)
+    network.there.reanswer(theirs, HELD, network.now)
+    network.run(0.1)
+    answered = [packet for packet in network.log if packet.line == "200 INVITE"][-1]
+
+    def acknowledged_again() -> bool:
+        network.flush()
+        network.now += 0.001
+        told, start = len(network.told[HERE]), network.now
+        network.here.receive(answered.data, THERE, network.now)
+        network.flush()
+        return network.lines(HERE, start) == ["ACK"] and len(network.told[HERE]) == told
+
+    assert acknowledged_again()
+    network.there.reoffer(theirs, HOLD, network.now)
+    network.run(0.1)
+    assert acknowledged_again()
+    network.lose = lambda packet: packet.line == "ACK"
+    network.here.reanswer(call, HELD, network.now)
+    assert acknowledged_again()
+    network.lose = lambda packet: False
+    network.run(2.0)
+    network.lose = lambda packet: packet.source == THERE and packet.line == "INVITE"
+    network.there.reoffer(theirs, HOLD, network.now)
+    network.here.reoffer(call, HOLD, network.now)
+    network.run(1.0)
+    assert "491 INVITE" in network.lines(THERE, network.now - 1.5)
+    assert acknowledged_again()
+    network.here.hangup(call, network.now)
+    network.run(0.5)
+    assert acknowledged_again()
+    assert isinstance(network.told[HERE][-1], CallEnded)
+
+
+def test_a_second_change_before_the_first_is_acknowledged() -> None:
+    network = Network()
+    call, theirs = talk(network)
+    network.lose = lambda packet: packet.line == "ACK"
+    network.here.reoffer(call, HOLD, network.now)
+    network.run(0.1)
+    network.there.reanswer(theirs, HELD, network.now)
+    network.run(0.1)
+    assert network.here.reoffer(call, HOLD, network.now)
+    network.run(0.1)
+    assert network.lines(THERE)[-1] == "491 INVITE"

@@ -334,3 +334,47 @@ def test_a_callee_that_forks_is_parted_from() -> None:
 
 def test_packet_lines() -> None:
     assert Packet(0.0, b"BYE sip:x SIP/2.0\r\n\r\n", HERE, THERE).line == "BYE"
+
+
+def test_a_repeated_answer_to_a_cancelled_call_is_still_acknowledged() -> None:
+    network = Network(lose=lambda packet: packet.line in ("BYE", "200 CANCEL"))
+    call = dial(network)
+    network.run(0.1)
+    theirs = incoming(network).call
+    network.here.hangup(call, network.now)
+    network.there.answer(theirs, ANSWER, network.now)
+    network.run(0.1)
+    assert network.here.calls == ()
+    answered = next(packet for packet in network.log if packet.line == "200 INVITE")
+    network.here.receive(answered.data, THERE, network.now)
+    network.run(0.005)
+    assert network.lines(HERE).count("ACK") == 2
+    assert network.told[HERE] == [CallEnded(call, EndCause.LOCAL)]
+
+
+def test_hanging_up_a_call_that_is_never_acknowledged() -> None:
+    network = Network(lose=lambda packet: packet.line == "ACK")
+    dial(network)
+    network.run(0.1)
+    theirs = incoming(network).call
+    network.there.answer(theirs, ANSWER, network.now)
+    network.there.hangup(theirs, network.now)
+    network.run(31.0)
+    assert "BYE" not in network.lines(THERE)
+    idle(network)
+    assert "BYE" in network.lines(THERE)
+    assert network.told[THERE][1:] == [CallEnded(theirs, EndCause.LOCAL)]
+
+
+def test_both_hang_up_before_the_ack() -> None:
+    network = Network(lose=lambda packet: packet.line == "ACK")
+    call = dial(network)
+    network.run(0.1)
+    theirs = incoming(network).call
+    network.there.answer(theirs, ANSWER, network.now)
+    network.there.hangup(theirs, network.now)
+    network.run(0.1)
+    network.here.hangup(call, network.now)
+    idle(network)
+    assert "BYE" not in network.lines(THERE)
+    assert network.told[THERE][1:] == [CallEnded(theirs, EndCause.LOCAL)]

@@ -1,0 +1,82 @@
+"""Pages as HTML: what they say, and that nothing a caller sends becomes markup."""
+
+import httpx
+import pytest
+
+from agent_assist.web.pages import Scale
+from dialog.errors import StoreError
+from dialog.events import CallAnswered, CallEnded, FinalHeard, KeysPressed, PlaybackEnded, PlaybackStarted, Reading
+from tests.agent_assist.journals import balance_call, records, started
+from tests.agent_assist.web.conftest import Site
+
+EVIL = "\"><script>alert(1)</script><img src=x onerror='alert(1)'>&amp;{{7*7}}"
+
+
+async def test_the_list_pages_through(anna: httpx.AsyncClient, site: Site) -> None:
+    for number in range(30):
+        await site.store.append(balance_call(f"call-{number}"))
+    first = (await anna.get("/calls")).text
+    assert first.count("<tr>") == 26
+    assert "/calls?before=call-5" in first
+    second = (await anna.get("/calls?before=call-5")).text
+    assert second.count("<tr>") == 6
+    assert 'rel="next"' not in second
+    assert "No calls before that." in (await anna.get("/calls?before=nobody")).text
+
+
+async def test_an_empty_house_says_what_to_do(anna: httpx.AsyncClient) -> None:
+    assert "No calls yet." in (await anna.get("/calls")).text
+
+
+async def test_a_running_call_has_a_page(anna: httpx.AsyncClient, site: Site) -> None:
+    await site.store.append(balance_call(ended=False))
+    text = (await anna.get("/calls/call-1")).text
+    assert "running" in text
+    assert "There is no recording of this call." in text
+
+
+async def test_nothing_a_caller_sends_becomes_markup(anna: httpx.AsyncClient, site: Site) -> None:
+    told = records(
+        "call-1",
+        (0, started(caller=EVIL)),
+        (0, CallAnswered(codec="PCMU")),
+        (0, PlaybackStarted(playback=1, text=EVIL)),
+        (9, PlaybackEnded(playback=1, played_ms=9, interrupted=True)),
+        (
+            20,
+            FinalHeard(utterance=1, readings=(Reading(text=EVIL, confidence=1),), voice_start_ms=10, voice_end_ms=20),
+        ),
+        (30, KeysPressed(digits=EVIL)),
+        (40, CallEnded(cause=EVIL, duration_ms=40)),
+    )
+    await site.store.append(told)
+    for path in ("/calls", "/calls/call-1"):
+        text = (await anna.get(path)).text
+        assert "&lt;script&gt;" in text
+        assert "<script>" not in text
+        assert "<img src=x" not in text
+        assert "{{7*7}}" in text
+
+
+async def test_an_unknown_call_has_a_page_that_says_so(anna: httpx.AsyncClient) -> None:
+    for path in ("/calls/nobody", "/calls/' OR 1=1 --", "/calls/%00", "/calls/..%2f..%2fetc"):
+        answer = await anna.get(path)
+        assert answer.status_code == 404
+        assert "may have been erased" in answer.text
+
+
+async def test_a_dead_store_has_a_page_that_says_so(anna: httpx.AsyncClient, site: Site) -> None:
+    async with site.users.database.write("break it") as connection:
+        await connection.exec_driver_sql("ALTER TABLE calls RENAME TO gone")
+    answer = await anna.get("/calls")
+    assert answer.status_code == 503
+    assert StoreError.code in answer.text
+    assert (await anna.get("/")).status_code == 200  # a caller needs no store
+
+
+@pytest.mark.parametrize("length_ms", [1, 1_000, 16_000, 600_000, 7_200_000, 90_000_000])
+def test_any_length_has_a_scale_that_fits(length_ms: int) -> None:
+    scale = Scale.of(length_ms)
+    assert scale.width <= 30_100
+    assert 1 <= len(scale.ticks()) <= 600
+    assert scale.x(length_ms) <= scale.width

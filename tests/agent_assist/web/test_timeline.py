@@ -1,0 +1,86 @@
+"""A call's drawing, from journals whole, broken and empty."""
+
+import random
+
+from agent_assist.web.timeline import Answer, Line, Span, timeline
+from dialog.events import (
+    AudioGapped,
+    CallAnswered,
+    EngineFailed,
+    EngineRecovered,
+    FinalHeard,
+    HandoffRequested,
+    PlaybackStarted,
+    SilencePassed,
+)
+from tests.agent_assist.journals import balance_call, records, started
+
+
+def test_times_are_the_recordings_own() -> None:
+    drawn = timeline(balance_call())
+    # The call was answered at 200 ms; the recording begins there.
+    assert drawn.bot[0] == Span(40, 4040, "bot", "Hello, this is the automatic help desk. This call is recorded.")
+    assert drawn.caller[0] == Span(6080, 7500, "caller", "what is my balance")
+    assert drawn.caller[1] == Span(14210, 14800, "noise", "no words")
+    assert drawn.bot[-1].kind == "cut"
+    assert drawn.bot[-1].end_ms - drawn.bot[-1].start_ms == 1500
+    assert drawn.length_ms == 15800
+
+
+def test_an_answer_is_measured_from_the_last_voice() -> None:
+    assert timeline(balance_call()).answers == [Answer(7500, 420, 500, 520, 600)]
+
+
+def test_lines_come_in_the_order_of_speech() -> None:
+    lines = timeline(balance_call()).lines
+    assert [line.at_ms for line in lines] == sorted(line.at_ms for line in lines)
+    assert Line(12600, "caller", "40217", "keyed") in lines
+    assert Line(6080, "caller", "what is my balance", "93% sure") in lines
+    assert lines[-1].text == "the call ended: caller hung up"
+    assert [line.note for line in lines if line.side == "bot"] == ["", "", "", "interrupted after 1.5 s"]
+
+
+def test_what_goes_wrong_is_marked() -> None:
+    drawn = timeline(
+        records(
+            "call-1",
+            (0, started()),
+            (0, CallAnswered(codec="PCMU")),
+            (100, EngineFailed(engine="rasa", code="engine.timeout")),
+            (200, EngineRecovered(engine="rasa", after_ms=1500)),
+            (300, AudioGapped(gap_ms=80)),
+            (400, SilencePassed(waited_ms=7000)),
+            (450, FinalHeard(utterance=1, readings=(), voice_start_ms=410, voice_end_ms=440, redecoded=True)),
+            (500, HandoffRequested(reason="asked")),
+        )
+    )
+    assert [(mark.kind, mark.text) for mark in drawn.marks] == [
+        ("trouble", "rasa failed: engine.timeout"),
+        ("event", "rasa back after 1.5 s"),
+        ("trouble", "80 ms went unheard"),
+        ("event", "silent for 7 s"),
+        ("event", "a person, please: asked"),
+    ]
+    assert Line(410, "caller", "", "no words, decoded again") in drawn.lines
+
+
+def test_a_running_call_shows_what_is_being_said() -> None:
+    drawn = timeline(
+        records(
+            "call-1",
+            (0, started()),
+            (10, PlaybackStarted(playback=1, text="Hello.")),
+            (500, CallAnswered(codec="PCMA")),
+        )
+    )
+    assert drawn.lines[-1].note == "speaking"
+    assert timeline([]).length_ms > 0
+
+
+def test_a_journal_with_holes_is_drawn_all_the_same() -> None:
+    whole = balance_call()
+    for seed in range(200):
+        kept = [record for record in whole if random.Random(f"{seed}{record.seq}").random() < 0.6]
+        drawn = timeline(kept)
+        for span in drawn.caller + drawn.bot:
+            assert 0 <= span.start_ms <= span.end_ms

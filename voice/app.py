@@ -3,9 +3,12 @@
 import asyncio
 import resource
 import socket
+import ssl
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from random import SystemRandom
 
 import structlog
@@ -24,11 +27,13 @@ from dialog.engines.rasa_server import RasaServer
 from dialog.errors import ConfigurationError, EngineError, StoreError
 from dialog.events import EngineFailed
 from dialog.journal import Listener
+from voice.addresses import check_addresses, taken
 from voice.bots import Say, open_bots
 from voice.browser import BrowserCalls
 from voice.call import Services
 from voice.calls import Calls
 from voice.config import Settings
+from voice.data_folder import held
 from voice.media.plane import MediaPlane
 from voice.media.recorder import Recorder
 from voice.net.certificate import ensure_certificate
@@ -39,10 +44,17 @@ from voice.net.whip import Whip
 from voice.observe import LoopLag, Metrics
 from voice.speech.host import SpeechHost
 from voice.speech.settings import SpeechSettings as ChildSettings
-from voice.status import status_router
+from voice.status import CountedAnswers, status_router
+from voice.tasks import sole_error
 from voice.trunk import Trunk
 
 log = structlog.get_logger("node")
+
+SPARE_ROWS = 8
+"""Media rows beyond the calls that are taken: a call that has just ended keeps its row for another tick."""
+
+UNSETTLED_CALLS = 256
+"""SIP calls beyond those that are taken: being refused, or waiting for the answer to their BYE."""
 
 EXPIRY_S = 3_600
 """How often calls past their time are looked for."""
@@ -80,13 +92,14 @@ async def open_node(settings: Settings, say: Say = lambda line: None) -> AsyncIt
     ModelMissing or StoreError, each of one line with its remedy.
     """
     raise_open_files(settings.limits.open_files)
-    try:
-        async with asyncio.TaskGroup() as tasks:
-            async with AsyncExitStack() as stack:
-                yield await _Builder(settings, say, stack, tasks).build()
-            raise _Over  # what is left are endless tasks: the group cancels them
-    except* _Over:
-        pass
+    with sole_error():
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                async with AsyncExitStack() as stack:
+                    yield await _Builder(settings, say, stack, tasks).build()
+                raise _Over  # what is left are endless tasks: the group cancels them
+        except* _Over:
+            pass
 
 
 class _Builder:
@@ -106,7 +119,8 @@ class _Builder:
     async def build(self) -> Node:
         """All of it. Sockets open last: whatever a call could wait for is warm by then."""
         settings, stack, tasks = self._settings, self._stack, self._tasks
-        self._folder.mkdir(parents=True, exist_ok=True)
+        check_addresses(settings)
+        stack.enter_context(held(self._folder))
         database = await Database.open(self._folder / "calls.sqlite")
         stack.push_async_callback(database.close)
         store = await self._open_record(database)
@@ -116,7 +130,7 @@ class _Builder:
         bots = await open_bots(settings.dialog, self._folder, tasks, self._engine_failed, self._say)
         stack.push_async_callback(bots.close)
         await speech.mouth.prepare(fixed())
-        plane = MediaPlane(asyncio.get_running_loop(), capacity=settings.limits.calls)
+        plane = MediaPlane(asyncio.get_running_loop(), capacity=settings.limits.calls + SPARE_ROWS)
         plane.start()
         stack.push_async_callback(plane.close)
 
@@ -127,6 +141,7 @@ class _Builder:
         agent = await self._open_sip(calls, plane)
         web_port = await self._open_web(calls, plane, store, users)
         stack.push_async_callback(calls.drain, settings.limits.drain_s)
+        self._expose(calls, plane, speech, bots.server, lag)
         return Node(
             settings=settings,
             calls=calls,
@@ -148,6 +163,9 @@ class _Builder:
         writer = StoreWriter(store)
         tasks.create_task(writer.run(), name="store writer")
         self._stack.push_async_callback(writer.close)
+        self._metrics.count(
+            "centralino_journal_records", "Records by what became of them", "fate", lambda: asdict(writer.counts)
+        )
         self._listeners += [writer, self._metrics]
         if settings.webhook.url:
             site = f"{settings.web.scheme}://{settings.web.advertised or settings.web.host}:{settings.web.port}"
@@ -175,12 +193,20 @@ class _Builder:
         settings = self._settings
         ports = RtpPorts(settings.media_host, settings.media.first_port, settings.media.last_port, SystemRandom())
         trunk = Trunk(settings, calls, plane, ports)
-        agent = SipAgent(trunk, settings.sip.allows, advertised=settings.sip.advertised or "")
+        agent = SipAgent(
+            trunk,
+            settings.sip.allows,
+            advertised=settings.sip.advertised or "",
+            max_calls=settings.limits.calls + UNSETTLED_CALLS,
+        )
         trunk.serve(agent)
+        self._metrics.count(
+            "centralino_sip_dropped", "Datagrams at the SIP port that led to nothing", "reason", lambda: agent.dropped
+        )
         try:
             await agent.start(settings.sip.host, settings.sip.port, self._tasks)
         except OSError as error:
-            raise _taken("sip", settings.sip.host, settings.sip.port, error) from error
+            raise taken("sip", settings.sip.host, settings.sip.port, error) from error
         self._stack.push_async_callback(agent.close)
         return agent
 
@@ -197,8 +223,19 @@ class _Builder:
         certificate, key = web.certificate, web.key
         if web.secure and certificate is None:
             certificate, key = ensure_certificate(self._folder, web.host)
+        if certificate is not None:
+            _check_certificate(certificate, key)
+        refused, dropped = Counter[str](), Counter[str]()
+        app.add_middleware(CountedAnswers, refused=refused)
+        self._metrics.count("centralino_ice_dropped", "Datagrams at ICE ports", "reason", lambda: guard.dropped)
+        self._metrics.count("centralino_web_refused", "Requests answered with an error", "status", lambda: refused)
+        self._metrics.count(
+            "centralino_web_dropped", "Connections cut, bytes that are no HTTP", "reason", lambda: dropped
+        )
         listener = _listen(web.host, web.port)
-        config = uvicorn.Config(app, ssl_certfile=certificate, ssl_keyfile=key, loop="none", **uvicorn_options(limits))
+        config = uvicorn.Config(
+            app, ssl_certfile=certificate, ssl_keyfile=key, loop="none", **uvicorn_options(limits, dropped)
+        )
         server = _WebServer(config)
         serving = self._tasks.create_task(server.serve(sockets=[listener]), name="web")
         port: int = listener.getsockname()[1]
@@ -209,6 +246,28 @@ class _Builder:
 
         self._stack.push_async_callback(stop)
         return port
+
+    def _expose(
+        self, calls: Calls, plane: MediaPlane, speech: SpeechHost, rasa: RasaServer | None, lag: LoopLag
+    ) -> None:
+        metrics = self._metrics
+
+        def children() -> dict[str, int]:
+            return {"speech": speech.describe().restarts} | ({"rasa": rasa.restarts} if rasa is not None else {})
+
+        def late() -> dict[str, float]:
+            stats = plane.stats
+            return {"p50": stats.lateness_p50_ms, "p99": stats.lateness_p99_ms, "max": stats.lateness_max_ms}
+
+        def left_out() -> dict[str, int]:
+            return {"ticks": plane.stats.skipped, "batches": plane.dropped_batches}
+
+        metrics.count("centralino_rtp_refused", "Packets that no leg took", "reason", lambda: plane.refused)
+        metrics.count("centralino_calls_refused", "Calls not admitted", "reason", lambda: calls.refused)
+        metrics.count("centralino_child_restarts", "Children started anew", "child", children)
+        metrics.count("centralino_media_left_out", "20 ms steps skipped, and dropped on their way", "what", left_out)
+        metrics.gauge("centralino_tick_late_ms", "Lateness of the media tick over a minute", "quantile", late)
+        metrics.gauge("centralino_loop_lag_ms", "Lateness of the event loop", "of", lambda: {"worst": lag()})
 
     def _engine_failed(self, call_id: str, engine: str, error: EngineError) -> None:
         call = self._calls.get(call_id) if self._calls is not None else None
@@ -239,14 +298,16 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
-        raise _taken("web", host, port, error) from error
+        raise taken("web", host, port, error) from error
     return listener
 
 
-def _taken(section: str, host: str, port: int, error: OSError) -> ConfigurationError:
-    return ConfigurationError(
-        f"{section}.port: {host}:{port} cannot be bound ({error.strerror}); choose another with --set {section}.port=N"
-    )
+def _check_certificate(certificate: Path, key: Path | None) -> None:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+    except OSError as error:
+        files = f"{certificate} with {key}" if key else f"{certificate}"
+        raise ConfigurationError(f"web.certificate: {files} cannot be used ({error.strerror or error})") from error
 
 
 async def _expire(store: SqlCallStore, keep_days: int) -> None:

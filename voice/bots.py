@@ -64,6 +64,8 @@ async def open_bots(
         return Bots(engines, None)
     project = settings.project or PROJECT
     try:
+        if not rasa_python().exists():
+            raise NotReady(f"Rasa's environment is missing ({rasa_python()}): run `make setup`")
         model = await asyncio.to_thread(train, project, models_folder(), None, say)
     except NotReady as error:
         say(f"{error}. Until then the keypad bot answers.")

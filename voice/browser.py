@@ -43,6 +43,7 @@ class BrowserCalls:
         self._tasks = tasks
         self._lines: dict[str, _Line] = {}
         self._by_call: dict[str, _Line] = {}
+        calls.expect(lambda: sum(line.call is None for line in self._lines.values()))
 
     async def accept(self, peer: BrowserPeer) -> str:
         """Take a new call; it begins when the browser is connected."""

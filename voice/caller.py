@@ -18,6 +18,7 @@ from voice.media.plane import MediaPlane
 from voice.net.rtp_port import RtpPorts, UdpWire, media_address
 from voice.net.sip_agent import SipAgent
 from voice.ports import TICK_MS, Frame, Pcm
+from voice.tasks import sole_error
 from voice.wire.sdp import make_offer, parse_sdp, read_answer
 from voice.wire.sip.events import CallAnswered, CallCancelled, CallEnded, CallFailed, CallRef, SipEvent
 
@@ -178,12 +179,13 @@ async def open_caller(host: str = "127.0.0.1", ports: RtpPorts | None = None) ->
     caller = Caller(host, plane, ports or RtpPorts(host, FIRST_PORT, LAST_PORT, SystemRandom()))
     plane.start()
     try:
-        async with asyncio.TaskGroup() as tasks:
-            await caller.agent.start(host, 0, tasks)
-            try:
-                yield caller
-            finally:
-                with contextlib.suppress(asyncio.CancelledError):
-                    await caller.agent.close()
+        with sole_error():
+            async with asyncio.TaskGroup() as tasks:
+                await caller.agent.start(host, 0, tasks)
+                try:
+                    yield caller
+                finally:
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await caller.agent.close()
     finally:
         await plane.close()

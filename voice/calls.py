@@ -2,6 +2,10 @@
 
 import asyncio
 import secrets
+<<<<<<< HEAD
+=======
+from collections import Counter, OrderedDict, deque
+>>>>>>> faults
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Literal
@@ -40,7 +44,8 @@ class Calls:
         self._empty = asyncio.Event()
         self._empty.set()
         self._draining = False
-        self.refused: dict[str, int] = {}
+        self._coming: list[Callable[[], int]] = []
+        self.refused: Counter[str] = Counter()
 
     @property
     def live(self) -> int:
@@ -53,19 +58,23 @@ class Calls:
     def get(self, call_id: str) -> Call | None:
         return self._live.get(call_id)
 
+    def expect(self, coming: Callable[[], int]) -> None:
+        """`coming` tells how many calls were admitted and have not begun yet: they need a place, too."""
+        self._coming.append(coming)
+
     def admit(self, address: str = "") -> None:
         """Raise Overloaded, with the reason, when a new call must not be taken now; `address` has a rate of its own."""
         reason = ""
         if self._draining:
             reason = "draining"
-        elif len(self._live) >= self._limits.calls:
+        elif len(self._live) + sum(coming() for coming in self._coming) >= self._limits.calls:
             reason = "full"
         elif self._lag_ms() > self._limits.loop_lag_ms:
             reason = "lagging"
         elif address and not self._rate.allow(address, asyncio.get_running_loop().time()):
             reason = "rate"
         if reason:
-            self.refused[reason] = self.refused.get(reason, 0) + 1
+            self.refused[reason] += 1
             raise Overloaded(reason)
 
     def start(
@@ -121,17 +130,18 @@ class Calls:
     async def _hold(self, call: Call, recording: Recording | None, ended: Callable[[str], None]) -> None:
         cause = "error"
         try:
-            cause = await call.run()
+            try:
+                cause = await call.run()
+            finally:
+                del self._live[call.call_id]
+                if not self._live:
+                    self._empty.set()
+                if recording is not None:
+                    recording.close()
+                ended(cause)
+            await call.farewell()
         except Exception:  # one call's fault: the others, in the same group, go on
             log.exception("call failed", call_id=call.call_id)
-        finally:
-            del self._live[call.call_id]
-            if not self._live:
-                self._empty.set()
-            if recording is not None:
-                recording.close()
-            ended(cause)
-        await call.farewell()
 
 
 def _recording_ended(ended: RecordingEnded) -> None:

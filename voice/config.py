@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -32,7 +33,14 @@ def _address(value: str) -> str:
     return str(ip_address(value))
 
 
+def _url(value: str) -> str:
+    if value and not value.startswith(("http://", "https://")):
+        raise ValueError("write an address that begins with http:// or https://")
+    return value
+
+
 Address = Annotated[str, BeforeValidator(_address)]
+Url = Annotated[str, AfterValidator(_url)]
 Port = Annotated[int, Field(ge=0, le=65_535)]
 
 
@@ -131,9 +139,9 @@ class DialogSettings(_Section):
     project: Path | None = Field(
         default=None, description="a Rasa project of your own; default: the packaged help desk"
     )
-    rasa_url: str = Field(default="", description="an external Rasa instead of one that is started here")
+    rasa_url: Url = Field(default="", description="an external Rasa instead of one that is started here")
     rasa_token: SecretStr = Field(default=SecretStr(""), description="its token; environment only")
-    customers_url: str = Field(default="", description="HTTP customer base; default: the generated sample")
+    customers_url: Url = Field(default="", description="HTTP customer base; default: the generated sample")
     reply_limit_ms: int = Field(
         default=3_000, ge=500, le=7_000, description="slower than this and the keypad bot answers"
     )
@@ -142,7 +150,7 @@ class DialogSettings(_Section):
 class WebhookSettings(_Section):
     """A signed message at the end of each call; nothing is sent unless a URL is named."""
 
-    url: str = Field(default="", description="where to; empty: nowhere")
+    url: Url = Field(default="", description="where to; empty: nowhere")
     secret_file: Path | None = Field(default=None, description="file with the key that signs it")
     secret: SecretStr = Field(default=SecretStr(""), description="environment only")
 
@@ -166,7 +174,7 @@ class LogSettings(_Section):
 class ModelSettings(_Section):
     """Where recognition models are downloaded from on request; nothing is, unless a URL is named."""
 
-    base_url: str = Field(default="", description="folder of model archives; empty: none are downloaded")
+    base_url: Url = Field(default="", description="folder of model archives; empty: none are downloaded")
 
 
 _FROM_ENVIRONMENT_ONLY = (("dialog", "rasa_token"), ("webhook", "secret"))

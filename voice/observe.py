@@ -1,13 +1,18 @@
 """What the house tells its keeper: log lines, figures, and how late the event loop is."""
 
 import asyncio
+import contextlib
+import io
 import logging
 import sys
 import time
-from collections.abc import MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from typing import TextIO, cast
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from dialog.events import (
     BargedIn,
@@ -40,10 +45,26 @@ def configure_logging(*, as_json: bool, with_pii: bool) -> None:
             structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=False),
         ],
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=cast(TextIO, _Unfailing(sys.stderr))),
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+
+
+class _Unfailing(io.TextIOBase):
+    """A stream that loses what it cannot write: a call must not end because the disk of its log is full."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError):
+            return self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.flush()
 
 
 class LoopLag:
@@ -62,6 +83,30 @@ class LoopLag:
             await asyncio.sleep(_PROBE_S)
             late_ms = (time.monotonic() - due) * 1000
             self._lag_ms = max(late_ms, self._lag_ms * 0.966)
+
+
+class _Kept(Collector):
+    """Figures that are read when they are asked for."""
+
+    def __init__(
+        self,
+        family: type[CounterMetricFamily] | type[GaugeMetricFamily],
+        name: str,
+        what: str,
+        label: str,
+        read: Callable[[], Mapping[str, float]],
+    ) -> None:
+        self._family = family
+        self._name = name
+        self._what = what
+        self._label = label
+        self._read = read
+
+    def collect(self) -> Iterator[Metric]:
+        family = self._family(self._name, self._what, labels=[self._label])
+        for key, value in self._read().items():
+            family.add_metric([str(key)], value)
+        yield family
 
 
 class Metrics:
@@ -87,6 +132,14 @@ class Metrics:
             registry=self.registry,
         )
         self._transports: dict[str, str] = {}
+
+    def count(self, name: str, what: str, label: str, read: Callable[[], Mapping[str, int]]) -> None:
+        """Expose counts that somebody else keeps, one figure for each key of what `read` returns."""
+        self.registry.register(_Kept(CounterMetricFamily, name, what, label, read))
+
+    def gauge(self, name: str, what: str, label: str, read: Callable[[], Mapping[str, float]]) -> None:
+        """Expose a state that somebody else knows, one figure for each key of what `read` returns."""
+        self.registry.register(_Kept(GaugeMetricFamily, name, what, label, read))
 
     def __call__(self, record: Record) -> None:
         match record.event:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dialog.errors import EngineUnavailable
+from dialog.errors import EngineError, EngineUnavailable
 from dialog.events import EngineFailed, Event, PlaybackEnded, PlaybackStarted
 from voice.ports import Frame, Leg, Mouth, Pcm, Played
 
@@ -130,19 +130,21 @@ class Speaker:
     async def _render(self, playback: int, phrase: Phrase) -> bool:
         """Enqueue one phrase; False when there was no audio to enqueue."""
         begun = False
+        failure: EngineError | None = None
         for _ in range(int(PATIENCE_MS / 1000 / _RETRY_S)):
             try:
                 async with aclosing(self._mouth.speak(phrase.text, pace=phrase.pace)) as blocks:
                     async for block in blocks:
                         begun = begun or block.size > 0
                         await self._enqueue(playback, block)
+                failure = None
                 break
-            except EngineUnavailable as error:
-                if begun:
-                    break  # half a phrase was said: saying it again would be odder than leaving the rest out
+            except EngineError as error:
                 failure = error
+                if begun or not isinstance(error, EngineUnavailable):
+                    break  # half a phrase said again is odder than the rest left out; what cannot be said stays unsaid
                 await asyncio.sleep(_RETRY_S)
-        else:
+        if failure is not None and not begun:
             self._tell(EngineFailed(engine="mouth", code=failure.code))
         if begun:
             await self._enqueue(playback, _NOTHING, last=True)

@@ -1,12 +1,33 @@
 """What a node says of itself over HTTP: alive, ready, and its figures."""
 
+from collections import Counter
 from collections.abc import Callable
+from http import HTTPStatus
 
 from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from voice.observe import Metrics
+
+
+class CountedAnswers:
+    """Outermost of all: counts, by status, the answers that refuse a request."""
+
+    def __init__(self, app: ASGIApp, refused: Counter[str]) -> None:
+        self._app = app
+        self._refused = refused
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on."""
+
+        async def counted(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] >= HTTPStatus.BAD_REQUEST:
+                self._refused[str(message["status"])] += 1
+            await send(message)
+
+        await self._app(scope, receive, counted)
 
 
 def status_router(metrics: Metrics, unready: Callable[[], str]) -> APIRouter:

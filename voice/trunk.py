@@ -54,6 +54,7 @@ class Trunk:
         self._ports = ports
         self._lines: dict[CallRef, _Line] = {}
         self._agent: SipAgent | None = None
+        calls.expect(lambda: sum(line.call is None for line in self._lines.values()))
 
     def serve(self, agent: SipAgent) -> None:
         """Answer on `agent`."""

@@ -56,7 +56,13 @@ class Database:
         with store_errors(f"open {path}"):
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        engine = create_async_engine(f"sqlite+aiosqlite:///{path}", pool_size=4, max_overflow=0, pool_timeout=10)
+        engine = create_async_engine(
+            f"sqlite+aiosqlite:///{path}",
+            pool_size=4,
+            max_overflow=0,
+            pool_timeout=10,
+            hide_parameters=True,  # an error that is logged must not quote what callers said
+        )
         event.listen(engine.sync_engine, "connect", _prepare)
         event.listen(engine.sync_engine, "begin", _begin)
         database = cls(path, engine)

@@ -35,10 +35,13 @@ class UvicornOptions(TypedDict):
     h11_max_incomplete_event_size: int
 
 
-def uvicorn_options(settings: WebSettings) -> UvicornOptions:
-    """How `serve` is to run uvicorn. No access log: its lines would hold call ids, which are the callers' own."""
+def uvicorn_options(settings: WebSettings, dropped: Counter[str] | None = None) -> UvicornOptions:
+    """How `serve` is to run uvicorn. No access log: its lines would hold call ids, which are the callers' own.
+
+    `dropped` counts, by reason, connections and requests that no route ever saw.
+    """
     return {
-        "http": guarded_http(settings),
+        "http": guarded_http(settings, Counter() if dropped is None else dropped),
         "ws": "none",
         "lifespan": "off",
         "log_config": None,
@@ -53,7 +56,7 @@ def uvicorn_options(settings: WebSettings) -> UvicornOptions:
     }
 
 
-def guarded_http(settings: WebSettings) -> type[H11Protocol]:
+def guarded_http(settings: WebSettings, dropped: Counter[str]) -> type[H11Protocol]:
     """The HTTP protocol of one server: connections are counted by address, heads and stalled readers are timed."""
     open_by_address: Counter[str] = Counter()
 
@@ -76,7 +79,7 @@ def guarded_http(settings: WebSettings) -> type[H11Protocol]:
                 open_by_address[self._address] > settings.connections_per_address
                 or len(self.connections) > 2 * settings.connections
             ):
-                transport.abort()
+                self._drop("too_many")
                 return
             self._time_head()
 
@@ -92,7 +95,7 @@ def guarded_http(settings: WebSettings) -> type[H11Protocol]:
         def pause_writing(self) -> None:
             """The peer reads slower than we write: start the clock on it."""
             super().pause_writing()
-            self._stall_timer = self.loop.call_later(settings.stall_timeout_s, self.transport.abort)
+            self._stall_timer = self.loop.call_later(settings.stall_timeout_s, self._drop, "slow_reader")
 
         def resume_writing(self) -> None:
             """It reads again."""
@@ -111,8 +114,17 @@ def guarded_http(settings: WebSettings) -> type[H11Protocol]:
             if open_by_address[self._address] <= 0:
                 del open_by_address[self._address]
 
+        def send_400_response(self, msg: str) -> None:
+            """What is no HTTP is answered, and counted."""
+            dropped["no_http"] += 1
+            super().send_400_response(msg)
+
+        def _drop(self, reason: str) -> None:
+            dropped[reason] += 1
+            self.transport.abort()
+
         def _time_head(self) -> None:
             if self._head_timer is None:
-                self._head_timer = self.loop.call_later(settings.header_timeout_s, self.transport.abort)
+                self._head_timer = self.loop.call_later(settings.header_timeout_s, self._drop, "slow_head")
 
     return GuardedHttp

@@ -76,6 +76,8 @@ class RasaServer:
         self._process: asyncio.subprocess.Process | None = None
         self._up = asyncio.Event()
         self._last_words: list[str] = []
+        self._served = False
+        self.restarts = 0
 
     @property
     def pid(self) -> int | None:
@@ -105,7 +107,12 @@ class RasaServer:
         loop = asyncio.get_running_loop()
         while True:
             began = loop.time()
-            await self._live()
+            try:
+                await self._live()
+            except NotReady as error:
+                if not self._served:
+                    raise
+                self._last_words.append(str(error))  # no process can be made just now; calls have the keypad bot
             pause_s = BACKOFF_S[0] if loop.time() - began > STEADY_S else min(pause_s * 2, BACKOFF_S[1])
             await asyncio.sleep(pause_s)
 
@@ -176,6 +183,8 @@ class RasaServer:
 
     def _gain(self, address: RasaAddress) -> None:
         self._address, self._last_words = address, []
+        self.restarts += self._served
+        self._served = True
         self._up.set()
         self._on_change(True)
 

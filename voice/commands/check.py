@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from rich.console import Console
 
 from dialog.engines.training import rasa_python
 from dialog.errors import CentralinoError
+from voice.addresses import check_addresses
 from voice.app import open_node
 from voice.caller import open_caller
 from voice.commands.call import read_back
@@ -64,15 +64,7 @@ async def _check(settings: Settings) -> list[Verdict]:
 
 
 async def _ports(settings: Settings) -> str:
-    wanted = (("SIP", socket.SOCK_DGRAM, settings.sip), ("web", socket.SOCK_STREAM, settings.web))
-    for name, kind, section in wanted:
-        with socket.socket(socket.AF_INET, kind) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((section.host, section.port))
-            except OSError as error:
-                place = f"{name} {section.host}:{section.port}"
-                raise OSError(f"{place} cannot be bound ({error.strerror}); is a node running already?") from error
+    check_addresses(settings)
     return f"SIP {settings.sip.host}:{settings.sip.port} and web {settings.web.host}:{settings.web.port} are free"
 
 

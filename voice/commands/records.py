@@ -15,9 +15,7 @@ from voice.config import Settings
 
 @asynccontextmanager
 async def _database(settings: Settings) -> AsyncIterator[Database]:
-    folder = settings.record.folder
-    folder.mkdir(parents=True, exist_ok=True)
-    database = await Database.open(folder / "calls.sqlite")
+    database = await Database.open(settings.record.folder / "calls.sqlite")
     try:
         yield database
     finally:

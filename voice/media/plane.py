@@ -11,9 +11,13 @@ import sys
 import threading
 import time
 import traceback
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
+<<<<<<< HEAD
 from contextlib import suppress
+=======
+from dataclasses import asdict
+>>>>>>> faults
 from functools import partial
 from random import Random, SystemRandom
 
@@ -67,6 +71,8 @@ class MediaPlane:
         self._commands: deque[Callable[[], None]] = deque()
         self._batches: deque[Batch] = deque()
         self._failures: deque[tuple[MediaLeg, Exception]] = deque()  # at most one a leg
+        self._given: list[MediaLeg] = []  # of the event loop: legs whose counts are not yet taken over
+        self._refused_before = Counter[str]()
         self._posted = False
         self._stopping = False
         self._closed = False
@@ -111,12 +117,27 @@ class MediaPlane:
             raise NotReady("the media plane is closed")
         if not self._free or len(self._commands) >= MAX_COMMANDS:
             raise Overloaded("every media row is taken")
+        self._settle()
         row = self._free.popleft()
         playout = Playout(self._allowance_ms)
         line = Line(row, wire, codec, payload_type, event_payload_type, playout, self._chance)
         leg = MediaLeg(line, playout, self._post)
+        self._given.append(leg)
         self._post(lambda: self._admit(leg))
         return leg
+
+    @property
+    def refused(self) -> Counter[str]:
+        """Packets that no leg took, by reason, of all legs so far. Event loop."""
+        self._settle()
+        return sum((_refused(leg) for leg in self._given), self._refused_before)
+
+    def _settle(self) -> None:
+        """Take over the counts of legs that are closed."""
+        for leg in self._given:
+            if leg.closed:
+                self._refused_before += _refused(leg)
+        self._given = [leg for leg in self._given if not leg.closed]
 
     def _post(self, command: Callable[[], None]) -> None:
         if len(self._commands) >= MAX_COMMANDS:
@@ -240,6 +261,7 @@ class MediaPlane:
         leg.fail(error)
 
 
+<<<<<<< HEAD
 def _hasten() -> None:
     """Let this thread go before others, as far as the system grants it; without, a busy machine sends frames late."""
     thread = threading.get_native_id()
@@ -248,3 +270,7 @@ def _hasten() -> None:
     except OSError:
         with suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, thread, _NICE)
+=======
+def _refused(leg: MediaLeg) -> Counter[str]:
+    return Counter(asdict(leg.refusals)) + Counter(leg.wire.losses)
+>>>>>>> faults

@@ -113,7 +113,10 @@ class Recording:
         whole = max(0, self._ticks * TICK_SAMPLES // _BLOCK - 1) * _BLOCK
         with self._part.open("r+b") as file:
             file.seek(_TOTAL_OFFSET)
-            high = file.read(1)[0] & 0xF0
+            first = file.read(1)
+            if not first:
+                return  # the disk has not even taken the header
+            high = first[0] & 0xF0
             file.seek(_TOTAL_OFFSET)
             file.write((high << 32 | whole).to_bytes(5, "big"))
 

@@ -5,7 +5,7 @@ socket, or a peer connection that lives on the event loop) is its own affair.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 Address = tuple[str, int]
@@ -19,6 +19,11 @@ class Wire(Protocol):
     """One leg's packets. `remote` is where `send` sends to; None: nowhere yet, and nothing is sent."""
 
     remote: Address | None
+
+    @property
+    def losses(self) -> Mapping[str, int]:
+        """Packets that the transport itself gave up, by reason."""
+        ...
 
     def receive(self) -> list[tuple[bytes, Address]]:
         """Packets that came since the last tick, each with its source. Tick thread; never blocks."""
@@ -53,6 +58,10 @@ class RingWire:
         self._inbound: deque[bytes] = deque(maxlen=depth)
         self._outbound: deque[bytes] = deque(maxlen=depth)
         self._closed = False
+
+    @property
+    def losses(self) -> Mapping[str, int]:
+        return {"ring_in": self.dropped_in, "ring_out": self.dropped_out}
 
     def deliver(self, packet: bytes) -> None:
         """Hand one RTP packet from the transport to the tick. Event loop; returns at once."""

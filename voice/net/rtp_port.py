@@ -3,7 +3,7 @@
 import contextlib
 import errno
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from ipaddress import ip_address
 from random import Random
 
@@ -46,6 +46,10 @@ class UdpWire:
         self.excess = 0
         self.unsent = 0
         self.socket = sock
+
+    @property
+    def losses(self) -> Mapping[str, int]:
+        return {"excess": self.excess, "unsent": self.unsent}
 
     def receive(self) -> list[tuple[bytes, Address]]:
         packets: list[tuple[bytes, Address]] = []

@@ -72,7 +72,7 @@ class NurseryKeeper:
                 msgspec.json.encode(self._settings).decode(),
                 pass_fds=[theirs.fileno()],
                 stdin=asyncio.subprocess.DEVNULL,
-                env=_environment(),
+                env=nursery_environment(),
             )
         try:
             async with asyncio.timeout(LOADING_S):
@@ -100,7 +100,7 @@ def refusal(message: wire.Refused) -> CentralinoError:
     return EngineError(message.reason)
 
 
-def _environment() -> dict[str, str]:
+def nursery_environment() -> dict[str, str]:
     """One thread a library, few memory arenas, and our packages from where they were loaded."""
     root = str(Path(__file__).parents[2])
     path = os.environ.get("PYTHONPATH")

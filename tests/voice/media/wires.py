@@ -13,6 +13,10 @@ class FakeWire:
         self.flushed = 0
         self.closed = False
 
+    @property
+    def losses(self) -> dict[str, int]:
+        return {}
+
     def receive(self) -> list[tuple[bytes, Address]]:
         came, self.inbound = self.inbound, []
         return came

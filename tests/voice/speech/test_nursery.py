@@ -15,6 +15,7 @@ import pytest
 from dialog.actions import Expect
 from tests.voice.speech.human import prompt, words
 from voice.speech import wire
+from voice.speech.keeper import nursery_environment
 from voice.speech.nursery import EXIT_REFUSED
 from voice.speech.settings import SpeechSettings
 
@@ -63,7 +64,7 @@ class Nursery:
                 [sys.executable, "-m", "voice.speech.nursery", *options],
                 pass_fds=[theirs.fileno()],
                 cwd=ROOT,
-                env={**os.environ, "OPENBLAS_NUM_THREADS": "1", **environment},
+                env={**nursery_environment(), **environment},
                 stderr=subprocess.PIPE,
             )
 
@@ -221,7 +222,8 @@ def test_nothing_outlives_a_host_that_is_killed() -> None:
         "sys.stdin.read()\n"
     )
     command = [sys.executable, "-c", code]
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as host:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT, env=nursery_environment(), stdin=pipe, stdout=pipe) as host:
         assert host.stdout is not None
         nursery, hexed = host.stdout.readline().decode().split()
         (ready,) = wire.host_receiver().receive(bytes.fromhex(hexed))

@@ -10,7 +10,7 @@ export const styles = css`
   .phone { display: grid; gap: 1rem; justify-items: stretch; align-content: start; }
   transcript-view { height: 0; min-height: 100%; } /* as tall as the phone, however much is said */
   .call { justify-self: center; width: 9rem; height: 9rem; border-radius: 50%; border: 0; cursor: pointer; font: inherit; font-weight: 650;
-    display: grid; place-content: center; justify-items: center; gap: 0.35rem; color: var(--accent-ink); background: var(--accent); transition: background 0.15s; }
+    display: grid; place-content: center; justify-items: center; gap: 0.35rem; color: var(--accent-ink); background: var(--accent); }
   .call svg { width: 2.4rem; height: 2.4rem; fill: currentColor; transition: transform 0.2s; }
   .call.on { background: var(--danger); color: var(--surface); }
   .call.on svg { transform: rotate(135deg); }

@@ -227,15 +227,18 @@ class _Builder:
             _check_certificate(certificate, key)
         refused, dropped = Counter[str](), Counter[str]()
         app.add_middleware(CountedAnswers, refused=refused)
-        self._metrics.count("centralino_ice_dropped", "Datagrams at ICE ports", "reason", lambda: guard.dropped)
-        self._metrics.count("centralino_web_refused", "Requests answered with an error", "status", lambda: refused)
-        self._metrics.count(
-            "centralino_web_dropped", "Connections cut, bytes that are no HTTP", "reason", lambda: dropped
+        count = self._metrics.count
+        count(
+            "centralino_ice_dropped",
+            "Datagrams at ICE ports",
+            "reason",
+            lambda: {str(k): n for k, n in guard.dropped.items()},
         )
+        count("centralino_web_refused", "Requests answered with an error", "status", lambda: refused)
+        count("centralino_web_dropped", "Connections cut, bytes that are no HTTP", "reason", lambda: dropped)
         listener = _listen(web.host, web.port)
-        config = uvicorn.Config(
-            app, ssl_certfile=certificate, ssl_keyfile=key, loop="none", **uvicorn_options(limits, dropped)
-        )
+        options = uvicorn_options(limits, dropped)
+        config = uvicorn.Config(app, ssl_certfile=certificate, ssl_keyfile=key, loop="none", **options)
         server = _WebServer(config)
         serving = self._tasks.create_task(server.serve(sockets=[listener]), name="web")
         port: int = listener.getsockname()[1]

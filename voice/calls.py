@@ -2,10 +2,7 @@
 
 import asyncio
 import secrets
-<<<<<<< HEAD
-=======
-from collections import Counter, OrderedDict, deque
->>>>>>> faults
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Literal

@@ -6,13 +6,21 @@ in fields that `PII_FIELDS` names; a log line may carry those under `pii` and no
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 VERSION = 1
 
 
 class _Event(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @field_validator("*")
+    @classmethod
+    def _writable(cls, value: object) -> object:
+        """Half a surrogate pair, which a bot's JSON may escape, fits no file and no socket: it becomes "?"."""
+        if isinstance(value, str):
+            return value if value.isascii() else value.encode("utf-8", "replace").decode()
+        return tuple(map(cls._writable, value)) if isinstance(value, tuple) else value
 
 
 class CallStarted(_Event):

@@ -1,16 +1,20 @@
-"""Write docs/configuration.md and docs/events.md from the models they describe: `python -m tools.reference`.
+"""Write the references in docs/ from what they describe: `python -m tools.reference`.
 
 A test compares the files with what this makes, so the reference is never older than the code.
 """
 
 import inspect
+from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
+import typer
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from dialog.events import PII_FIELDS, Event
+from voice.cli import app
 from voice.config import Settings
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -44,6 +48,12 @@ What a call's journal is made of; version 1. Each line of a journal is a record:
 hole), `at_ms` (audio time since the call began) and one of the events below. Store, metrics, live transcript and the
 latency ledger are told from the journal alone.
 
+"""
+
+_COMMANDS_HEAD = """# Commands
+
+`centralino COMMAND --help` says the same. Errors are one line that names the thing and the remedy; exit code 1 is an
+error, 2 is wrong usage.
 """
 
 
@@ -88,7 +98,26 @@ def events() -> str:
     return "\n".join(parts)
 
 
-FILES = {"configuration.md": configuration, "events.md": events}
+def commands() -> str:
+    """The whole of docs/commands.md."""
+    parts = [_COMMANDS_HEAD]
+    for path, command in _leaves("centralino", typer.main.get_command(app)):
+        arguments = [str(p.name).upper() for p in command.params if p.param_type_name == "argument"]
+        options = [p for p in command.params if isinstance(p, TyperOption)]
+        rows = "".join(f"- `{', '.join(option.opts)}`: {option.help or option.name}\n" for option in options)
+        parts.append(f"## {' '.join([path, *arguments])}\n\n{command.help}\n\n{rows}")
+    return "\n".join(parts)
+
+
+def _leaves(path: str, command: object) -> Iterator[tuple[str, TyperCommand]]:
+    if isinstance(command, TyperCommand):
+        yield path, command
+    elif isinstance(command, TyperGroup):
+        for name, below in command.commands.items():
+            yield from _leaves(f"{path} {name}", below)
+
+
+FILES = {"configuration.md": configuration, "events.md": events, "commands.md": commands}
 
 if __name__ == "__main__":
     for name, make in FILES.items():

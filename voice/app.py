@@ -68,6 +68,7 @@ class Node:
     calls: Calls
     speech: SpeechHost
     plane: MediaPlane
+    lag: LoopLag
     store: SqlCallStore
     sip: SipAgent
     web_port: int
@@ -147,6 +148,7 @@ class _Builder:
             calls=calls,
             speech=speech,
             plane=plane,
+            lag=lag,
             store=store,
             sip=agent,
             web_port=web_port,
@@ -219,7 +221,7 @@ class _Builder:
         app = create_app(store, users, self._recordings, limits)
         guard = IceGuard([IceAddress(web.host, web.advertised or "")])
         app.include_router(Whip(browsers, guard).router)
-        app.include_router(status_router(self._metrics, lambda: "draining" if calls.draining else ""))
+        app.include_router(status_router(self._metrics, calls.obstacle))
         certificate, key = web.certificate, web.key
         if web.secure and certificate is None:
             certificate, key = ensure_certificate(self._folder, web.host)
@@ -232,7 +234,7 @@ class _Builder:
             "centralino_ice_dropped",
             "Datagrams at ICE ports",
             "reason",
-            lambda: {str(k): n for k, n in guard.dropped.items()},
+            lambda: {str(reason): datagrams for reason, datagrams in guard.dropped.items()},
         )
         count("centralino_web_refused", "Requests answered with an error", "status", lambda: refused)
         count("centralino_web_dropped", "Connections cut, bytes that are no HTTP", "reason", lambda: dropped)

@@ -277,7 +277,7 @@ class CallBrain:
                     self._last_word = action
         self._reply = None
         self._entry.expect(self._collect)
-        self._listener.expect(self._collect.expect)
+        self._listener.expect(self._collect)
         if hold:
             self._speaker.hold(phrases)
         elif phrases:

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections import Counter, OrderedDict, deque
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Literal
@@ -15,32 +15,9 @@ from voice.call import Call, Services
 from voice.config import LimitSettings
 from voice.media.leg import MediaLeg
 from voice.media.recorder import Recorder, Recording, RecordingEnded
+from voice.rate import RateLimit
 
 log = structlog.get_logger("calls")
-
-_ADDRESSES = 10_000
-"""Addresses whose call rate is remembered; the least recent is forgotten."""
-
-
-class RateLimit:
-    """At most `per_minute` new calls a minute from one address; a bounded memory of addresses."""
-
-    def __init__(self, per_minute: int) -> None:
-        self._per_minute = per_minute
-        self._calls: OrderedDict[str, deque[float]] = OrderedDict()
-
-    def take(self, address: str, now_s: float) -> bool:
-        """Count one call; False when it is one too many."""
-        recent = self._calls.setdefault(address, deque())
-        self._calls.move_to_end(address)
-        while len(self._calls) > _ADDRESSES:
-            self._calls.popitem(last=False)
-        while recent and now_s - recent[0] >= 60:
-            recent.popleft()
-        if len(recent) >= self._per_minute:
-            return False
-        recent.append(now_s)
-        return True
 
 
 class Calls:
@@ -59,7 +36,7 @@ class Calls:
         self._recorder = recorder
         self._tasks = tasks
         self._lag_ms = lag_ms
-        self._rate = RateLimit(limits.calls_per_minute)
+        self._rate = RateLimit(limits.calls_per_minute, burst=limits.calls_per_minute)
         self._live: dict[str, Call] = {}
         self._empty = asyncio.Event()
         self._empty.set()
@@ -82,16 +59,18 @@ class Calls:
         """`coming` tells how many calls were admitted and have not begun yet: they need a place, too."""
         self._coming.append(coming)
 
+    def obstacle(self) -> str:
+        """Why no call at all would be taken now; "" when one would."""
+        if self._draining:
+            return "draining"
+        if len(self._live) + sum(coming() for coming in self._coming) >= self._limits.calls:
+            return "full"
+        return "lagging" if self._lag_ms() > self._limits.loop_lag_ms else ""
+
     def admit(self, address: str = "") -> None:
         """Raise Overloaded, with the reason, when a new call must not be taken now; `address` has a rate of its own."""
-        reason = ""
-        if self._draining:
-            reason = "draining"
-        elif len(self._live) + sum(coming() for coming in self._coming) >= self._limits.calls:
-            reason = "full"
-        elif self._lag_ms() > self._limits.loop_lag_ms:
-            reason = "lagging"
-        elif address and not self._rate.take(address, asyncio.get_running_loop().time()):
+        reason = self.obstacle()
+        if not reason and address and not self._rate.allow(address, asyncio.get_running_loop().time()):
             reason = "rate"
         if reason:
             self.refused[reason] += 1

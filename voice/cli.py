@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 
 from dialog.errors import CentralinoError
@@ -176,12 +175,7 @@ def main() -> None:
     try:
         check_origin()
         configure_logging(as_json=False, with_pii=False)
-        app(standalone_mode=False)
+        app()
     except CentralinoError as error:
         typer.echo(f"centralino: {error}", err=True)
         raise SystemExit(1) from None
-    except click.ClickException as error:
-        error.show()
-        raise SystemExit(error.exit_code) from None
-    except (click.Abort, KeyboardInterrupt):
-        raise SystemExit(130) from None

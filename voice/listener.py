@@ -8,7 +8,8 @@ not silence a sentence; the recogniser gets it from its beginning all the same.
 from collections import deque
 from dataclasses import dataclass
 
-from dialog.actions import Expect
+from dialog.actions import Collect
+from dialog.expectation import is_whole
 from dialog.ports import Hypothesis
 from voice.ports import TICK_MS, EarsStream, FinalText, Frame, Pcm
 from voice.speech.endpoint import ONSET_VOICE, Endpointer, Paused, Resumed, VoiceEnded, VoiceStarted
@@ -60,7 +61,7 @@ class Listener:
     def __init__(self, stream: EarsStream) -> None:
         self._stream = stream
         self._endpointer = Endpointer()
-        self._expect = Expect.FREE
+        self._collect = Collect()
         self._before: deque[Pcm] = deque(maxlen=PREROLL_MS // TICK_MS)
         self._now_ms = 0
         self._next_utterance = 0
@@ -80,10 +81,10 @@ class Listener:
         """The caller is speaking, or has just spoken."""
         return self.running is not None
 
-    def expect(self, expect: Expect) -> None:
+    def expect(self, collect: Collect) -> None:
         """What the bot waits for: how long a silence ends the turn follows from it."""
-        self._endpointer.expect(expect)
-        self._expect = expect
+        self._endpointer.expect(collect.expect)
+        self._collect = collect
 
     def on_frame(self, frame: Frame, *, yielding: bool, floor_is_free: bool) -> list[Heard]:
         """One tick. `floor_is_free`: the bot is not speaking; `yielding`: it may be interrupted."""
@@ -109,6 +110,9 @@ class Listener:
         if self._unclaimed and (floor_is_free or (yielding and meant)):
             self._claimed = True
             heard.append(VoiceCame(self._utterance, resumed=False))
+        if not ended and self._is_whole:
+            self._endpointer.finish()
+            ended = True
         if ended:
             self._finish(heard)
         if self._over_ms is not None and (spoken := self._read()) is not None:
@@ -140,6 +144,12 @@ class Listener:
     def _unclaimed(self) -> bool:
         return self.running is not None and self._voice and not self._claimed
 
+    @property
+    def _is_whole(self) -> bool:
+        """The caller has paused, and the reading of what was said so far needs nothing more."""
+        reading = self._final.hypotheses[:1] if self._final is not None and self._over_ms is None else ()
+        return self._claimed and any(is_whole(self._collect, hypothesis.text) for hypothesis in reading)
+
     def _start(self, at_ms: int, heard: list[Heard]) -> None:
         self._voice = True
         if self.running is not None:
@@ -151,7 +161,7 @@ class Listener:
         self._claimed = False
         self._voice_start_ms = at_ms
         self._pushed_ms = 0
-        self._stream.begin(self.running, self._expect)
+        self._stream.begin(self.running, self._collect.expect)
         for pcm in self._before:
             self._push(pcm)
 

@@ -22,7 +22,7 @@ CallId = Annotated[str, UrlPath(min_length=1, max_length=128)]
 _ERRORS: dict[int | str, dict[str, object]] = {
     401: {"model": Problem, "description": "No session and no token"},
     403: {"model": Problem, "description": "Not an administrator, or a token missing from a form"},
-    422: {"model": Problem, "description": "A parameter is wrong; `detail` names it"},
+    422: {"model": Problem, "description": "A parameter is wrong; the detail names it"},
     503: {"model": Problem, "description": "The store does not answer"},
 }
 _MISSING: dict[int | str, dict[str, object]] = {404: {"model": Problem, "description": "No such call"}}
@@ -88,7 +88,7 @@ def api_router(store: SqlCallStore, recordings: Path) -> APIRouter:
     async def list_calls(
         visitor: Administrator,
         limit: Annotated[int, Query(ge=1, le=PAGE_LIMIT - 1)] = 50,
-        before: Annotated[str, Query(max_length=128, description="`next` of the page before")] = "",
+        before: Annotated[str, Query(max_length=128, description="the next of the page before")] = "",
     ) -> CallPage:
         """Newest first."""
         return call_page(await store.calls(limit=limit + 1, before=before), limit)

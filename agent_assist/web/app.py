@@ -26,6 +26,7 @@ def create_app(store: SqlCallStore, users: Users, recordings: Path, settings: We
         title="Centralino",
         version="1",
         summary="The record of calls, and the way into one from a browser.",
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
     )

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from anyio import to_thread
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 
 from agent_assist.store.calls import SqlCallStore
 from agent_assist.store.recordings import recording_path
@@ -83,6 +83,12 @@ def pages_router(store: SqlCallStore, recordings: Path) -> APIRouter:
     @router.get("/docs")
     async def docs_page(request: Request) -> HTMLResponse:
         visitor = await identity(request).find(request)
-        return page("docs.html", visitor=visitor, api=described(request.app.openapi()))
+        document = await to_thread.run_sync(request.app.openapi)
+        return page("docs.html", visitor=visitor, api=described(document))
+
+    @router.get("/openapi.json")
+    async def openapi_document(request: Request) -> JSONResponse:
+        # Made on the first demand, which takes a tenth of a second: not on the calls' loop.
+        return JSONResponse(await to_thread.run_sync(request.app.openapi))
 
     return router

@@ -27,6 +27,7 @@ CREATE TABLE orders (number TEXT PRIMARY KEY, item TEXT NOT NULL, state TEXT NOT
 """
 _FIRST = ("Ada", "Bruno", "Clara", "Dario", "Elena", "Fabio", "Greta", "Hugo", "Irene", "Luca", "Marta", "Paolo")
 _LAST = ("Abate", "Bianchi", "Conti", "Esposito", "Ferri", "Galli", "Leone", "Marino", "Neri", "Rossi", "Villa")
+_BALANCES = (2_340, 790)
 _AREAS = ("the harbour", "the old town", "the hill", "the station", "the university", "the mill")
 _FAULTS = (("the harbour", "a cut cable", "six this evening"), ("the mill", "a power failure", "noon tomorrow"))
 _ITEMS = ("a new router", "a SIM card", "a telephone", "a wifi repeater")
@@ -54,20 +55,21 @@ def _fill(base: sqlite3.Connection, count: int) -> None:
     lines = [5_550_142, 5_550_199, *draw.sample(range(5_551_000, 5_559_999), count - 2)]
     for i, (account, line) in enumerate(zip(accounts, lines, strict=True)):
         blocked = i > 1 and draw.random() < 0.05
-        base.execute(
-            "INSERT INTO account VALUES (?, ?, ?, ?, ?)",
-            (account, f"{draw.choice(_FIRST)} {draw.choice(_LAST)}", str(line), draw.randrange(0, 6_000, 10), blocked),
-        )
+        name, cents = f"{draw.choice(_FIRST)} {draw.choice(_LAST)}", draw.randrange(0, 6_000, 10)
+        balance = _BALANCES[i] if i < 2 else cents
+        base.execute("INSERT INTO account VALUES (?, ?, ?, ?, ?)", (account, name, str(line), balance, blocked))
         area = _AREAS[1 - i] if i < 2 else draw.choice(_AREAS)
         base.execute("INSERT INTO line VALUES (?, ?, '')", (str(line), area))
-        state, day = ("sent", "Thursday") if i == 0 else (draw.choice(_STATES), draw.choice(_DAYS))
+        state, weekday = ("sent", "Thursday") if i == 0 else (draw.choice(_STATES), draw.choice(_DAYS))
         order = str(40_712 + i)
         base.execute(
-            "INSERT INTO orders VALUES (?, ?, ?, ?)", (order, _ITEMS[0] if i < 2 else draw.choice(_ITEMS), state, day)
+            "INSERT INTO orders VALUES (?, ?, ?, ?)",
+            (order, _ITEMS[0] if i < 2 else draw.choice(_ITEMS), state, weekday),
         )
         if i == 1 or (i > 1 and draw.random() < 0.3):
             continue
-        base.execute("INSERT INTO bill VALUES (?, ?, 0)", (account, f"December {draw.randrange(1, 29)}"))
+        day = 5 if i == 0 else draw.randrange(1, 29)
+        base.execute("INSERT INTO bill VALUES (?, ?, 0)", (account, f"December {day}"))
         extra = _EXTRAS[0] if i == 0 else draw.choice(_EXTRAS)
         base.executemany("INSERT INTO bill_item VALUES (?, ?, ?)", [(account, "the plan", 2_990), (account, *extra)])
 

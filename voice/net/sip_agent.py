@@ -56,6 +56,7 @@ class SipAgent:
         self._socket: UdpSocket | None = None
         self._unlisted = 0
         self._unhandled: asyncio.Queue[SipEvent | None] = asyncio.Queue()
+        self._unannounced: set[CallRef] = set()
         self._changed = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due: float | None = None
@@ -154,15 +155,19 @@ class SipAgent:
 
     def _receive(self, data: bytes, addr: Address) -> None:
         if self._allow(addr[0]):
-            self._endpoint.receive(data, addr, self._now())
-            self._pump()
+            try:
+                self._endpoint.receive(data, addr, self._now())
+            finally:  # a fault over one datagram must not stop the clock of the other calls
+                self._pump()
         else:
             self._unlisted += 1
 
     def _on_timer(self) -> None:
         self._timer = self._timer_due = None
-        self._endpoint.on_timer(self._now())
-        self._pump()
+        try:
+            self._endpoint.on_timer(self._now())
+        finally:
+            self._pump()
 
     def _pumped(self, done: bool) -> bool:
         self._pump()
@@ -185,9 +190,12 @@ class SipAgent:
         self._changed.set()
 
     def _queue(self, event: SipEvent) -> None:
-        if self._unhandled.qsize() < MAX_UNHANDLED or isinstance(event, END_EVENTS):
+        if isinstance(event, END_EVENTS) and event.call in self._unannounced:
+            self._unannounced.remove(event.call)
+        elif self._unhandled.qsize() < MAX_UNHANDLED or isinstance(event, END_EVENTS):
             self._unhandled.put_nowait(event)
         elif isinstance(event, InviteReceived):
+            self._unannounced.add(event.call)
             self._endpoint.reject(event.call, 503, "", self._now(), RETRY_AFTER_S)
         elif not isinstance(event, Ringing):
             self._endpoint.hangup(event.call, self._now())

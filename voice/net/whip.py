@@ -10,7 +10,6 @@ lost its way makes a new peer connection, which takes over the call. Errors are 
 
 import asyncio
 import secrets
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -23,13 +22,13 @@ from starlette.requests import ClientDisconnect
 from dialog.errors import NoCommonCodec, Overloaded, PeerError, ProtocolError
 from voice.net.ice_guard import IceGuard
 from voice.net.webrtc import BrowserPeer, PeerState, verify
+from voice.rate import RateLimit
 from voice.wire.jsep import MAX_OFFER_BYTES
 
 PATH = "/api/whip"
 BODY_TIMEOUT_S = 5.0
 OFFERS_PER_MINUTE = 20
 _BURST = 5
-_ADDRESSES = 4096
 _RETRY_AFTER_S = 5
 
 _SDP = "application/sdp"
@@ -74,25 +73,6 @@ class _Problem(PeerError):
             media_type="application/problem+json",
             headers={"Retry-After": str(retry_after_s)} if retry_after_s else None,
         )
-
-
-class RateLimit:
-    """A bucket of tokens an address: `burst` at once, `per_minute` in the long run. Forgets the longest silent."""
-
-    def __init__(self, per_minute: int, burst: int, addresses: int = _ADDRESSES) -> None:
-        self._per_s = per_minute / 60
-        self._burst = float(burst)
-        self._most = addresses
-        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
-
-    def allow(self, address: str, now: float) -> bool:
-        tokens, at = self._buckets.pop(address, (self._burst, now))
-        tokens = min(self._burst, tokens + (now - at) * self._per_s)
-        allowed = tokens >= 1
-        self._buckets[address] = (tokens - 1 if allowed else tokens, now)
-        if len(self._buckets) > self._most:
-            self._buckets.popitem(last=False)
-        return allowed
 
 
 class Whip:

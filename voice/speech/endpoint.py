@@ -107,6 +107,10 @@ class Endpointer:
         """What the bot waits for decides how long a silence is an end."""
         self._end_silence_ms = END_SILENCE_MS[expect]
 
+    def finish(self) -> None:
+        """The utterance is over for reasons of its content: what comes next is a new one."""
+        self._end()
+
     def frame(self, voice: float, level_dbfs: float) -> list[EndpointEvent]:
         """One frame: probability of speech and level. At most two events."""
         self._now_ms += TICK_MS

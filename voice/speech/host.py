@@ -1,4 +1,4 @@
-"""The speech child's keeper: starts it, watches it, replaces it.
+"""The speech child's host: has it forked, watches it, replaces it.
 
 Recognition and synthesis run in a process of their own, because a model may crash, hang, or hold the interpreter.
 That process is expendable: the host keeps what the next one needs to go on.
@@ -7,17 +7,16 @@ That process is expendable: the host keeps what the next one needs to go on.
 import asyncio
 import os
 import signal
-import socket
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
-from dialog.errors import ConfigurationError, EngineError, EngineTimeout, EngineUnavailable, ModelMissing
+from dialog.errors import CentralinoError, EngineTimeout, EngineUnavailable
 from voice.speech import wire
 from voice.speech.ears import HostEars
 from voice.speech.engines.catalogue import voice_identity
+from voice.speech.keeper import NurseryKeeper
 from voice.speech.link import Link
 from voice.speech.models import cache_dir
 from voice.speech.mouth import HostMouth
@@ -27,20 +26,20 @@ from voice.speech.settings import SpeechSettings
 PING_S = 0.3
 HUNG_S = 1.5
 """A child that leaves a ping unanswered this long is stopped for good; noticed within 1.8 s."""
-LOADING_HUNG_S = 10.0
-"""While it loads, the interpreter may be held for seconds by a large model."""
-LOADING_S = 120.0
+FORK_S = 1.5
+"""A nursery that has not forked by then is hung too, and is replaced."""
 BUSY_LIMIT_MS = 15_000
 """A thread that is at one piece of work this long is caught in a model."""
 EARLY_DEATH_S = 1.0
 FREE_RESTARTS = 8
 """This many early deaths in a row are followed by a restart at once, further ones by a growing pause."""
 LONGEST_PAUSE_S = 5.0
+BURIAL_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechStatus:
-    """What `centralino check` and the metrics want to know."""
+    """What `centralino check` and the metrics want to know; `pid` is the child's, `load_ms` the models'."""
 
     ready: bool
     recogniser: str
@@ -54,19 +53,18 @@ class SpeechStatus:
 
 
 class SpeechHost:
-    """Ears and mouth of one node. `start`, use, `close`."""
+    """Ears and mouth of one node: `start`, use, `close`."""
 
     def __init__(self, settings: SpeechSettings, cache: Path | None = None) -> None:
         self._settings = settings
         self._voice = voice_identity(settings)
         self._ears = HostEars()
         self._mouth = HostMouth(PromptCache(cache or cache_dir(), self._voice))
+        self._nursery = NurseryKeeper(settings)
         self._log = structlog.get_logger("voice.speech")
         self._task: asyncio.Task[None] | None = None
-        self._link: Link | None = None
+        self._started: asyncio.Future[None] | None = None
         self._ready: wire.Ready | None = None
-        self._answered = asyncio.Event()
-        self._refusal: wire.Refused | None = None
         self._pong = wire.Pong(0, 0)
         self._restarts = 0
         self._last_loss = ""
@@ -83,122 +81,138 @@ class SpeechHost:
         return self._mouth
 
     async def start(self) -> None:
-        """Start the child and wait until it is ready. Raises ModelMissing, ConfigurationError or EngineError."""
+        """Load the models and wait until the first child is ready.
+
+        Raises ModelMissing, ConfigurationError or EngineError; the host is closed then.
+        """
+        self._started = asyncio.get_running_loop().create_future()
         self._task = asyncio.create_task(self._supervise(), name="speech-host")
-        await self._answered.wait()
-        if self._ready is None:
+        try:
+            await self._started
+        except CentralinoError:
             await self.close()
-            refusal = self._refusal or wire.Refused(EngineUnavailable.code, "the speech child does not start")
-            kinds: dict[str, type[Exception]] = {
-                kind.code: kind for kind in (ModelMissing, ConfigurationError, EngineUnavailable)
-            }
-            raise kinds.get(refusal.code, EngineError)(refusal.reason)
+            raise
 
     async def close(self) -> None:
-        """End the child and the watch over it. Idempotent."""
+        """End the child, the nursery and the watch over them. Idempotent."""
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+        await self._nursery.close()
 
     def describe(self) -> SpeechStatus:
         """How the child stands now."""
-        ready = self._ready or wire.Ready(0, self._settings.recogniser, self._settings.model, "", 0)
+        settings = self._settings
+        loaded = self._nursery.loaded or wire.Loaded(settings.recogniser, settings.model, "", 0)
         return SpeechStatus(
             ready=self._ready is not None,
-            recogniser=ready.recogniser,
-            model=ready.model,
-            language=ready.language,
+            recogniser=loaded.recogniser,
+            model=loaded.model,
+            language=loaded.language,
             voice=self._voice,
-            pid=ready.pid,
-            load_ms=ready.load_ms,
+            pid=self._ready.pid if self._ready else 0,
+            load_ms=loaded.load_ms,
             restarts=self._restarts,
             last_loss=self._last_loss,
         )
 
     async def _supervise(self) -> None:
-        loop = asyncio.get_running_loop()
         early_deaths = 0
         while True:
-            served_s = await self._one_life()
+            try:
+                served_s = await self._one_life()
+            except CentralinoError as error:
+                served_s = 0.0
+                self._lost(error.code)
+                await self._nursery.close()
+                if self._started is not None and not self._started.done():
+                    self._started.set_exception(error)
+                    return
             early_deaths = early_deaths + 1 if served_s < EARLY_DEATH_S else 0
             self._restarts += 1
-            self._lost_at = self._lost_at or loop.time()
             if early_deaths > FREE_RESTARTS:
                 await asyncio.sleep(min(0.25 * 2 ** (early_deaths - FREE_RESTARTS), LONGEST_PAUSE_S))
 
     async def _one_life(self) -> float:
-        """One child from its start to its end; how long it served."""
+        """One child from its fork to its end; how long it served. Raises EngineError where none could be had."""
         loop = asyncio.get_running_loop()
-        ours, theirs = socket.socketpair()
-        ours.setblocking(False)
-        with theirs:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "voice.speech.child",
-                "--fd",
-                str(theirs.fileno()),
-                pass_fds=[theirs.fileno()],
-                stdin=asyncio.subprocess.DEVNULL,
-                env=_environment(),
-            )
-        ready_at: float | None = None
+        ours = await self._nursery.child()
+        link = Link(self._receive)
+        await loop.create_unix_connection(lambda: link, sock=ours)
         try:
-            _, self._link = await loop.create_unix_connection(lambda: Link(self._receive), sock=ours)
-            self._link.send(wire.Configure(self._settings))
-            code = await self._watch(self._link, loading=True)
-            if code is None:
-                ready_at = loop.time()
-                self._attach(self._link)
-                code = await self._watch(self._link, loading=False)
-            self._detach(code or "")
+            if not await self._forked(link):
+                raise EngineTimeout(f"the speech nursery did not fork within {FORK_S} s")
+            served_from = loop.time()
+            self._attach(link)
+            self._lost(await self._watch(link))
+            return loop.time() - served_from
         finally:
-            if self._link is not None:
-                self._link.drop(EngineUnavailable.code)
-            if process.returncode is None:
-                process.send_signal(signal.SIGKILL)
-            await process.wait()
-            self._answered.set()
-        return 0.0 if ready_at is None else loop.time() - ready_at
+            link.drop(EngineUnavailable.code)
+            await self._bury()
 
-    async def _watch(self, link: Link, *, loading: bool) -> str | None:
-        """Ping until the child is lost (its code) or, while `loading`, until it is ready (None)."""
+    async def _forked(self, link: Link) -> bool:
+        deadline = asyncio.get_running_loop().time() + FORK_S
+        while self._ready is None and not link.lost.done():
+            if asyncio.get_running_loop().time() > deadline:
+                return False
+            await asyncio.wait({link.lost}, timeout=0.01)
+        return self._ready is not None
+
+    async def _watch(self, link: Link) -> str:
+        """Ping until the child is lost; the code of how."""
         loop = asyncio.get_running_loop()
-        limit_s = LOADING_HUNG_S if loading else HUNG_S
-        began = asked_at = looked_at = loop.time()
+        asked_at = looked_at = loop.time()
         number = self._pong.number
         while not link.lost.done():
             if self._pong.number >= number:
                 number = self._pong.number + 1
                 asked_at = loop.time()
                 link.send(wire.Ping(number))
-            await asyncio.wait({link.lost}, timeout=PING_S / 6 if loading else PING_S)
-            if loading and self._ready is not None:
-                return None
+            await asyncio.wait({link.lost}, timeout=PING_S)
             # a stall of this loop is no fault of the child
             asked_at += max(0.0, loop.time() - looked_at - 2 * PING_S)
             looked_at = loop.time()
-            if looked_at - asked_at > limit_s or self._pong.busy_ms > BUSY_LIMIT_MS:
-                return EngineTimeout.code
-            if loading and looked_at - began > LOADING_S:
+            if looked_at - asked_at > HUNG_S or self._pong.busy_ms > BUSY_LIMIT_MS:
                 return EngineTimeout.code
         return link.lost.result()
+
+    async def _bury(self) -> None:
+        """Kill the child, if it lives, and wait until it is gone: another takes its place in memory."""
+        ready, self._ready = self._ready, None
+        self._pong = wire.Pong(self._pong.number, 0)
+        if ready is None:
+            return
+        try:
+            handle = os.pidfd_open(ready.pid)
+        except ProcessLookupError:
+            return
+        loop = asyncio.get_running_loop()
+        gone = asyncio.Event()
+        loop.add_reader(handle, gone.set)
+        try:
+            signal.pidfd_send_signal(handle, signal.SIGKILL)
+            async with asyncio.timeout(BURIAL_S):
+                await gone.wait()
+        except (ProcessLookupError, TimeoutError):
+            return  # gone before, or in the kernel's hands
+        finally:
+            loop.remove_reader(handle)
+            os.close(handle)
 
     def _attach(self, link: Link) -> None:
         now = asyncio.get_running_loop().time()
         after_ms = None if self._lost_at is None else int((now - self._lost_at) * 1000)
         self._lost_at = None
-        self._answered.set()
+        if self._started is not None and not self._started.done():
+            self._started.set_result(None)
         self._mouth.attach(link)
         self._ears.attach(link, after_ms)
-        ready = self._ready
-        if ready is not None:
-            self._log.info("speech_ready", pid=ready.pid, model=ready.model, load_ms=ready.load_ms, after_ms=after_ms)
+        status = self.describe()
+        self._log.info("speech_ready", pid=status.pid, model=status.model, load_ms=status.load_ms, after_ms=after_ms)
 
-    def _detach(self, code: str) -> None:
-        served, self._ready = self._ready is not None, None
-        self._pong = wire.Pong(self._pong.number, 0)
+    def _lost(self, code: str) -> None:
+        served = self._lost_at is None and self._ready is not None
         self._last_loss = code
         self._lost_at = self._lost_at or asyncio.get_running_loop().time()
         if served:
@@ -216,15 +230,5 @@ class SpeechHost:
                 self._pong = message
             case wire.Ready():
                 self._ready = message
-            case wire.Refused():
-                self._refusal = message
-                if self._link is not None:
-                    self._link.drop(message.code)
-
-
-def _environment() -> dict[str, str]:
-    """The child's: one thread a library, and our packages from where they were loaded."""
-    root = str(Path(__file__).parents[2])
-    path = os.environ.get("PYTHONPATH")
-    single = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    return {**os.environ, **single, "MALLOC_ARENA_MAX": "2", "PYTHONPATH": f"{root}:{path}" if path else root}
+            case wire.Loaded() | wire.Refused():
+                return  # the nursery's words, on another socket

@@ -18,7 +18,9 @@ _NAMED = re.compile(
     rf"\b({_NAMING})((?:\s+(?:number|is|was|no\.?|in))*[\s:#]+)(\d{{2,}})\b(?![.,:/%]\d)", re.IGNORECASE
 )
 _PHONE = re.compile(r"(?<![\w.,])(\+?)(\d{2,}(?:[ \-/]\d{2,}){1,5})(?![\w%]|[.,:]\d)")
-_LONG = re.compile(rf"(?<![\w.,:€$£])(\+?)(\d{{{LONG_NUMBER},}}|0\d+)(?![\w%]|[.,:]\d| ?(?:euro|dollar|pound|cent|€))")
+_LONG = re.compile(
+    rf"(?<![\w.,:€$£\-])(\+?)(\d{{{LONG_NUMBER},}}|0\d+)(?![\w%]|[.,:\-]\d| ?(?:euro|dollar|pound|cent|€))"
+)
 _CODE = re.compile(r"\b(?=[A-Z\d\-]*\d{3})(?=[A-Z\d\-]*[A-Z])[A-Z\d]+(?:-[A-Z\d]+)*\b")
 
 

@@ -9,6 +9,7 @@ Work is not queued: each stream and each request carries what it is owed, so not
 on by one thread at a time. An error nobody expected ends the process: the host restarts it and asks again.
 """
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -83,10 +84,11 @@ class _Work:
 class Scheduler:
     """Serves streams and requests. `send` is called from the worker threads and may block."""
 
-    def __init__(self, recogniser: Recogniser, voice: Voice, send: Send, threads: int) -> None:
+    def __init__(self, recogniser: Recogniser, voice: Voice, send: Send, threads: int, nice: int = 0) -> None:
         self._recogniser = recogniser
         self._voice = voice
         self._send = send
+        self._nice = nice
         self._partial_threads = max(1, threads - 1)
         self._work = _Work()
         self._changed = threading.Condition()
@@ -177,6 +179,8 @@ class Scheduler:
         return self._work.asked
 
     def _run(self) -> None:
+        if self._nice:
+            os.setpriority(os.PRIO_PROCESS, 0, self._nice)  # on Linux of this thread alone
         while True:
             with self._changed:
                 job = self._pick()

@@ -1,4 +1,4 @@
-"""What the host and the speech child say to each other, and how it lies on their socket.
+"""What the host, the speech nursery and its children say to each other, and how it lies on their sockets.
 
 One message is four bytes of length (little endian) and that much msgpack. Sans-I/O: bytes in, messages out. Both ends
 bound what they take, and treat what no message accepts as the other's death.
@@ -10,7 +10,6 @@ import msgspec
 
 from dialog.actions import Expect
 from dialog.errors import ProtocolError
-from voice.speech.settings import SpeechSettings
 
 MAX_MESSAGE_BYTES = 1 << 18
 AUDIO_BYTES = 32_000
@@ -22,12 +21,6 @@ _LENGTH_BYTES = 4
 
 class _Message(msgspec.Struct, frozen=True, tag=True, forbid_unknown_fields=True):
     """A message is told by its class's name."""
-
-
-class Configure(_Message, frozen=True):
-    """The first message: what to load."""
-
-    settings: SpeechSettings
 
 
 class Begin(_Message, frozen=True):
@@ -79,10 +72,9 @@ class Ping(_Message, frozen=True):
     number: int
 
 
-class Ready(_Message, frozen=True):
-    """Models are loaded and warm."""
+class Loaded(_Message, frozen=True):
+    """The nursery has its models, warm, and can fork."""
 
-    pid: int
     recogniser: str
     model: str
     language: str
@@ -90,10 +82,16 @@ class Ready(_Message, frozen=True):
 
 
 class Refused(_Message, frozen=True):
-    """The child cannot do what it was configured for and ends; `code` is of the error tree."""
+    """The nursery cannot do what it was configured for and ends; `code` is of the error tree."""
 
     code: str
     reason: str
+
+
+class Ready(_Message, frozen=True):
+    """A child serves."""
+
+    pid: int
 
 
 class Partial(_Message, frozen=True):
@@ -144,8 +142,8 @@ class Pong(_Message, frozen=True):
     busy_ms: int
 
 
-ToChild = Configure | Begin | Audio | Final | End | Speak | Cancel | Ping
-ToHost = Ready | Refused | Partial | Read | Gapped | Spoken | NotSpoken | Pong
+ToChild = Begin | Audio | Final | End | Speak | Cancel | Ping
+ToHost = Loaded | Refused | Ready | Partial | Read | Gapped | Spoken | NotSpoken | Pong
 
 M = TypeVar("M")
 

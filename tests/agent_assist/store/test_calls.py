@@ -9,7 +9,7 @@ import pytest
 from agent_assist.store.calls import NODE_LOST, SqlCallStore
 from agent_assist.store.database import Database
 from dialog.errors import StoreError
-from dialog.events import CallEnded, FinalHeard
+from dialog.events import CallEnded, FinalHeard, TurnUnderstood
 from dialog.ports import CallHead, CallStore
 from tests.agent_assist.conftest import Clock
 from tests.agent_assist.journals import STARTED_AT, balance_call, records, started
@@ -185,3 +185,16 @@ async def test_an_unreadable_start_time_loses_no_call(store: SqlCallStore) -> No
     head = await store.head("call-1")
     assert head is not None
     assert (head.started_at, head.ended_at) == ("yesterday", "2026-11-02T09:30:16.000+00:00")
+
+
+async def test_text_that_is_no_unicode_loses_no_call(store: SqlCallStore) -> None:
+    turn = TurnUnderstood(engine="rasa", intent="x", confidence=1, slots=(("name", "\udcff"),), actions=("\ud800", "é"))
+    told = records("call-1", (0, started(caller="\udcff\0")), (1, turn), (2, CallEnded(cause="bot", duration_ms=2)))
+    await store.append(told)
+    assert await store.journal("call-1") == told
+    assert told[1].event == TurnUnderstood(
+        engine="rasa", intent="x", confidence=1, slots=(("name", "?"),), actions=("?", "é")
+    )
+    head = await store.head("call-1")
+    assert head is not None
+    assert head.caller == "?\0"

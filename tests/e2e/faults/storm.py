@@ -15,7 +15,17 @@ PAUSE_S = 0.004
 def ten_thousand(seed: int) -> Iterator[bytes]:
     """Noise of every length from nothing to a packet, half of it beginning as one of the protocols would."""
     rng = random.Random(seed)
-    beginnings = (b"", b"", b"\x80\x00", b"\x80\x80", b"\x80\xc8", b"\x00\x01", b"\x16\xfe", b"INVITE sip:", b"SIP/2.0 2")
+    beginnings = (
+        b"",
+        b"",
+        b"\x80\x00",
+        b"\x80\x80",
+        b"\x80\xc8",
+        b"\x00\x01",
+        b"\x16\xfe",
+        b"INVITE sip:",
+        b"SIP/2.0 2",
+    )
     for number in range(10_000):
         yield b"" if number % 500 == 0 else rng.choice(beginnings) + rng.randbytes(rng.randrange(300))
 

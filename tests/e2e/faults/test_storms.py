@@ -36,7 +36,9 @@ def forged_media() -> Iterator[bytes]:
     rng = random.Random(9)
     for number in range(2_000):
         kind = rng.choice((0, 8, 101, 13, 111))
-        header = struct.pack("!BBHII", 0x80, kind, rng.randrange(65_536), rng.randrange(1 << 32), rng.randrange(1 << 32))
+        header = struct.pack(
+            "!BBHII", 0x80, kind, rng.randrange(65_536), rng.randrange(1 << 32), rng.randrange(1 << 32)
+        )
         yield header + (b"\x05\x8a\x03\x20" if kind == 101 else rng.randbytes(160))
         if number % 10 == 0:
             yield struct.pack("!BBHI", 0x80, 203, 1, rng.randrange(1 << 32))  # RTCP BYE

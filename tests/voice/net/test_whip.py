@@ -17,7 +17,7 @@ from tests.fakes.browser_call import until
 from tests.fakes.browser_calls import FakeBrowserCalls
 from voice.net import whip
 from voice.net.ice_guard import IceAddress, IceGuard
-from voice.net.whip import PATH, RateLimit, Whip
+from voice.net.whip import PATH, Whip
 
 SDP = {"content-type": "application/sdp"}
 
@@ -205,17 +205,6 @@ async def test_one_address_offers_only_so_often(server: Server) -> None:
     refused = await server.client.post(PATH, content="v=0", headers=SDP)
     assert problem(refused) == (429, "peer.rate")
     assert refused.headers["retry-after"] == "60"
-
-
-def test_the_rate_limit_forgets_the_longest_silent() -> None:
-    limit = RateLimit(per_minute=1, burst=1, addresses=2)
-    assert limit.allow("a", 0)
-    assert not limit.allow("a", 0)
-    assert limit.allow("b", 0)
-    assert limit.allow("c", 0)
-    assert limit.allow("a", 0)
-    assert not limit.allow("c", 59)
-    assert limit.allow("c", 120)
 
 
 async def test_mutated_offers(server: Server) -> None:

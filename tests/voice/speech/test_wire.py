@@ -8,10 +8,8 @@ from hypothesis import strategies as st
 from dialog.actions import Expect
 from dialog.errors import ProtocolError
 from voice.speech import wire
-from voice.speech.settings import SpeechSettings
 
 TO_CHILD: list[wire.ToChild] = [
-    wire.Configure(SpeechSettings(recogniser="vosk", model="m", n_best=3, grammars={"yes_no": ("yes", "no")})),
     wire.Begin(1, 2, Expect.DIGITS),
     wire.Audio(1, b"\x00\x01" * 16_000),
     wire.Audio(1, b"", again=True),
@@ -22,7 +20,8 @@ TO_CHILD: list[wire.ToChild] = [
     wire.Ping(9),
 ]
 TO_HOST: list[wire.ToHost] = [
-    wire.Ready(12, "moonshine", "base", "en", 900),
+    wire.Loaded("moonshine", "base", "en", 900),
+    wire.Ready(12),
     wire.Refused("engine.model_missing", "run make setup"),
     wire.Partial(1, 2, "hello"),
     wire.Read(1, 2, 1_500, (("hello", 0.9), ("yellow", 0.1))),

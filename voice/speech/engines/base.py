@@ -2,6 +2,9 @@
 
 The child's scheduler calls `partial`, `final` and `close` of one stream from one thread at a time; `push`,
 `interrupt` and the properties may be used from any thread at any time, and return at once.
+
+An engine is loaded and warmed in one process and used in its forks: it may hold no thread, socket or lock between
+the two (onnxruntime: one thread a session, which then makes none).
 """
 
 from collections.abc import Iterator

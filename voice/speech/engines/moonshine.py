@@ -4,6 +4,8 @@ Neither model streams: a partial decodes the utterance again from its start, so 
 with the utterance, which keeps their cost at a tenth of a core for each talking caller.
 """
 
+import re
+
 import numpy as np
 
 from dialog.actions import Expect
@@ -19,8 +21,14 @@ PARTIAL_STEP_MS = 300
 PARTIAL_GROWTH = 5
 """The next partial comes after a fifth of the utterance, at least after `PARTIAL_STEP_MS`."""
 LEAST_PARTIAL_PROBABILITY = 0.5
-"""Tiny's inventions on noise and tones ("You", "Thank you.") have 0.27 to 0.64, its words mostly above 0.8."""
+SHORT_TOKENS = 4
+LEAST_SHORT_PROBABILITY = 0.7
+"""Tiny's inventions on noise and tones ("You", "Thank you.") have up to 4 tokens and 0.27 to 0.67; spoken single words
+have 0.71 to 0.93. Base, which reads the finals, stays silent."""
 LEAST_FINAL_PROBABILITY = 0.35
+UNSURE_PROBABILITY = 0.85
+"""Below this Base is asked for a second opinion, which is Tiny's: of 295 recordings of one to three words through G.711
+Base has 217 right, one of the two 228."""
 QUIET_RMS = 20.0
 """About -64 dBFS: a line with nobody speaking. No recogniser is asked what silence says."""
 MAX_PIECE_S = 20
@@ -37,7 +45,7 @@ class Moonshine:
 
     @property
     def capabilities(self) -> Capabilities:
-        return Capabilities("moonshine", "base-en int8, partials tiny-en", "en", n_best=1, grammar=False)
+        return Capabilities("moonshine", "base-en int8, partials tiny-en", "en", n_best=2, grammar=False)
 
     def open(self, expect: Expect) -> "MoonshineStream":
         """A new utterance. The model takes no hint: `expect` only shapes the end of turn."""
@@ -61,6 +69,7 @@ class MoonshineStream:
         self._cuts = [0]
         self._finals: dict[tuple[int, int], Decoded] = {}
         self._partials: dict[int, str] = {}
+        self._seconds: dict[int, Decoded] = {}
         self._next_partial_ms = FIRST_PARTIAL_MS
         self._interrupted = False
 
@@ -83,7 +92,7 @@ class MoonshineStream:
         start = self._cuts[-1]
         if not _quiet(self._audio[start:count]):
             decoded = self._tiny.decode(self._audio[start:count], lambda: self._interrupted, HASTY_LOOPED_TOKENS)
-            if decoded is not None and not decoded.looped and decoded.probability >= LEAST_PARTIAL_PROBABILITY:
+            if decoded is not None and _credible(decoded):
                 self._partials[start] = decoded.text
         length_ms = count * 1000 // RATE_HZ
         self._next_partial_ms = length_ms + max(PARTIAL_STEP_MS, length_ms // PARTIAL_GROWTH)
@@ -101,6 +110,8 @@ class MoonshineStream:
             tokens = sum(piece.tokens for piece in spoken)
             confidence = sum(piece.probability * piece.tokens for piece in spoken) / tokens
             hypotheses = (Hypothesis(" ".join(piece.text for piece in spoken), confidence),)
+        if len(pieces) == 1:
+            hypotheses += self._second_opinion(count, hypotheses)
         return Reading(count * 1000 // RATE_HZ, hypotheses)
 
     def interrupt(self) -> None:
@@ -118,6 +129,17 @@ class MoonshineStream:
             self._finals[key] = NOTHING if decoded is None or decoded.probability < LEAST_FINAL_PROBABILITY else decoded
         return self._finals[key]
 
+    def _second_opinion(self, count: int, first: tuple[Hypothesis, ...]) -> tuple[Hypothesis, ...]:
+        """Tiny's reading where Base is unsure of its own and Tiny's is another; never before Base's."""
+        if not first or first[0].confidence >= UNSURE_PROBABILITY:
+            return ()
+        if count not in self._seconds:
+            self._seconds[count] = self._tiny.decode(self._audio[:count]) or NOTHING
+        second = self._seconds[count]
+        if not _credible(second) or _words(second.text) in ([], _words(first[0].text)):
+            return ()
+        return (Hypothesis(second.text, min(second.probability, first[0].confidence)),)
+
     def _cut(self, count: int) -> None:
         """Cut what is longer than a piece at its quietest place: best a pause, never the middle of a loud word."""
         while count - self._cuts[-1] > MAX_PIECE_S * RATE_HZ:
@@ -126,6 +148,16 @@ class MoonshineStream:
             power = (region.reshape(-1, _FRAME) ** 2).mean(axis=1)
             smooth = np.convolve(power, np.ones(10) / 10, mode="valid")
             self._cuts.append(start + (int(smooth.argmin()) + 5) * _FRAME)
+
+
+def _credible(partial: Decoded) -> bool:
+    """Whether Tiny's words were probably spoken."""
+    least = LEAST_SHORT_PROBABILITY if partial.tokens <= SHORT_TOKENS else LEAST_PARTIAL_PROBABILITY
+    return not partial.looped and partial.probability >= least
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.lower())
 
 
 def _quiet(audio: Pcm) -> bool:

@@ -4,12 +4,13 @@ import { css } from "../vendor/lit.min.js";
 
 export const styles = css`
   :host { display: block; }
+  * { box-sizing: border-box; }
   .columns { display: grid; grid-template-columns: minmax(18rem, 22rem) 1fr; gap: 1.25rem; align-items: stretch; }
   .card { background: var(--surface); border: 1px solid var(--line); border-radius: var(--radius); padding: 1.5rem; box-shadow: var(--shadow); }
   .phone { display: grid; gap: 1rem; justify-items: stretch; align-content: start; }
   transcript-view { height: 0; min-height: 100%; } /* as tall as the phone, however much is said */
   .call { justify-self: center; width: 9rem; height: 9rem; border-radius: 50%; border: 0; cursor: pointer; font: inherit; font-weight: 650;
-    display: grid; place-content: center; justify-items: center; gap: 0.35rem; color: var(--accent-ink); background: var(--accent); transition: background 0.15s; }
+    display: grid; place-content: center; justify-items: center; gap: 0.35rem; color: var(--accent-ink); background: var(--accent); }
   .call svg { width: 2.4rem; height: 2.4rem; fill: currentColor; transition: transform 0.2s; }
   .call.on { background: var(--danger); color: var(--surface); }
   .call.on svg { transform: rotate(135deg); }

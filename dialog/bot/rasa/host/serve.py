@@ -28,7 +28,9 @@ def _die_with_parent():
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
     def wait():
-        sys.stdin.buffer.read()
+        # os.read: a thread inside sys.stdin would keep the interpreter from ending by itself
+        while os.read(0, 4096):
+            pass
         os._exit(0)
 
     threading.Thread(target=wait, daemon=True).start()

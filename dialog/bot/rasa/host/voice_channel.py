@@ -1,11 +1,11 @@
 """Rasa input channel for calls: typed events with a token, structured replies.
 
 POST /webhooks/voice/event   {"call": ID, "type": T, ...}   ->  {"messages": [...], "understood": {...}}
-DELETE /webhooks/voice/calls/ID                             ->  the tracker is forgotten
 GET  /webhooks/voice/health                                 ->  {"calls": trackers kept}
 
 Types: `utterance` ("hypotheses": [{"text", "confidence"}]), and those without words, which reach the project as an
-intent of that name: `call_opened`, `keys` (entity and metadata "digits"), `no_input`, `no_match`, `hung_up`.
+intent of that name: `call_opened`, `keys` (entity and metadata "digits"), `no_input`, `no_match`, and `hung_up`, the
+last one of a call: afterwards its tracker is forgotten.
 
 Messages: {"say": TEXT, "interruptible": bool}, {"collect": {"expect", "max_digits", "no_input_ms"}},
 {"handoff": REASON}, {"hangup": CAUSE}, {"pace": 0.8}, {"repeat": true}. A project sends all but plain text as a custom
@@ -15,11 +15,13 @@ payload (`json_message`). What follows a handoff or a hang-up is dropped.
 import hmac
 
 from rasa.core.channels.channel import CollectingOutputChannel, InputChannel, UserMessage
+from rasa.core.tracker_store import InMemoryTrackerStore
 from rasa.shared.core.events import ActionExecuted, UserUttered
 from sanic import Blueprint, response
 
 _WORDLESS = frozenset({"call_opened", "keys", "no_input", "no_match", "hung_up"})
 _FALLBACK = "nlu_fallback"
+_UNSURE = frozenset({None, _FALLBACK, "out_of_scope"})
 _HYPOTHESES = 3
 _LIMIT_CHARS = 1_000
 _TRACKERS = 2_000
@@ -59,6 +61,11 @@ class VoiceChannel(InputChannel):
     def name(cls):
         return "voice"
 
+    @classmethod
+    def from_credentials(cls, credentials):
+        """For a Rasa that somebody else runs: `voice_channel.VoiceChannel: {token: ...}` in its credentials file."""
+        return cls(credentials["token"])
+
     def blueprint(self, on_new_message):
         routes = Blueprint("voice_channel")
 
@@ -71,12 +78,7 @@ class VoiceChannel(InputChannel):
 
         @routes.route("/health", methods=["GET"])
         async def health(request):
-            return response.json({"calls": len(getattr(request.app.ctx.agent.tracker_store, "store", ()))})
-
-        @routes.route("/calls/<call:str>", methods=["DELETE"])
-        async def forget(request, call):
-            getattr(request.app.ctx.agent.tracker_store, "store", {}).pop(call, None)
-            return response.json({})
+            return response.json({"calls": len(_kept(request.app.ctx.agent))})
 
         @routes.route("/event", methods=["POST"])
         async def event(request):
@@ -92,6 +94,9 @@ class VoiceChannel(InputChannel):
                 parsed, heard = _wordless(kind, body), 1.0
             else:
                 return response.json({"error": "unknown event"}, status=400)
+            if kind == "hung_up" and kind not in agent.domain.intents:
+                _kept(agent).pop(str(call), None)
+                return response.json({"messages": [], "understood": None})
             metadata = {k: body[k] for k in ("caller", "dialled", "recorded", "digits") if k in body}
             output = VoiceOutput()
             await on_new_message(
@@ -105,15 +110,23 @@ class VoiceChannel(InputChannel):
                 )
             )
             tracker = await agent.tracker_store.retrieve(str(call))
-            _bound(agent.tracker_store)
+            if kind == "hung_up":
+                _kept(agent).pop(str(call), None)
+            _bound(_kept(agent))
             return response.json({"messages": output.spoken, "understood": _understood(parsed, tracker)})
 
         return routes
 
 
-def _bound(tracker_store):
-    """Trackers in memory are dropped when their call ends; should that word get lost, the oldest go."""
-    kept = getattr(tracker_store, "store", {})
+def _kept(agent):
+    """The trackers in memory, by call; a project with a store of its own looks after it itself."""
+    # Rasa wraps the store it was given
+    store = getattr(agent.tracker_store, "_tracker_store", agent.tracker_store)
+    return store.store if isinstance(store, InMemoryTrackerStore) else {}
+
+
+def _bound(kept):
+    """Trackers are dropped when their call ends; should that word get lost, the oldest go."""
     while len(kept) > _TRACKERS:
         kept.pop(next(iter(kept)))
 
@@ -124,7 +137,7 @@ async def _parse(agent, utterances):
     for text, confidence in utterances:
         # a leading slash would be taken for an intent by Rasa: a caller may not choose one by name
         parsed = await agent.parse_message(text.lstrip("/ ") or "-")
-        sure = parsed["intent"]["name"] not in (None, _FALLBACK)
+        sure = parsed["intent"]["name"] not in _UNSURE
         rank = (sure, confidence * parsed["intent"]["confidence"])
         if best is None or rank > best[0]:
             best = (rank, parsed, confidence)

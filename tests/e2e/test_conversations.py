@@ -1,0 +1,150 @@
+"""Whole conversations by sipp and baresip: twelve scripts and thirty paraphrases, through G.711 and out again.
+
+Each call is made once, four at a time; a test looks at its own. The id says script, telephone, codec and voice:
+`hibari` and `flite` are synthetic, `human` is recorded clips where they exist and hibari elsewhere; all with noise.
+"""
+
+import threading
+from collections import defaultdict
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from dialog.events import CallEnded, HandoffRequested
+from tests.e2e.callers import say
+from tests.e2e.conversation import Held, check_spoken, check_turn, hold
+from tests.e2e.node import Node, serving
+from tests.e2e.phones import PHONES, Move
+from tests.e2e.scripts import Turn, paraphrases, scripts
+
+pytestmark = pytest.mark.timeout(900)
+
+AT_ONCE = 4
+VOICES = ("hibari", "flite", "human")
+CODECS = ("PCMU", "PCMA")
+ACCOUNT = "12345678"
+LANES = {
+    "05_bill_explained": "bill",
+    "06_bill_paid": "bill",
+    "07_yes_must_be_explicit": "bill",
+    "08_sim_blocked": "card",
+    "10_correction": "card",
+}
+"""Scripts that change, or need unchanged, the same thing of the same account: one after the other."""
+ENDS = {"person": "handoff", "goodbye": "hangup"}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One call to make."""
+
+    name: str
+    phone: str
+    codec: str
+    voice: str
+    turns: tuple[Turn, ...]
+
+    @property
+    def lane(self) -> str:
+        return LANES.get(self.name, "")
+
+    def __str__(self) -> str:
+        return f"{self.name}-{self.phone}-{self.codec}-{self.voice}"
+
+
+def plans() -> list[Plan]:
+    """Every script and every paraphrase once by each telephone, in another voice and codec."""
+    found = []
+    for p, phone in enumerate(PHONES):
+        for n, script in enumerate(scripts()):
+            found.append(Plan(script.name, phone, CODECS[(n + p) % 2], VOICES[(n + p) % 3], script.turns))
+        for n, paraphrase in enumerate(paraphrases()):
+            intent, action = paraphrase.intent, paraphrase.action
+            turn = Turn(say=paraphrase.text, intent=intent, action=action, ends=ENDS.get(intent, ""))
+            name = f"paraphrase {n + 1:02}"
+            found.append(Plan(name, phone, CODECS[n // 2 % 2], VOICES[(n + p) % 2], (turn,)))
+    return found
+
+
+class Switchboard:
+    """Makes the calls, `AT_ONCE` at a time, those of one lane one after the other."""
+
+    def __init__(self, node: Node, folder: Path, wanted: list[Plan]) -> None:
+        self._node = node
+        self._folder = folder
+        self._calls: dict[Plan, Future[Held]] = {plan: Future() for plan in wanted}
+        self._stopping = threading.Event()
+        self._workers = ThreadPoolExecutor(AT_ONCE)
+        lanes: dict[str, list[Plan]] = defaultdict(list)
+        for plan in wanted:
+            lanes[plan.lane or str(plan)].append(plan)
+        for lane in sorted(lanes.values(), key=lambda plans: -sum(len(plan.turns) for plan in plans)):
+            self._workers.submit(self._make, lane)
+
+    def held(self, plan: Plan) -> Held:
+        """The conversation, once it was held; raises what went wrong in it."""
+        return self._calls[plan].result()
+
+    def close(self) -> None:
+        """Make no more calls, and wait for those under way."""
+        self._stopping.set()
+        self._workers.shutdown(cancel_futures=True)
+
+    def _make(self, lane: list[Plan]) -> None:
+        for plan in lane:
+            if self._stopping.is_set():
+                return
+            future = self._calls[plan]
+            try:
+                future.set_result(self._call(plan))
+            except BaseException as error:  # whatever it is, the test that waits for this call must be told
+                future.set_exception(error)
+
+    def _call(self, plan: Plan) -> Held:
+        if plan.lane:
+            self._node.restore_customers(ACCOUNT)
+        moves: tuple[Move, ...] = tuple(
+            turn.keys or say(turn.say, plan.voice) for turn in plan.turns if not turn.silent
+        )
+        caller = f"{plan.phone}-{plan.name.replace(' ', '-')}".replace("_", "-")
+        folder = self._folder / caller
+        folder.mkdir()
+        target = f"sip:100@127.0.0.1:{self._node.sip_port}"
+        phone = PHONES[plan.phone](folder, caller, target, plan.codec, moves)
+        return hold(self._node, phone, caller, plan.turns)
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    with serving(tmp_path_factory.mktemp("node")) as node:
+        yield node
+
+
+@pytest.fixture(scope="module")
+def switchboard(
+    node: Node, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Switchboard]:
+    specs = [getattr(item, "callspec", None) for item in request.session.items]
+    wanted = [spec.params["plan"] for spec in specs if spec is not None and "plan" in spec.params]
+    board = Switchboard(node, tmp_path_factory.mktemp("phones"), wanted)
+    yield board
+    board.close()
+
+
+@pytest.mark.parametrize("plan", plans(), ids=str)
+def test_a_conversation_is_held(switchboard: Switchboard, plan: Plan) -> None:
+    held = switchboard.held(plan)
+    try:
+        for turn, exchange in zip(plan.turns, held.exchanges[1:], strict=True):
+            check_turn(turn, exchange)
+        for exchange in held.exchanges:
+            check_spoken(exchange, held.bot if held.telephone is None else held.telephone)
+        ended = held.journal[-1].event
+        assert isinstance(ended, CallEnded)
+        assert ended.lost_packets == 0
+        assert (plan.turns[-1].ends == "handoff") == any(isinstance(r.event, HandoffRequested) for r in held.journal)
+    except AssertionError as error:
+        raise AssertionError(f"{error}\n{held}") from error

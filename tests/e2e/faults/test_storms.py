@@ -7,11 +7,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.faults.conversation import unharmed, until
+from dialog.errors import ProtocolError
+from tests.e2e.faults.browser import calling
+from tests.e2e.faults.conversation import answers, unharmed, until
 from tests.e2e.faults.mutation import mutated
 from tests.e2e.faults.served import Served
 from tests.e2e.faults.storm import lost_in_kernel, send, ten_thousand, udp_ports
+from tests.fakes import strangers
 from voice.caller import Caller
+from voice.wire.rtp import RtpPacket, is_rtcp
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -44,20 +48,59 @@ def forged_media() -> Iterator[bytes]:
             yield struct.pack("!BBHI", 0x80, 203, 1, rng.randrange(1 << 32))  # RTCP BYE
 
 
+def refusable(datagram: bytes) -> bool:
+    """RTCP is looked at, and believed in nothing; everything else of a stranger is refused, and counted."""
+    try:
+        RtpPacket.parse(datagram)
+    except ProtocolError:
+        return True
+    return not is_rtcp(datagram)
+
+
 async def test_noise_and_forged_media_at_the_rtp_port(node: Served, caller: Caller) -> None:
     before_call = udp_ports(node.process.pid)
     async with unharmed(node, caller) as conversation:
         (port,) = udp_ports(node.process.pid) - before_call
         before = node.total("centralino_rtp_refused") + lost_in_kernel(port)
         speaking = asyncio.create_task(conversation.ask())
-        sent = await send(ten_thousand(10), port)
-        sent += await send(forged_media(), port)
+        storm = [*ten_thousand(10), *forged_media()]
+        await send(storm, port)
         await speaking
-        # RTCP is no refusal: it is looked at, and believed in nothing
+        expected = sum(map(refusable, storm))
         await until(
             "every datagram counted",
-            lambda: node.total("centralino_rtp_refused") + lost_in_kernel(port) - before >= sent * 0.8,
+            lambda: node.total("centralino_rtp_refused") + lost_in_kernel(port) - before >= expected,
             5,
         )
         assert conversation.line.leg is not None
-        assert conversation.line.leg.stats.packets_lost < 20
+        assert conversation.line.leg.stats.packets_lost < 50
+
+
+def at_the_ice_port() -> dict[str, Iterator[bytes]]:
+    """By kind; counted one for one."""
+    return {
+        "empty": strangers.empty(),
+        "hellos": strangers.hellos(),
+        "stun": strangers.stun_junk(),
+        "alerts": strangers.plain_alerts(),
+        "media": strangers.forged_rtp(),
+        "noise": ten_thousand(11),
+    }
+
+
+async def test_forged_hellos_and_noise_at_the_ice_port_of_a_browsers_call(node: Served, caller: Caller) -> None:
+    async with calling(node) as browser:
+        before = node.total("centralino_ice_dropped") + lost_in_kernel(browser.port)
+        await browser.greeted()
+        sent = 0
+        asking = asyncio.create_task(browser.ask())
+        for storm in at_the_ice_port().values():
+            sent += await send(storm, browser.port)
+        await asking
+        await until(
+            "every datagram counted",
+            lambda: node.total("centralino_ice_dropped") + lost_in_kernel(browser.port) - before >= sent,
+            5,
+        )
+        await browser.ask()
+    await answers(node, caller)

@@ -28,7 +28,7 @@ from dialog.errors import ConfigurationError, EngineError, StoreError
 from dialog.events import EngineFailed
 from dialog.journal import Listener
 from voice.addresses import check_addresses, taken
-from voice.bots import Say, open_bots
+from voice.bots import Say, check_engine, open_bots
 from voice.browser import BrowserCalls
 from voice.call import Services
 from voice.calls import Calls
@@ -121,6 +121,7 @@ class _Builder:
         """All of it. Sockets open last: whatever a call could wait for is warm by then."""
         settings, stack, tasks = self._settings, self._stack, self._tasks
         check_addresses(settings)
+        check_engine(settings.dialog.engine)
         stack.enter_context(held(self._folder))
         database = await Database.open(self._folder / "calls.sqlite")
         stack.push_async_callback(database.close)

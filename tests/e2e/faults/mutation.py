@@ -1,4 +1,4 @@
-"""SIP messages that are nearly right: real ones and RFC 4475's, changed at random from a fixed seed."""
+"""Messages that are nearly right: real ones and RFC 4475's, changed at random from a fixed seed."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -58,10 +58,14 @@ def mutated(count: int, seed: int) -> Iterator[bytes]:
     rng = random.Random(seed)
     seeds = real_messages() + [path.read_bytes() for path in sorted(TORTURE.glob("*.dat"))]
     for _ in range(count):
-        message = rng.choice(seeds)
-        for _ in range(rng.randint(1, 4)):
-            message = rng.choice(CHANGES)(message, rng)
-        yield message[:65_000]
+        yield changed(rng.choice(seeds), rng)[:65_000]
+
+
+def changed(message: bytes, rng: random.Random) -> bytes:
+    """`message`, which has lines, changed one to four times."""
+    for _ in range(rng.randint(1, 4)):
+        message = rng.choice(CHANGES)(message, rng)
+    return message
 
 
 def _flip(message: bytes, rng: random.Random) -> bytes:

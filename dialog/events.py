@@ -12,7 +12,7 @@ VERSION = 1
 
 
 class _Event(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     @field_validator("*")
     @classmethod
@@ -60,7 +60,7 @@ class PartialHeard(_Event):
 class Reading(BaseModel):
     """One hypothesis of the recogniser."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
     text: str
     confidence: float
 
@@ -225,7 +225,7 @@ PII_FIELDS: frozenset[str] = frozenset({"text", "readings", "digits", "slots", "
 class Record(BaseModel):
     """An event in its place: `seq` counts from 0 without a hole; `at_ms` is audio time since the call began."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
     version: Literal[1] = 1
     call_id: str
     seq: int

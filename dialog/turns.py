@@ -14,6 +14,7 @@ from enum import StrEnum
 class State(StrEnum):
     """Who has the floor."""
 
+    OPENING = "opening"  # the bot: its first words, the notices among them, are being made
     ANSWERING = "answering"  # the bot: it thinks, or it speaks
     LISTENING = "listening"  # nobody: the caller is waited for
     HEARING = "hearing"  # the caller speaks
@@ -25,6 +26,7 @@ class Input(StrEnum):
     """What can happen."""
 
     REPLY = "reply"  # the bot's answer is there
+    UNSAID = "unsaid"  # there was nothing to go on with
     SPOKEN = "spoken"  # it was said to the end, and the bot now listens
     CLOSED = "closed"  # it was said to the end, and it was the last word
     VOICE = "voice"  # the caller speaks
@@ -65,8 +67,10 @@ class Row:
 _S, _I, _E = State, Input, Effect
 
 TABLE: tuple[Row, ...] = (
+    Row(_S.OPENING, _I.REPLY, _S.ANSWERING, (_E.PLAY,), "nothing comes before the notices, not even the caller"),
     Row(_S.ANSWERING, _I.REPLY, _S.ANSWERING, (_E.PLAY,), "the bot answers"),
     Row(_S.ANSWERING, _I.SPOKEN, _S.LISTENING, (_E.WAIT,), "it asked; now it is the caller's turn"),
+    Row(_S.ANSWERING, _I.UNSAID, _S.LISTENING, (), "only noise: the silence goes on where it was"),
     Row(_S.ANSWERING, _I.CLOSED, _S.ENDED, (_E.CLOSE,), "that was the last word"),
     Row(_S.ANSWERING, _I.VOICE, _S.HEARING, (_E.YIELD,), "barge-in: nobody is talked over"),
     Row(_S.ANSWERING, _I.KEY, _S.LISTENING, (_E.DROP, _E.WAIT), "a key is meant: no need to go on speaking"),
@@ -100,7 +104,7 @@ def step(state: State, happened: Input) -> tuple[State, tuple[Effect, ...]]:
 
 def mermaid() -> str:
     """The table as a diagram, for docs/turns.md (a test compares the two)."""
-    lines = ["stateDiagram-v2", "    [*] --> answering"]
+    lines = ["stateDiagram-v2", "    [*] --> opening"]
     for row in TABLE:
         effects = ", ".join(row.effects)
         lines.append(f"    {row.state} --> {row.next}: {row.input}" + (f" / {effects}" if effects else ""))

@@ -143,6 +143,7 @@ class _Builder:
         agent = await self._open_sip(calls, plane)
         web_port = await self._open_web(calls, plane, store, users)
         stack.push_async_callback(calls.drain, settings.limits.drain_s)
+        stack.callback(agent.drain)
         self._expose(calls, plane, speech, bots.server, lag)
         return Node(
             settings=settings,

@@ -8,6 +8,7 @@ of a method, so nobody but these methods changes the state of the turn.
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from typing import Literal
 
 from dialog.actions import Collect, Handoff, Hangup, Reply, Say
 from dialog.errors import EngineError
@@ -48,9 +49,12 @@ from voice.ports import (
     Leg,
     Mouth,
     PartialText,
+    Played,
 )
 from voice.speaker import Phrase, Speaker
 from voice.speech.phrases import split_phrases
+
+_BOT_HAS_THE_FLOOR = (State.OPENING, State.ANSWERING)
 
 ASK_LIMIT_S = 8.0
 """The engine keeps limits of its own; this one only guards against an engine that does not."""
@@ -78,7 +82,7 @@ class CallBrain:
         self._speaker = Speaker(leg, mouth, tasks, self._tell_playback, self._reply_was_said)
         self._listener = Listener(ears.open(self._on_ears))
         self._entry = KeyEntry()
-        self._state = State.ANSWERING
+        self._state = State.OPENING
         self._inputs: deque[Input] = deque()
         self._now_ms = 0
         self._waiting_since_ms = 0
@@ -105,8 +109,8 @@ class CallBrain:
         self._happen(Input.GONE)
 
     def press(self, key: str) -> None:
-        """One key; during a notice it is not meant for us."""
-        if not self._speaker.interruptible:
+        """One key; before and during a notice it is not meant for us."""
+        if self._state is State.OPENING or not self._speaker.interruptible:
             return
         if digits := self._entry.press(key, self._now_ms):
             self._entered(digits)
@@ -129,8 +133,9 @@ class CallBrain:
             self.press(key)
         if digits := self._entry.expired(self._now_ms):
             self._entered(digits)
-        free = self._state is not State.ANSWERING
-        for heard in self._listener.on_frame(frame, yielding=free or self._speaker.interruptible, floor_is_free=free):
+        free = self._state not in _BOT_HAS_THE_FLOOR
+        yielding = free or (self._state is State.ANSWERING and self._speaker.interruptible)
+        for heard in self._listener.on_frame(frame, yielding=yielding, floor_is_free=free):
             match heard:
                 case VoiceCame():
                     if not heard.resumed:
@@ -180,7 +185,6 @@ class CallBrain:
 
     def _entered(self, digits: str) -> None:
         self._tell(KeysPressed(digits=digits))
-        self._spoken = None
         self._turn = Keys(digits)
         self._happen(Input.KEYS)
 
@@ -197,10 +201,10 @@ class CallBrain:
         while self._inputs:
             self._state, effects = step(self._state, self._inputs[0])
             for effect in effects:
-                self._do(effect)
+                self._do(effect, self._inputs[0])
             self._inputs.popleft()
 
-    def _do(self, effect: Effect) -> None:
+    def _do(self, effect: Effect, happened: Input) -> None:
         match effect:
             case Effect.ASK:
                 if self._turn is not None:
@@ -210,11 +214,11 @@ class CallBrain:
             case Effect.HOLD:
                 self._take(hold=True)
             case Effect.YIELD:
-                self._fell_silent("voice")
+                self._fell_silent(self._speaker.halt(), happened)
             case Effect.RESUME:
                 self._resume()
             case Effect.DROP:
-                self._fell_silent("key", for_good=True)
+                self._fell_silent(self._speaker.drop(), happened)
             case Effect.WAIT:
                 self._waiting_since_ms = self._now_ms
             case Effect.FORGET:
@@ -224,6 +228,8 @@ class CallBrain:
 
     def _ask(self, turn: UserTurn) -> None:
         self._asked += 1
+        if not isinstance(turn, UtteranceTurn):
+            self._spoken = None  # the ledger times answers to what was said
         self._reply = None
         self._last_word = None
         self._tasks.create_task(self._answer(turn, self._asked), name="dialog")
@@ -285,17 +291,16 @@ class CallBrain:
         else:
             self._reply_was_said()
 
-    def _fell_silent(self, by: str, *, for_good: bool = False) -> None:
-        played = self._speaker.drop() if for_good else self._speaker.halt()
-        if played is not None:
-            event = BargedIn(by="key" if by == "key" else "voice", playback=played.playback, played_ms=played.played_ms)
-            self._tell(event)
+    def _fell_silent(self, played: Played | None, happened: Input) -> None:
+        if played is not None and happened in (Input.VOICE, Input.KEY, Input.KEYS):
+            by: Literal["voice", "key"] = "voice" if happened is Input.VOICE else "key"
+            self._tell(BargedIn(by=by, playback=played.playback, played_ms=played.played_ms))
 
     def _resume(self) -> None:
         if self._speaker.pending:
             self._speaker.resume()
         elif not self._asking.locked():
-            self._reply_was_said()  # nothing was cut and nothing is being made: it is the caller's turn again
+            self._happen(Input.UNSAID)  # nothing was cut and nothing is being made
 
     def _close(self) -> None:
         if isinstance(self._last_word, Handoff):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from dialog.errors import NoCommonCodec, Overloaded
+from dialog.errors import NoCommonCodec, Overloaded, PeerForbidden
 from dialog.events import Record
 from voice.call import Call
 from voice.calls import Calls
@@ -14,8 +14,13 @@ from voice.config import Settings
 from voice.media.plane import MediaPlane
 from voice.media.wires import RingWire
 from voice.net.webrtc import BrowserPeer, PeerConnected, PeerEnded, PeerEvent, PeerKeyed
+from voice.rate import RateLimit
 
 log = structlog.get_logger("browser")
+
+KEYS_PER_MINUTE = 300
+KEYS_AT_ONCE = 32
+"""Keys a page may press: an account number pasted at once, and then as fast as a hand. What is beyond is dropped."""
 
 DIALLED = "web"
 """What a click dials, for the settings' `bots`."""
@@ -43,10 +48,13 @@ class BrowserCalls:
         self._tasks = tasks
         self._lines: dict[str, _Line] = {}
         self._by_call: dict[str, _Line] = {}
+        self._keys = RateLimit(KEYS_PER_MINUTE, burst=KEYS_AT_ONCE)
         calls.expect(lambda: sum(line.call is None for line in self._lines.values()))
 
     async def accept(self, peer: BrowserPeer) -> str:
         """Take a new call; it begins when the browser is connected."""
+        if not self._settings.bot_for(DIALLED):
+            raise PeerForbidden(f"browsers get no bot: bots names neither {DIALLED!r} nor '*'")
         self._calls.admit()
         line_id = secrets.token_hex(8)
         line = self._lines[line_id] = _Line(peer)
@@ -95,8 +103,9 @@ class BrowserCalls:
                 if line.call is None:
                     self._begin(line)
             case PeerKeyed():
+                now = asyncio.get_running_loop().time()
                 if line.call is not None:
-                    line.call.press(event.digits)
+                    line.call.press("".join(key for key in event.digits if self._keys.allow(line_id, now)))
             case PeerEnded():
                 del self._lines[line_id]
                 if line.call is not None:

@@ -1,4 +1,4 @@
-"""One call: a leg, a mind, a recording and a journal, alive inside one task group."""
+"""One call: a leg, a mind and a journal, alive inside one task group."""
 
 import asyncio
 from collections.abc import Sequence
@@ -15,8 +15,11 @@ from dialog.ports import DialogEngine, HungUp, SessionOpened
 from voice.brain import CallBrain
 from voice.ports import TICK_MS, Ears, Frame, Leg, Mouth
 
+ECHO = "echo"
+"""The bot of the test number."""
+
 MEDIA_LIMIT_MS = 60_000
-"""A leg that sends nothing for this long is dead: the far end crashed without a word."""
+"""A leg that sends nothing for this long, and is not on hold, is dead: the far end crashed without a word."""
 
 FAREWELL_S = 5.0
 """How long the bot is given to note that the caller is gone."""
@@ -111,10 +114,10 @@ class Call:
             bot=started.bot,
             pii={"caller": started.caller, "dialled": started.dialled},
         )
-        self._journal.append(0, started)
-        self._journal.append(0, CallAnswered(codec=self._codec))
         cause = "error"
         try:
+            self._journal.append(0, started)
+            self._journal.append(0, CallAnswered(codec=self._codec))
             cause = await self._live()
         finally:
             self._leg.close()
@@ -157,10 +160,10 @@ class Call:
         return cause
 
     def _make_mind(self, tasks: asyncio.TaskGroup) -> Mind:
-        engine = self._services.bots.get(self.started.bot)
-        if engine is None:
+        if self.started.bot == ECHO:
             return Echo(self._leg)
         services = self._services
+        engine = services.bots[self.started.bot]
         brain = CallBrain(self._leg, services.ears, services.mouth, engine, self._journal, tasks, self.end)
         brain.open(
             SessionOpened(
@@ -178,9 +181,9 @@ class Call:
         if self._now_ms >= self._services.longest_call_s * 1000:
             self.end("longest_call")
         if self._now_ms % 1_000 == 0:
-            packets = self._leg.stats.packets_received
-            if packets != self._heard_packets:
-                self._heard_packets, self._heard_ms = packets, self._now_ms
+            stats = self._leg.stats
+            if stats.packets_received != self._heard_packets or not stats.receiving:
+                self._heard_packets, self._heard_ms = stats.packets_received, self._now_ms
             elif self._now_ms - self._heard_ms >= MEDIA_LIMIT_MS:
                 self.end("no_media")
 

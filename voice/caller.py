@@ -17,10 +17,13 @@ from voice.media.leg import MediaLeg
 from voice.media.plane import MediaPlane
 from voice.net.rtp_port import RtpPorts, UdpWire, media_address
 from voice.net.sip_agent import SipAgent
-from voice.ports import TICK_MS, Frame, Pcm
+from voice.ports import RATE_HZ, TICK_MS, Frame, Pcm
 from voice.tasks import sole_error
 from voice.wire.sdp import make_offer, parse_sdp, read_answer
 from voice.wire.sip.events import CallAnswered, CallCancelled, CallEnded, CallFailed, CallRef, SipEvent
+
+BLOCK = RATE_HZ
+"""Samples enqueued at once: a recording longer than the playout queue is fed as it empties."""
 
 VOICED = 0.5
 """Probability from which a frame counts as speech of the far end."""
@@ -82,7 +85,10 @@ class OutgoingLine:
         assert self.leg is not None, "say() comes after the answer"
         self._playback += 1
         playback = self._playback
-        self.leg.play(playback, pcm, last=True)
+        for start in range(0, pcm.size, BLOCK):
+            block = pcm[start : start + BLOCK]
+            while not self.leg.play(playback, block, last=start + BLOCK >= pcm.size) and not self.ended.done():
+                await self.wait(TICK_MS)
         await self._until(lambda: playback in self._done)
 
     async def press(self, digits: str) -> None:

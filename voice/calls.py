@@ -11,7 +11,7 @@ import structlog
 
 from dialog.errors import Overloaded
 from dialog.events import CallStarted
-from voice.call import Call, Services
+from voice.call import ECHO, Call, Services
 from voice.config import LimitSettings
 from voice.media.leg import MediaLeg
 from voice.media.recorder import Recorder, Recording, RecordingEnded
@@ -94,7 +94,7 @@ class Calls:
         call_id = secrets.token_hex(8)
         recording = (
             self._recorder.open(f"{call_id}.flac", _recording_ended)
-            if self._recorder is not None and bot != "echo"
+            if self._recorder is not None and bot != ECHO
             else None
         )
         started = CallStarted(
@@ -106,9 +106,9 @@ class Calls:
             recording=recording.path.name if recording is not None else "",
         )
         call = Call(call_id, started, leg, codec, self._services)
+        leg.record(recording)
         self._live[call_id] = call
         self._empty.clear()
-        leg.record(recording)
         self._tasks.create_task(self._hold(call, recording, ended), name=f"call {call_id}")
         return call
 

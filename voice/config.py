@@ -6,7 +6,7 @@ come from a file or the environment only, never from the toml file.
 
 import os
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -177,7 +177,8 @@ class ModelSettings(_Section):
     base_url: Url = Field(default="", description="folder of model archives; empty: none are downloaded")
 
 
-_FROM_ENVIRONMENT_ONLY = (("dialog", "rasa_token"), ("webhook", "secret"))
+_SECRETS = frozenset({"dialog.rasa_token", "webhook.secret"})
+"""They come from the environment only: files are copied about, and command lines are seen by every user."""
 
 
 class Settings(_Section):
@@ -221,10 +222,19 @@ def _assign(tree: dict[str, object], path: str, value: str) -> None:
         if not isinstance(child, dict):
             raise ConfigurationError(f"{path}: {section} is a value, not a section")
         tree = child
+    if path in _SECRETS:
+        tree[name] = value  # as it stands: a key of digits is no number
+        return
     try:
         tree[name] = tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         tree[name] = value  # a bare word: `--set speech.recogniser=vosk`
+
+
+def _refuse_secrets(source: str, paths: Iterable[str]) -> None:
+    for path in _SECRETS & set(paths):
+        variable = "CENTRALINO_" + path.replace(".", "__").upper()
+        raise ConfigurationError(f"{source}: {path} is a secret; set {variable} in the environment")
 
 
 def load(
@@ -243,11 +253,8 @@ def load(
             raise ConfigurationError(f"{path}: {error.strerror}; name a file that can be read") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigurationError(f"{path}: {error}") from error
-        for section, name in _FROM_ENVIRONMENT_ONLY:
-            held = tree.get(section)
-            if isinstance(held, dict) and name in held:
-                variable = f"CENTRALINO_{section}__{name}".upper()
-                raise ConfigurationError(f"{path}: {section}.{name} is a secret; set {variable} in the environment")
+        sections = {name: section for name, section in tree.items() if isinstance(section, dict)}
+        _refuse_secrets(str(path), (f"{name}.{key}" for name, section in sections.items() for key in section))
     for variable, value in (environ if environ is not None else os.environ).items():
         # CENTRALINO_CACHE and the like, without a section, are no settings
         if variable.startswith("CENTRALINO_") and "__" in variable:
@@ -256,6 +263,7 @@ def load(
         key, equals, value = assignment.partition("=")
         if not equals:
             raise ConfigurationError(f"--set {assignment}: write SECTION.NAME=VALUE")
+        _refuse_secrets("--set", [key])
         _assign(tree, key, value)
     try:
         return Settings.model_validate(tree)
@@ -264,4 +272,5 @@ def load(
         where = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
             raise ConfigurationError(f"{where}: no such setting; docs/configuration.md lists them all") from error
-        raise ConfigurationError(f"{where}: {first['msg']} (got {first['input']!r})") from error
+        got = "" if where in _SECRETS else f" (got {first['input']!r})"
+        raise ConfigurationError(f"{where}: {first['msg']}{got}") from error

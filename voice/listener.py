@@ -94,7 +94,7 @@ class Listener:
             self._push(frame.pcm)
         heard: list[Heard] = []
         ended = False
-        for event in self._endpointer.frame(frame.voice, frame.level_dbfs):
+        for event in self._endpointer.frame(self._now_ms, frame.voice, frame.level_dbfs):
             match event:
                 case VoiceStarted():
                     self._start(event.at_ms, heard)

@@ -50,13 +50,17 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class LegStats:
-    """Totals of a leg so far. A late frame left more than 20 ms after its deadline, or never. Refused packets were no
+    """Totals of a leg so far; `receiving` is off while the far end is on hold.
+
+    A late frame left more than 20 ms after its deadline, or never.
+    """
     RTP, of another source or stream, or of a payload type not agreed on."""
 
     packets_received: int = 0
     packets_lost: int = 0
     packets_sent: int = 0
     late_frames: int = 0
+    receiving: bool = True
     packets_refused: int = 0
 
 

@@ -49,6 +49,7 @@ class Speaker:
         self._current = 0
         self._playing: dict[int, int] = {}
         self._heard: set[int] = set()
+        self._mute: set[int] = set()
         self._next_playback = 0
         self._feeder: asyncio.Task[None] | None = None
         self._room = asyncio.Event()
@@ -72,10 +73,11 @@ class Speaker:
         """Keep a reply unsaid until `resume`."""
         self.drop()
         self._phrases = list(phrases)
+        self._mute.clear()
 
     def resume(self) -> None:
         """Go on from the first phrase that was not heard to its end."""
-        self._feeder = self._tasks.create_task(self._feed(self._current), name="mouth")
+        self._feeder = self._tasks.create_task(self._feed(self._phrases, self._current), name="mouth")
 
     def halt(self) -> Played | None:
         """Fall silent at once; what was playing, and how much of it was heard. `resume` begins with that phrase."""
@@ -86,6 +88,7 @@ class Speaker:
         if played is not None and played.playback in self._playing:
             self._tell(PlaybackEnded(playback=played.playback, played_ms=played.played_ms, interrupted=True))
         self._playing.clear()
+        self._heard.clear()
         return played
 
     def drop(self) -> Played | None:
@@ -112,20 +115,24 @@ class Speaker:
                 self._advance(index + 1)
 
     def _advance(self, index: int) -> None:
+        """Everything before `index` was heard; phrases without sound are stepped over."""
+        while index in self._mute:
+            index += 1
         self._current = index
         if not self.pending:
             self._done()
 
-    async def _feed(self, start: int) -> None:
-        for index in range(start, len(self._phrases)):
+    async def _feed(self, phrases: Sequence[Phrase], start: int) -> None:
+        for index in range(start, len(phrases)):
             playback = self._next_playback
             self._next_playback += 1
             self._playing[playback] = index
-            if not await self._render(playback, self._phrases[index]):
+            if not await self._render(playback, phrases[index]):
                 # Nothing will ever be played of it, so no frame will report its end.
                 del self._playing[playback]
+                self._mute.add(index)
                 if not self._playing:
-                    self._advance(index + 1)
+                    self._advance(index)
 
     async def _render(self, playback: int, phrase: Phrase) -> bool:
         """Enqueue one phrase; False when there was no audio to enqueue."""

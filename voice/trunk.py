@@ -14,13 +14,14 @@ from voice.media.leg import MediaLeg
 from voice.media.plane import MediaPlane
 from voice.net.rtp_port import RtpPorts, UdpWire, media_address
 from voice.net.sip_agent import SipAgent
-from voice.wire.sdp import Negotiated, answer, make_offer, parse_sdp, read_answer
+from voice.wire.sdp import Codec, Negotiated, answer, make_offer, parse_sdp, read_answer
 from voice.wire.sip.endpoint import RETRY_AFTER_S
 from voice.wire.sip.events import (
     CallAcknowledged,
     CallCancelled,
     CallEnded,
     CallRef,
+    EndCause,
     InviteReceived,
     ReinviteAcknowledged,
     ReinviteReceived,
@@ -28,6 +29,10 @@ from voice.wire.sip.events import (
 )
 
 log = structlog.get_logger("trunk")
+
+
+_CAUSES = {EndCause.LOST: "lost", EndCause.NO_ACK: "no_ack", EndCause.LOCAL: "shutdown"}
+"""Of an end that the call itself did not bring about."""
 
 
 @dataclass(slots=True)
@@ -71,8 +76,10 @@ class Trunk:
                 self._with_line(event.call, lambda line: self._reinvited(line, event.offer))
             case ReinviteAcknowledged():
                 self._with_line(event.call, lambda line: self._agree_late(line, event.answer))
-            case CallCancelled() | CallEnded():
-                self._ended(event.call)
+            case CallCancelled():
+                self._ended(event.call, "caller")
+            case CallEnded():
+                self._ended(event.call, _CAUSES.get(event.cause, "caller"))
             case _:
                 pass  # the rest belongs to calls that we place, and this side places none
 
@@ -117,9 +124,10 @@ class Trunk:
     def _respond(self, line: _Line, offer: bytes | None) -> bytes:
         """The SDP to send: an answer, or an offer of ours when the peer made none (RFC 3264)."""
         host = self._settings.media_advertised
+        codecs = tuple(Codec) if line.agreed is None else (line.agreed.codec,)  # a leg keeps the codec it began with
         if offer is None:
-            return make_offer(host, line.wire.port, line.session_id, line.version)
-        agreed = answer(parse_sdp(offer), host, line.wire.port, line.session_id, line.version)
+            return make_offer(host, line.wire.port, line.session_id, line.version, codecs=codecs)
+        agreed = answer(parse_sdp(offer), host, line.wire.port, line.session_id, line.version, codecs)
         self._apply(line, agreed)
         return agreed.answer_bytes
 
@@ -167,11 +175,13 @@ class Trunk:
         line.version += 1
         self.agent.reanswer(line.invite.call, self._respond(line, offer))
 
-    def _ended(self, ref: CallRef) -> None:
+    def _ended(self, ref: CallRef, cause: str) -> None:
         line = self._lines.pop(ref, None)
         if line is None:
             return
         if line.call is not None:
-            line.call.end("caller")
-        elif line.leg is None:
+            line.call.end(cause)
+        elif line.leg is not None:
+            line.leg.close()
+        else:
             line.wire.close()

@@ -15,7 +15,7 @@ def test_each_pair_stands_once() -> None:
 
 
 def test_every_state_can_be_reached_and_left() -> None:
-    reached = {State.ANSWERING} | {row.next for row in TABLE}
+    reached = {State.OPENING} | {row.next for row in TABLE}
     left = {row.state for row in TABLE}
     assert reached == set(State)
     assert left == set(State) - {State.ENDED}
@@ -23,7 +23,7 @@ def test_every_state_can_be_reached_and_left() -> None:
 
 @given(st.lists(st.sampled_from(Input), max_size=60))
 def test_nothing_leaves_the_end_and_the_caller_leaving_always_ends(inputs: list[Input]) -> None:
-    state = State.ANSWERING
+    state = State.OPENING
     for happened in inputs:
         before = state
         state, effects = step(state, happened)
@@ -39,6 +39,11 @@ def test_barge_in_yields_and_words_make_a_turn() -> None:
     state, _ = step(state, Input.PAUSED_OUT)
     assert step(state, Input.WORDS) == (State.ANSWERING, (Effect.DROP, Effect.ASK))
     assert step(state, Input.NO_WORDS) == (State.ANSWERING, (Effect.RESUME,))
+
+
+def test_nothing_comes_before_the_notices() -> None:
+    for happened in set(Input) - {Input.REPLY, Input.GONE}:
+        assert step(State.OPENING, happened) == (State.OPENING, ())
 
 
 def test_a_late_reply_is_never_spoken_over_the_caller() -> None:

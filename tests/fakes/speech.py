@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 import numpy as np
 
 from dialog.actions import Expect
-from dialog.errors import EngineUnavailable
+from dialog.errors import EngineTimeout, EngineUnavailable
 from dialog.ports import Hypothesis
 from voice.ports import TICK_MS, EarsSink, FinalText, PartialText, Pcm
 
@@ -61,16 +61,19 @@ class FakeEars:
 
 
 class FakeMouth:
-    """40 ms of audio a letter, in blocks of 200 ms; `away` as often as it is told."""
+    """40 ms of audio a letter, in blocks of 200 ms; `away` as often as it is told; cannot say what is `unspeakable`."""
 
     def __init__(self) -> None:
         self.away = 0
+        self.unspeakable = ""
         self.spoken: list[str] = []
 
     async def speak(self, text: str, *, pace: float = 1.0) -> AsyncGenerator[Pcm, None]:
         if self.away:
             self.away -= 1
             raise EngineUnavailable("the mouth is away")
+        if text == self.unspeakable:
+            raise EngineTimeout("no speech came")
         self.spoken.append(text)
         left = int(len(text) * MS_PER_LETTER / pace) * 16
         while left > 0:

@@ -213,3 +213,40 @@ async def test_a_number_that_lacks_digits_is_waited_for() -> None:
         assert len(call.bot.turns) == 1
         await call.tick(400)
         assert len(call.bot.turns) == 2
+
+
+async def test_the_notices_come_before_whatever_the_caller_does_meanwhile() -> None:
+    opening = Reply("fake", (Say("This call is recorded.", interruptible=False), Say("Well?"), Collect()))
+    async with table(opening, ask("Fine."), hears=("hello",)) as call:
+        call.bot.gate.clear()
+        await call.speak(600)
+        await call.tick(900, keys="1")
+        call.bot.gate.set()
+        await call.until_quiet()
+        assert call.mouth.spoken == ["This call is recorded.", "Well?"]
+        assert [type(turn) for turn in call.bot.turns] == [SessionOpened]
+
+
+async def test_noise_without_end_does_not_keep_the_bot_silent() -> None:
+    async with table(ask("Well?", Collect(no_input_ms=3_000)), ask("Still there?"), hears=("",) * 20) as call:
+        await call.until_quiet()
+        for _ in range(4):
+            await call.speak(300)
+            await call.tick(700)
+        assert NoInput() in call.bot.turns
+
+
+async def test_hanging_up_over_the_bot_is_no_barge_in() -> None:
+    async with table(ask(LONG)) as call:
+        await call.tick(600)
+        call.brain.gone()
+        assert call.told(BargedIn) == []
+        assert call.leg.queued_ms == 0
+
+
+async def test_a_phrase_that_cannot_be_spoken_is_left_out_and_the_reply_goes_on() -> None:
+    async with table(Reply("fake", (Say("Goodbye now."), Say("Unspeakable."), Hangup("done")))) as call:
+        call.mouth.unspeakable = "Unspeakable."
+        await call.until_quiet()
+        assert call.ended == ["done"]
+        assert [event.code for event in call.told(EngineFailed)] == ["engine.timeout"]

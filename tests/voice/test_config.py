@@ -53,6 +53,13 @@ def test_a_secret_in_the_file_is_refused(tmp_path: Path) -> None:
         load(file, environ={})
 
 
+def test_a_secret_is_taken_as_it_stands_and_only_from_the_environment() -> None:
+    settings = load(environ={"CENTRALINO_WEBHOOK__SECRET": "1234567890123456"})
+    assert settings.webhook.key() == b"1234567890123456"
+    with pytest.raises(ConfigurationError, match="CENTRALINO_WEBHOOK__SECRET"):
+        load(assignments=["webhook.secret=x"], environ={})
+
+
 def test_a_file_that_is_not_there_or_not_toml_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"nothing\.toml"):
         load(tmp_path / "nothing.toml")

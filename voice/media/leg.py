@@ -45,6 +45,7 @@ class MediaLeg:
             packets_sent=self.line.sender.sent,
             late_frames=self.line.late_frames,
             packets_refused=receiver.refusals.total,
+            receiving=self.line.receives,
         )
 
     @property

@@ -202,7 +202,8 @@ class BrowserPeer:
                     self._end("not_connected")
             while self.state is not PeerState.ENDED:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._stirred.wait(), _BEAT_S)
+                    async with asyncio.timeout(_BEAT_S):
+                        await self._stirred.wait()
                 self._stirred.clear()
                 self._beat()
         finally:

@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 
 import numpy as np
+import structlog
 
 from dialog.actions import Expect
 from dialog.ports import Hypothesis
-from voice.ports import RATE_HZ, EarsBack, EarsGapped, EarsLost, EarsSink, FinalText, PartialText, Pcm
+from voice.ports import RATE_HZ, EarsBack, EarsEvent, EarsGapped, EarsLost, EarsSink, FinalText, PartialText, Pcm
 from voice.speech import wire
 from voice.speech.link import ChildPort
+
+log = structlog.get_logger("voice.speech")
 
 KEPT_BYTES = 30 * RATE_HZ * 2
 """Audio of the running utterance that is kept to be decoded again."""
@@ -29,6 +32,11 @@ class _Utterance:
     wanted_ms: int | None = None
     losses: int = 0
 
+    @property
+    def given_up(self) -> bool:
+        """No further child is risked for it: it reads as no words, whenever that is asked."""
+        return self.losses >= MAX_LOSSES
+
 
 class HostStream:
     """One leg's recogniser (`voice.ports.EarsStream`)."""
@@ -48,7 +56,7 @@ class HostStream:
 
     def push(self, pcm: Pcm) -> None:
         running = self._utterance
-        if running is None:
+        if running is None or running.given_up:
             return
         sound = pcm.astype("<i2", copy=False).tobytes()
         taken = sound[: KEPT_BYTES - len(running.kept)]
@@ -56,11 +64,14 @@ class HostStream:
         if len(running.kept) - running.sent >= BATCH_BYTES:
             self._flush(running)
         if len(taken) < len(sound):
-            self._sink(EarsGapped(_ms(len(sound) - len(taken))))
+            self._tell(EarsGapped(_ms(len(sound) - len(taken))))
 
     def final(self) -> None:
         running = self._utterance
         if running is None:
+            return
+        if running.given_up:
+            self._give_up(running)
             return
         running.wanted_ms = _ms(len(running.kept))
         self._flush(running)
@@ -81,18 +92,18 @@ class HostStream:
         """The child is gone."""
         if self._utterance is not None:
             self._utterance.losses += 1
-        self._sink(EarsLost(code))
+        self._tell(EarsLost(code))
 
     def back(self, after_ms: int | None) -> None:
         """A child is ready; None for the node's first one. It is given the running utterance from its start."""
         if after_ms is not None:
-            self._sink(EarsBack(after_ms))
+            self._tell(EarsBack(after_ms))
         running = self._utterance
         if running is None:
             return
-        if running.losses >= MAX_LOSSES:
-            self._utterance = None
-            self._sink(FinalText(running.number, _ms(len(running.kept)), (), redecoded=True))
+        if running.given_up:
+            if running.wanted_ms is not None:
+                self._give_up(running)
             return
         self._ears.send(wire.Begin(self._number, running.number, running.expect))
         running.sent = 0
@@ -107,14 +118,24 @@ class HostStream:
             return
         match message:
             case wire.Partial(text=text):
-                self._sink(PartialText(running.number, text))
+                self._tell(PartialText(running.number, text))
             case wire.Gapped(gap_ms=gap_ms):
-                self._sink(EarsGapped(gap_ms))
+                self._tell(EarsGapped(gap_ms))
             case wire.Read(audio_ms=audio_ms, hypotheses=readings):
                 if running.wanted_ms is not None and audio_ms >= running.wanted_ms:
                     running.wanted_ms = None
                 hypotheses = tuple(Hypothesis(text, confidence) for text, confidence in readings)
-                self._sink(FinalText(running.number, audio_ms, hypotheses, redecoded=running.losses > 0))
+                self._tell(FinalText(running.number, audio_ms, hypotheses, redecoded=running.losses > 0))
+
+    def _give_up(self, running: _Utterance) -> None:
+        self._tell(FinalText(running.number, _ms(len(running.kept)), (), redecoded=True))
+
+    def _tell(self, event: EarsEvent) -> None:
+        try:
+            self._sink(event)
+        except Exception:  # one call's fault: the child's messages to the other calls go on
+            log.exception("ears_sink_failed")
+            self.close()
 
     def _flush(self, running: _Utterance, *, again: bool = False) -> None:
         if not self._ears.ready:

@@ -4,7 +4,7 @@
                           ^------onset------'
     SPEAKING or PAUSED --longest utterance--> SILENT
 
-Sans-I/O. Times count from the first frame this endpointer was given.
+Sans-I/O. Times are those the frames are given with: the leg's audio time.
 """
 
 from collections import deque
@@ -111,9 +111,9 @@ class Endpointer:
         """The utterance is over for reasons of its content: what comes next is a new one."""
         self._end()
 
-    def frame(self, voice: float, level_dbfs: float) -> list[EndpointEvent]:
-        """One frame: probability of speech and level. At most two events."""
-        self._now_ms += TICK_MS
+    def frame(self, at_ms: int, voice: float, level_dbfs: float) -> list[EndpointEvent]:
+        """One frame that ends at `at_ms`: probability of speech and level. At most two events."""
+        self._now_ms = at_ms
         self._recent.append(voice >= ONSET_VOICE)
         self._follow_levels(voice, level_dbfs)
         match self._state:

@@ -122,7 +122,8 @@ class SpeechHost:
         while True:
             try:
                 served_s = await self._one_life()
-            except CentralinoError as error:
+            except (CentralinoError, OSError) as fault:  # OSError: no descriptors, no memory for another child
+                error = fault if isinstance(fault, CentralinoError) else EngineUnavailable(str(fault))
                 served_s = 0.0
                 self._lost(error.code)
                 await self._nursery.close()

@@ -94,7 +94,8 @@ class HostMouth:
         try:
             while not over:
                 try:
-                    answer = await asyncio.wait_for(request.blocks.get(), FIRST_BLOCK_S)
+                    async with asyncio.timeout(FIRST_BLOCK_S):
+                        answer = await request.blocks.get()
                 except TimeoutError:
                     raise EngineTimeout(f"no speech for {FIRST_BLOCK_S} s") from None
                 over = isinstance(answer, EngineError) or answer.last

@@ -31,7 +31,9 @@ def frames(kind: tuple[float, float], ms: int) -> Track:
 def events(track: Track, expect: Expect = Expect.FREE) -> list[EndpointEvent]:
     endpointer = Endpointer()
     endpointer.expect(expect)
-    return [event for voice, level in track for event in endpointer.frame(voice, level)]
+    return [
+        event for at, (voice, level) in enumerate(track, 1) for event in endpointer.frame(at * TICK_MS, voice, level)
+    ]
 
 
 def test_an_utterance_begins_pauses_and_ends() -> None:
@@ -43,12 +45,12 @@ def test_an_utterance_begins_pauses_and_ends() -> None:
 def test_the_silence_that_ends_depends_on_what_is_expected(expect: Expect) -> None:
     endpointer = Endpointer()
     endpointer.expect(expect)
-    for voice, level in frames(VOICE, 500):
-        endpointer.frame(voice, level)
-    silent_ms = 0
-    while not any(isinstance(event, VoiceEnded) for event in endpointer.frame(*NONE)):
+    for at_ms in range(TICK_MS, 500 + TICK_MS, TICK_MS):
+        endpointer.frame(at_ms, *VOICE)
+    silent_ms = TICK_MS
+    while not any(isinstance(event, VoiceEnded) for event in endpointer.frame(500 + silent_ms, *NONE)):
         silent_ms += TICK_MS
-    assert silent_ms + TICK_MS == -(-END_SILENCE_MS[expect] // TICK_MS) * TICK_MS
+    assert silent_ms == -(-END_SILENCE_MS[expect] // TICK_MS) * TICK_MS
 
 
 def test_expectations_are_ordered_as_their_reasons_say() -> None:

@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
 import soundfile
 
 from dsp.g711 import A_LAW, MU_LAW, encode_block

@@ -28,7 +28,7 @@ from dialog.errors import ConfigurationError, EngineError, StoreError
 from dialog.events import EngineFailed
 from dialog.journal import Listener
 from voice.addresses import check_addresses, taken
-from voice.bots import Say, open_bots
+from voice.bots import Say, check_engine, open_bots
 from voice.browser import BrowserCalls
 from voice.call import Services
 from voice.calls import Calls
@@ -68,6 +68,7 @@ class Node:
     calls: Calls
     speech: SpeechHost
     plane: MediaPlane
+    lag: LoopLag
     store: SqlCallStore
     sip: SipAgent
     web_port: int
@@ -120,6 +121,7 @@ class _Builder:
         """All of it. Sockets open last: whatever a call could wait for is warm by then."""
         settings, stack, tasks = self._settings, self._stack, self._tasks
         check_addresses(settings)
+        check_engine(settings.dialog.engine)
         stack.enter_context(held(self._folder))
         database = await Database.open(self._folder / "calls.sqlite")
         stack.push_async_callback(database.close)
@@ -147,6 +149,7 @@ class _Builder:
             calls=calls,
             speech=speech,
             plane=plane,
+            lag=lag,
             store=store,
             sip=agent,
             web_port=web_port,
@@ -219,7 +222,7 @@ class _Builder:
         app = create_app(store, users, self._recordings, limits)
         guard = IceGuard([IceAddress(web.host, web.advertised or "")])
         app.include_router(Whip(browsers, guard).router)
-        app.include_router(status_router(self._metrics, lambda: "draining" if calls.draining else ""))
+        app.include_router(status_router(self._metrics, calls.obstacle))
         certificate, key = web.certificate, web.key
         if web.secure and certificate is None:
             certificate, key = ensure_certificate(self._folder, web.host)
@@ -227,15 +230,18 @@ class _Builder:
             _check_certificate(certificate, key)
         refused, dropped = Counter[str](), Counter[str]()
         app.add_middleware(CountedAnswers, refused=refused)
-        self._metrics.count("centralino_ice_dropped", "Datagrams at ICE ports", "reason", lambda: guard.dropped)
-        self._metrics.count("centralino_web_refused", "Requests answered with an error", "status", lambda: refused)
-        self._metrics.count(
-            "centralino_web_dropped", "Connections cut, bytes that are no HTTP", "reason", lambda: dropped
+        count = self._metrics.count
+        count(
+            "centralino_ice_dropped",
+            "Datagrams at ICE ports",
+            "reason",
+            lambda: {str(k): n for k, n in guard.dropped.items()},
         )
+        count("centralino_web_refused", "Requests answered with an error", "status", lambda: refused)
+        count("centralino_web_dropped", "Connections cut, bytes that are no HTTP", "reason", lambda: dropped)
         listener = _listen(web.host, web.port)
-        config = uvicorn.Config(
-            app, ssl_certfile=certificate, ssl_keyfile=key, loop="none", **uvicorn_options(limits, dropped)
-        )
+        options = uvicorn_options(limits, dropped)
+        config = uvicorn.Config(app, ssl_certfile=certificate, ssl_keyfile=key, loop="none", **options)
         server = _WebServer(config)
         serving = self._tasks.create_task(server.serve(sockets=[listener]), name="web")
         port: int = listener.getsockname()[1]

@@ -15,11 +15,7 @@ from voice.origin import check_origin
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
-<<<<<<< HEAD
-    pretty_exceptions_enable=False,
-=======
     pretty_exceptions_enable=False,  # they would print local variables: secrets, and what callers said
->>>>>>> faults
     help="A voice server: SIP and browser calls, one box.",
 )
 users_app = typer.Typer(no_args_is_help=True, help="Who may sign in.")

@@ -57,7 +57,7 @@ class RasaEngine:
             self._calls.popitem(last=False)
         try:
             async with asyncio.timeout(self._limit_s), call.turn:
-                answer = await self._request("POST", "event", _event(call, turn, self._gate))
+                answer = await self._request(_event(call, turn, self._gate))
         except TimeoutError:
             raise EngineTimeout(f"Rasa took longer than {self._limit_s:.0f} s") from None
         try:
@@ -73,16 +73,16 @@ class RasaEngine:
         if call is not None:
             try:
                 async with asyncio.timeout(self._limit_s), call.turn:
-                    await self._request("DELETE", f"calls/{call.sender}", None)
+                    await self._request(_event(call, HungUp(), self._gate))
             except (TimeoutError, EngineUnavailable, EngineTimeout):
                 pass  # Rasa keeps a bounded number of trackers: what could not be dropped now falls out later
         return Reply(self.name, ())
 
-    async def _request(self, method: str, path: str, body: _Json | None) -> _Json:
+    async def _request(self, event: _Json) -> _Json:
         at = self._host.address()
         headers = {"Authorization": f"Bearer {at.token}"}
         try:
-            response = await self._client.request(method, f"{at.url}/{path}", json=body, headers=headers)
+            response = await self._client.post(f"{at.url}/event", json=event, headers=headers)
         except httpx.TimeoutException as error:
             raise EngineTimeout(f"Rasa took longer than {self._limit_s:.0f} s") from error
         except httpx.HTTPError as error:
@@ -131,16 +131,16 @@ def _reply(call: _Call, answer: _Json) -> Reply:
     said: list[Say] = []
     collect, again = Collect(), False
     end: Handoff | Hangup | None = None
-    for message in messages:
+    for message in map(_object, messages):
         if "say" in message:
             said.append(Say(str(message["say"]), bool(message.get("interruptible", True))))
         elif "collect" in message:
-            collect = _collect(message["collect"])
+            collect = _collect(_object(message["collect"]))
         elif "handoff" in message:
             end = Handoff(str(message["handoff"]))
         elif "hangup" in message:
             end = Hangup(str(message["hangup"]))
-        call.pace = float(message.get("pace", call.pace))
+        call.pace = float(str(message.get("pace", call.pace)))
         again = again or bool(message.get("repeat"))
     if again and call.last:
         # notices that cannot be interrupted are not given twice
@@ -159,6 +159,12 @@ def _reply(call: _Call, answer: _Json) -> Reply:
             actions=tuple(str(action) for action in understood["actions"]),
         ),
     )
+
+
+def _object(value: object) -> _Json:
+    if not isinstance(value, dict):
+        raise ValueError(f"{value!r} is no object")
+    return value
 
 
 def _collect(body: _Json) -> Collect:

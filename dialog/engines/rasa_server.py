@@ -8,6 +8,7 @@ import asyncio
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,6 +104,8 @@ class RasaServer:
         Raises ModelMissing at once when the model is not one that we trained, NotReady without Rasa's Python.
         """
         self._model.verify()
+        if shutil.which(self._command[0]) is None:
+            raise NotReady(f"Rasa's environment is missing ({self._command[0]}): run `make setup`")
         pause_s = BACKOFF_S[0]
         loop = asyncio.get_running_loop()
         while True:
@@ -136,7 +139,9 @@ class RasaServer:
                 env=environment,
             )
         except OSError as error:
-            raise NotReady(f"Rasa's environment is missing ({self._command[0]}): run `make setup`") from error
+            # a machine short of processes or memory; the node lives on and tries again
+            self._last_words = [str(error)]
+            return
         self._process = process
         try:
             async with asyncio.timeout(START_S):

@@ -1,7 +1,7 @@
 """The twelve scripted dialogs and the thirty paraphrases: data that the text tests and the spoken tests share.
 
-A script is a TOML file in `dialogs/`. Each turn is what the caller says, keys, or leaves unsaid (`silent`), with what is
-expected of the bot: its intent (empty: not looked at), one of its actions, and a pattern that its words match.
+A script is a TOML file in `dialogs/`. Each turn is what the caller says, keys, or leaves unsaid (`silent`), with what
+is expected of the bot: its intent (empty: not looked at), one of its actions, and a pattern that its words match.
 All scripts are written for the customer base as it is generated, fresh for each.
 """
 

@@ -13,11 +13,8 @@ import time
 import traceback
 from collections import Counter, deque
 from collections.abc import Callable
-<<<<<<< HEAD
 from contextlib import suppress
-=======
 from dataclasses import asdict
->>>>>>> faults
 from functools import partial
 from random import Random, SystemRandom
 
@@ -261,7 +258,6 @@ class MediaPlane:
         leg.fail(error)
 
 
-<<<<<<< HEAD
 def _hasten() -> None:
     """Let this thread go before others, as far as the system grants it; without, a busy machine sends frames late."""
     thread = threading.get_native_id()
@@ -270,7 +266,7 @@ def _hasten() -> None:
     except OSError:
         with suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, thread, _NICE)
-=======
+
+
 def _refused(leg: MediaLeg) -> Counter[str]:
     return Counter(asdict(leg.refusals)) + Counter(leg.wire.losses)
->>>>>>> faults

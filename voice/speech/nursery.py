@@ -49,7 +49,6 @@ def main() -> int:
     arguments = parser.parse_args()
     _tie_to_parent("speech-nursery")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the host's to handle
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel buries the children
     settings = msgspec.json.decode(arguments.settings, type=SpeechSettings)
     host = socket.socket(fileno=arguments.fd)
     started = time.monotonic()
@@ -101,6 +100,7 @@ def _threads_at_rest() -> int:
 def _serve(host: socket.socket, engines: _Engines, settings: SpeechSettings) -> int:
     """Fork a child for each socket the host sends, until it closes ours."""
     nursery = os.getpid()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel buries the children
     while True:
         data, descriptors, _, _ = socket.recv_fds(host, 1, 1)
         if not data:

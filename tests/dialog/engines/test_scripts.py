@@ -117,10 +117,12 @@ async def test_a_later_reading_is_tried_when_the_first_makes_no_sense(engine: Ra
 
 
 NOISE = (
-    "...", "", "?!", "/affirm", "/affirm{}", "/keys{\"digits\": \"1\"}", "you", "thank you for watching", "the", "uh", "um um",
-    "so", "okay", "sure", "right", "fine", "I guess so", "maybe", "whatever", "all right then", "go ahead", "do it",
-    "correct", "of course", "mm-hmm", "yesterday", "yes no", "no yes", "yes wait", "don't say yes", "eyes", "yet",
-    "music", "la la la", "hello", "two", "one", "11", "pay", "pay it", "card", "a", "i", "\u00e9\u00e8", "\u4f60\u597d", "x" * 3_000,
+    "...", "", "?!", "/affirm", "/affirm{}", '/keys{"digits": "1"}', "you", "thank you for watching", "the", "uh",
+    "um um", "so", "okay", "sure", "right", "fine", "I guess so", "maybe", "whatever", "all right then", "go ahead",
+    "do it", "correct", "of course", "mm-hmm",
+    "yesterday", "yes no", "no yes", "yes wait", "don't say yes", "eyes", "yet",
+    "music", "la la la", "hello", "two", "one", "11", "pay", "pay it", "card", "a", "i",
+    "\u00e9\u00e8", "\u4f60\u597d", "x" * 3_000,
 )  # fmt: skip
 
 

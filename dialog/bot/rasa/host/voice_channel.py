@@ -1,11 +1,11 @@
 """Rasa input channel for calls: typed events with a token, structured replies.
 
 POST /webhooks/voice/event   {"call": ID, "type": T, ...}   ->  {"messages": [...], "understood": {...}}
-DELETE /webhooks/voice/calls/ID                             ->  the tracker is forgotten
 GET  /webhooks/voice/health                                 ->  {"calls": trackers kept}
 
 Types: `utterance` ("hypotheses": [{"text", "confidence"}]), and those without words, which reach the project as an
-intent of that name: `call_opened`, `keys` (entity and metadata "digits"), `no_input`, `no_match`, `hung_up`.
+intent of that name: `call_opened`, `keys` (entity and metadata "digits"), `no_input`, `no_match`, and `hung_up`, the
+last one of a call: afterwards its tracker is forgotten.
 
 Messages: {"say": TEXT, "interruptible": bool}, {"collect": {"expect", "max_digits", "no_input_ms"}},
 {"handoff": REASON}, {"hangup": CAUSE}, {"pace": 0.8}, {"repeat": true}. A project sends all but plain text as a custom
@@ -61,6 +61,11 @@ class VoiceChannel(InputChannel):
     def name(cls):
         return "voice"
 
+    @classmethod
+    def from_credentials(cls, credentials):
+        """For a Rasa that somebody else runs: `voice_channel.VoiceChannel: {token: ...}` in its credentials file."""
+        return cls(credentials["token"])
+
     def blueprint(self, on_new_message):
         routes = Blueprint("voice_channel")
 
@@ -74,11 +79,6 @@ class VoiceChannel(InputChannel):
         @routes.route("/health", methods=["GET"])
         async def health(request):
             return response.json({"calls": len(_kept(request.app.ctx.agent))})
-
-        @routes.route("/calls/<call:str>", methods=["DELETE"])
-        async def forget(request, call):
-            _kept(request.app.ctx.agent).pop(call, None)
-            return response.json({})
 
         @routes.route("/event", methods=["POST"])
         async def event(request):
@@ -94,6 +94,9 @@ class VoiceChannel(InputChannel):
                 parsed, heard = _wordless(kind, body), 1.0
             else:
                 return response.json({"error": "unknown event"}, status=400)
+            if kind == "hung_up" and kind not in agent.domain.intents:
+                _kept(agent).pop(str(call), None)
+                return response.json({"messages": [], "understood": None})
             metadata = {k: body[k] for k in ("caller", "dialled", "recorded", "digits") if k in body}
             output = VoiceOutput()
             await on_new_message(
@@ -107,6 +110,8 @@ class VoiceChannel(InputChannel):
                 )
             )
             tracker = await agent.tracker_store.retrieve(str(call))
+            if kind == "hung_up":
+                _kept(agent).pop(str(call), None)
             _bound(_kept(agent))
             return response.json({"messages": output.spoken, "understood": _understood(parsed, tracker)})
 

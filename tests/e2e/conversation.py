@@ -27,6 +27,7 @@ from dialog.events import (
     TurnTimed,
     TurnUnderstood,
 )
+from dialog.numbers import normalise
 from tests.e2e.node import Node, wait_for
 from tests.e2e.phones import Phone
 from tests.e2e.scripts import Turn
@@ -41,11 +42,6 @@ REACTION_S = 0.3
 LEAST_OVERLAP = 0.8
 SLOWEST_MS = 3_000
 _MARGIN_MS = 150
-_NUMBERS = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen twenty"
-).split()
-_SPOKEN = {word: str(number) for number, word in enumerate(_NUMBERS)} | {"oh": "0"}
 _reading = threading.Lock()
 
 
@@ -121,7 +117,10 @@ class Held:
 
 
 def hold(node: Node, phone: Phone, caller: str, turns: Sequence[Turn]) -> Held:
-    """Call, do every turn once the bot has finished, and end as the script says."""
+    """Call, do every turn once the bot has finished, check what followed, and end as the script says.
+
+    The first turn that goes wrong ends the call: what follows would answer another question.
+    """
     exchanges: list[Exchange] = []
     call_id = ""
     try:
@@ -139,6 +138,8 @@ def hold(node: Node, phone: Phone, caller: str, turns: Sequence[Turn]) -> Held:
                 phone.move()
             exchanges.append(wait_for(f"the answer to {turn}", answer, TURN_S))
             seen += len(exchanges[-1].records)
+            if turn is not None:
+                check_turn(turn, exchanges[-1])
         if turns[-1].ends:
             phone.wait_over()
         else:
@@ -230,11 +231,9 @@ def _in_common(wanted: Sequence[str], found: Sequence[str]) -> int:
 
 
 def _tokens(text: str) -> list[str]:
-    text = re.sub(r"(?<=[a-z])-(?=[a-z])", "", text.lower())
-    found: list[str] = []
-    for token in re.findall(r"[a-z']+|\d", " ".join(_SPOKEN.get(w, w) for w in re.findall(r"[a-z']+|\d+", text))):
-        found.append(token)
-    return found
+    """Words, and numbers digit by digit however they were written."""
+    text = re.sub(r"\b(good|to)-(?=bye|day|morrow)", r"\1", text.lower())
+    return re.findall(r"[a-z']+|\d", normalise(text))
 
 
 def _letters(text: str) -> str:

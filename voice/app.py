@@ -28,7 +28,7 @@ from dialog.errors import ConfigurationError, EngineError, StoreError
 from dialog.events import EngineFailed
 from dialog.journal import Listener
 from voice.addresses import check_addresses, taken
-from voice.bots import Say, open_bots
+from voice.bots import Say, check_engine, open_bots
 from voice.browser import BrowserCalls
 from voice.call import Services
 from voice.calls import Calls
@@ -68,6 +68,7 @@ class Node:
     calls: Calls
     speech: SpeechHost
     plane: MediaPlane
+    lag: LoopLag
     store: SqlCallStore
     sip: SipAgent
     web_port: int
@@ -120,6 +121,7 @@ class _Builder:
         """All of it. Sockets open last: whatever a call could wait for is warm by then."""
         settings, stack, tasks = self._settings, self._stack, self._tasks
         check_addresses(settings)
+        check_engine(settings.dialog.engine)
         stack.enter_context(held(self._folder))
         database = await Database.open(self._folder / "calls.sqlite")
         stack.push_async_callback(database.close)
@@ -147,6 +149,7 @@ class _Builder:
             calls=calls,
             speech=speech,
             plane=plane,
+            lag=lag,
             store=store,
             sip=agent,
             web_port=web_port,
@@ -219,7 +222,7 @@ class _Builder:
         app = create_app(store, users, self._recordings, limits)
         guard = IceGuard([IceAddress(web.host, web.advertised or "")])
         app.include_router(Whip(browsers, guard).router)
-        app.include_router(status_router(self._metrics, lambda: "draining" if calls.draining else ""))
+        app.include_router(status_router(self._metrics, calls.obstacle))
         certificate, key = web.certificate, web.key
         if web.secure and certificate is None:
             certificate, key = ensure_certificate(self._folder, web.host)

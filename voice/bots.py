@@ -24,6 +24,12 @@ Say = Callable[[str], None]
 """Tells whoever started the node one line."""
 
 
+def check_engine(name: str) -> None:
+    """Raise ConfigurationError for a bot that nobody knows; before anything heavy is loaded."""
+    if name not in ("rasa", "keypad") and not entry_points(group=GROUP, name=name):
+        raise ConfigurationError(f"dialog.engine: no bot is called {name!r}; known are rasa, keypad and plug-ins")
+
+
 def models_folder() -> Path:
     """Where trained bots are kept, named by all that they are made of."""
     return cache_dir() / "bots"
@@ -82,8 +88,6 @@ async def open_bots(
 
 
 def _plug_in(name: str) -> DialogEngine:
-    found = entry_points(group=GROUP, name=name)
-    if not found:
-        raise ConfigurationError(f"dialog.engine: no bot is called {name!r}; known are rasa, keypad and plug-ins")
-    engine: DialogEngine = next(iter(found)).load()()
+    check_engine(name)
+    engine: DialogEngine = next(iter(entry_points(group=GROUP, name=name))).load()()
     return engine

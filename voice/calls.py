@@ -59,16 +59,18 @@ class Calls:
         """`coming` tells how many calls were admitted and have not begun yet: they need a place, too."""
         self._coming.append(coming)
 
+    def obstacle(self) -> str:
+        """Why no call at all would be taken now; "" when one would."""
+        if self._draining:
+            return "draining"
+        if len(self._live) + sum(coming() for coming in self._coming) >= self._limits.calls:
+            return "full"
+        return "lagging" if self._lag_ms() > self._limits.loop_lag_ms else ""
+
     def admit(self, address: str = "") -> None:
         """Raise Overloaded, with the reason, when a new call must not be taken now; `address` has a rate of its own."""
-        reason = ""
-        if self._draining:
-            reason = "draining"
-        elif len(self._live) + sum(coming() for coming in self._coming) >= self._limits.calls:
-            reason = "full"
-        elif self._lag_ms() > self._limits.loop_lag_ms:
-            reason = "lagging"
-        elif address and not self._rate.allow(address, asyncio.get_running_loop().time()):
+        reason = self.obstacle()
+        if not reason and address and not self._rate.allow(address, asyncio.get_running_loop().time()):
             reason = "rate"
         if reason:
             self.refused[reason] += 1

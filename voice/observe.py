@@ -72,6 +72,12 @@ class LoopLag:
 
     def __init__(self) -> None:
         self._lag_ms = 0.0
+        self._due = time.monotonic()
+
+    def forgive(self) -> None:
+        """What held the loop until now was the start of the node, not load: calls need not be refused for it."""
+        self._lag_ms = 0.0
+        self._due = time.monotonic() + _PROBE_S
 
     def __call__(self) -> float:
         return self._lag_ms
@@ -79,9 +85,9 @@ class LoopLag:
     async def run(self) -> None:
         """Measure until cancelled. The worst fades by half in a second, so one hiccup refuses no calls for long."""
         while True:
-            due = time.monotonic() + _PROBE_S
+            self._due = time.monotonic() + _PROBE_S
             await asyncio.sleep(_PROBE_S)
-            late_ms = (time.monotonic() - due) * 1000
+            late_ms = (time.monotonic() - self._due) * 1000
             self._lag_ms = max(late_ms, self._lag_ms * 0.966)
 
 

@@ -32,6 +32,7 @@ async def _serve(settings: Settings) -> None:
         # What start-up made stays for good: a full collection over it would hold the loop for a third of a second.
         gc.collect()
         gc.freeze()
+        node.lag.forgive()
         _greet(node, console)
         await stop.wait()
         console.print(f"stopping: waiting for {node.calls.live} calls (again to end them)")

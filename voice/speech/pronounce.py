@@ -17,7 +17,7 @@ _NAMING = (
 _NAMED = re.compile(
     rf"\b({_NAMING})((?:\s+(?:number|is|was|no\.?|in))*[\s:#]+)(\d{{2,}})\b(?![.,:/%]\d)", re.IGNORECASE
 )
-_PHONE = re.compile(r"(?<![\w.,])(\+?)(\d{2,}(?:[ \-/]\d{2,}){1,5})(?![\w%]|[.,:]\d)")
+_PHONE = re.compile(r"(?<![\w.,])(\+?)(\d{2,}(?:[ \-]\d{2,}){1,5})(?![\w%]|[.,:]\d)")
 _LONG = re.compile(
     rf"(?<![\w.,:€$£\-])(\+?)(\d{{{LONG_NUMBER},}}|0\d+)(?![\w%]|[.,:\-]\d| ?(?:euro|dollar|pound|cent|€))"
 )
@@ -33,7 +33,7 @@ def spoken_form(text: str) -> str:
 
 
 def _phone(match: re.Match[str]) -> str:
-    groups = re.split(r"[ \-/]", match.group(2))
+    groups = re.split(r"[ \-]", match.group(2))
     if not match.group(1) and sum(map(len, groups)) < 6 + ("-" in match.group(2)):
         return match.group()  # "20 30" is two numbers, "10-12" a range
     if re.fullmatch(r"\d{4}-\d{2}-\d{2}", match.group(2)):

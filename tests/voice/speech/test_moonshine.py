@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from bench.normalise import normalised
 from dialog.actions import Expect
 from tests.voice.speech.human import prompt, silence, words
 from voice.ports import RATE_HZ, Pcm
@@ -95,11 +96,11 @@ def test_a_long_utterance_is_read_in_pieces_cut_in_pauses(moonshine: Moonshine) 
     assert stream.partial()
 
 
-def test_a_final_over_the_same_audio_is_not_computed_again(
+def test_a_final_over_the_same_speech_is_not_computed_again(
     moonshine: Moonshine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stream = moonshine.open(Expect.FREE)
-    stream.push(prompt("vm-goodbye"))
+    stream.push(np.concatenate([prompt("vm-goodbye"), silence(400)]))
     first = stream.final()
 
     def fails(*_: object) -> None:
@@ -107,6 +108,27 @@ def test_a_final_over_the_same_audio_is_not_computed_again(
 
     monkeypatch.setattr(moonshine._base, "decode", fails)
     assert stream.final() == first
+    stream.push(silence(300))
+    assert stream.final().hypotheses == first.hypotheses
+
+
+NUMBERS = ["80121885", "44651779", "40071234", "6659", "9276", "2762388606"]
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+@pytest.mark.parametrize("noise_rms", [3, 100])
+def test_a_number_is_heard_however_long_the_silence_behind_it(
+    moonshine: Moonshine, number: str, noise_rms: float
+) -> None:
+    """Base takes most of these for nothing when they are given to it as they are."""
+    digits = [prompt(f"digits/{digit}") for digit in number]
+    loud = [np.flatnonzero(np.abs(digit.astype(int)) > 300) for digit in digits]
+    said = [digit[max(0, at[0] - 800) : at[-1] + 1_600] for digit, at in zip(digits, loud, strict=True)]
+    sound = np.concatenate([silence(300), *said, silence(500)])
+    stream = moonshine.open(Expect.DIGITS)
+    stream.push((sound + noise(noise_rms, sound.size / RATE_HZ)).clip(-32_768, 32_767).astype(np.int16))
+    heard = normalised(stream.final().hypotheses[0].text)
+    assert heard.split() == normalised(" ".join(number)).split()
 
 
 @pytest.mark.parametrize(

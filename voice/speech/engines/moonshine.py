@@ -13,6 +13,7 @@ from dialog.ports import Hypothesis
 from voice.ports import RATE_HZ, Pcm
 from voice.speech.engines.base import MAX_UTTERANCE_MS, Capabilities, Reading
 from voice.speech.engines.moonshine_model import HASTY_LOOPED_TOKENS, NOTHING, Decoded, MoonshineModel
+from voice.speech.engines.silence import quietest, spoken_span
 from voice.speech.models import moonshine_base, moonshine_tiny
 
 FIRST_PARTIAL_MS = 600
@@ -29,11 +30,8 @@ LEAST_FINAL_PROBABILITY = 0.35
 UNSURE_PROBABILITY = 0.85
 """Below this Base is asked for a second opinion, which is Tiny's: of 295 recordings of one to three words through G.711
 Base has 217 right, one of the two 228."""
-QUIET_RMS = 20.0
-"""About -64 dBFS: a line with nobody speaking. No recogniser is asked what silence says."""
-MAX_PIECE_S = 20
+MAX_PIECE = 20 * RATE_HZ
 """Attention costs the square of the length, and accuracy falls with it: longer utterances are decoded in pieces."""
-_FRAME = RATE_HZ // 50
 
 
 class Moonshine:
@@ -90,8 +88,9 @@ class MoonshineStream:
         count = self._count
         self._cut(count)
         start = self._cuts[-1]
-        if not _quiet(self._audio[start:count]):
-            decoded = self._tiny.decode(self._audio[start:count], lambda: self._interrupted, HASTY_LOOPED_TOKENS)
+        audio = self._spoken(start, count)
+        if audio.size:
+            decoded = self._tiny.decode(audio, lambda: self._interrupted, HASTY_LOOPED_TOKENS)
             if decoded is not None and _credible(decoded):
                 self._partials[start] = decoded.text
         length_ms = count * 1000 // RATE_HZ
@@ -120,34 +119,37 @@ class MoonshineStream:
     def close(self) -> None:
         self._interrupted = True
 
+    def _spoken(self, start: int, end: int) -> Pcm:
+        """The speech between two samples, without the silence around it."""
+        first, last = spoken_span(self._audio[start:end])
+        return self._audio[start + first : start + last]
+
     def _piece(self, start: int, end: int) -> Decoded:
-        """Each piece is decoded once, however often a final is asked for."""
-        key = (start, end)
+        """Each piece is decoded once, however often a final is asked for and however long the silence behind it."""
+        audio = self._spoken(start, end)
+        key = (start, audio.size)
         if key not in self._finals:
-            audio = self._audio[start:end]
-            decoded = NOTHING if _quiet(audio) else self._base.decode(audio)
-            self._finals[key] = NOTHING if decoded is None or decoded.probability < LEAST_FINAL_PROBABILITY else decoded
+            decoded = (self._base.decode(audio) if audio.size else None) or NOTHING
+            self._finals[key] = NOTHING if decoded.probability < LEAST_FINAL_PROBABILITY else decoded
         return self._finals[key]
 
     def _second_opinion(self, count: int, first: tuple[Hypothesis, ...]) -> tuple[Hypothesis, ...]:
         """Tiny's reading where Base is unsure of its own and Tiny's is another; never before Base's."""
         if not first or first[0].confidence >= UNSURE_PROBABILITY:
             return ()
-        if count not in self._seconds:
-            self._seconds[count] = self._tiny.decode(self._audio[:count]) or NOTHING
-        second = self._seconds[count]
+        audio = self._spoken(0, count)
+        if audio.size not in self._seconds:
+            self._seconds[audio.size] = self._tiny.decode(audio) or NOTHING
+        second = self._seconds[audio.size]
         if not _credible(second) or _words(second.text) in ([], _words(first[0].text)):
             return ()
         return (Hypothesis(second.text, min(second.probability, first[0].confidence)),)
 
     def _cut(self, count: int) -> None:
-        """Cut what is longer than a piece at its quietest place: best a pause, never the middle of a loud word."""
-        while count - self._cuts[-1] > MAX_PIECE_S * RATE_HZ:
-            start = self._cuts[-1] + MAX_PIECE_S * RATE_HZ // 2
-            region = self._audio[start : self._cuts[-1] + MAX_PIECE_S * RATE_HZ].astype(np.float32)
-            power = (region.reshape(-1, _FRAME) ** 2).mean(axis=1)
-            smooth = np.convolve(power, np.ones(10) / 10, mode="valid")
-            self._cuts.append(start + (int(smooth.argmin()) + 5) * _FRAME)
+        """Cut what is longer than a piece in a pause of its second half."""
+        while count - self._cuts[-1] > MAX_PIECE:
+            middle = self._cuts[-1] + MAX_PIECE // 2
+            self._cuts.append(middle + quietest(self._audio[middle : self._cuts[-1] + MAX_PIECE]))
 
 
 def _credible(partial: Decoded) -> bool:
@@ -158,9 +160,3 @@ def _credible(partial: Decoded) -> bool:
 
 def _words(text: str) -> list[str]:
     return re.findall(r"\w+", text.lower())
-
-
-def _quiet(audio: Pcm) -> bool:
-    """No 20 ms of `audio` are louder than a silent line."""
-    whole = audio[: audio.size // _FRAME * _FRAME].reshape(-1, _FRAME).astype(np.float32)
-    return whole.size == 0 or float(np.sqrt((whole**2).mean(axis=1)).max()) < QUIET_RMS

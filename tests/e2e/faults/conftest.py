@@ -1,0 +1,32 @@
+"""One node for most of the faults: it has to outlive them all, one after another."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.faults.served import Served, serving
+from voice.caller import Caller, open_caller
+
+
+@pytest.fixture(scope="session")
+def shared_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Room for what the storms leave half open: a call nobody acknowledges is kept for half a minute."""
+    with serving(tmp_path_factory.mktemp("shared"), "limits.calls=256", "limits.calls_per_minute=100") as node:
+        yield node
+
+
+@pytest.fixture
+def node(shared_node: Served) -> Iterator[Served]:
+    """The shared node; after each test it must not have said that anything unexpected happened."""
+    before = len(shared_node.bad_lines())
+    yield shared_node
+    assert shared_node.bad_lines()[before:] == []
+    assert shared_node.process.poll() is None
+
+
+@pytest.fixture
+async def caller(tmp_path: Path) -> AsyncIterator[Caller]:
+    """A telephone."""
+    async with open_caller() as telephone:
+        yield telephone

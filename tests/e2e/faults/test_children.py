@@ -1,0 +1,104 @@
+"""The children of a node are killed and hung in mid call: the call lives, and what was said is not lost."""
+
+import asyncio
+import os
+import signal
+
+import psutil
+import pytest
+
+from dialog.events import BargedIn, EngineFailed, EngineRecovered, ReplyGiven
+from tests.e2e.faults.conversation import Conversation, answers, dial, spoken, unharmed, until
+from tests.e2e.faults.served import Served
+from voice.caller import Caller
+
+pytestmark = pytest.mark.timeout(120)
+
+LONG = "Hello, I would like to know something. What are your opening hours, please?"
+BACK_S = 10.0
+
+
+def hurt(node: Served, kind: str, number: signal.Signals) -> psutil.Process:
+    """Send a signal to a child."""
+    child = node.child(kind)
+    assert child is not None, f"no {kind} child"
+    os.kill(child.pid, number)
+    return child
+
+
+async def back(node: Served, kind: str, former: psutil.Process, limit_s: float = BACK_S) -> None:
+    """Another child has taken the place of `former`."""
+
+    def replaced() -> bool:
+        child = node.child(kind)
+        return child is not None and child.pid != former.pid
+
+    await until(f"another {kind} child", replaced, limit_s)
+
+
+async def speak_while(conversation: Conversation, text: str, after_ms: int) -> asyncio.Task[None]:
+    """Begin to speak, and come back when `after_ms` of it are out."""
+    await asyncio.to_thread(spoken, text)
+    speaking = asyncio.create_task(conversation.say(text))
+    await conversation.line.wait(after_ms)
+    return speaking
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "hung"])
+async def test_speech_lost_in_mid_utterance_costs_no_word(node: Served, caller: Caller, number: signal.Signals) -> None:
+    async with unharmed(node, caller) as conversation:
+        speaking = await speak_while(conversation, LONG, 1_500)
+        former = hurt(node, "speech", number)
+        await speaking
+        heard = await conversation.answered()
+        text = heard.readings[0].text.lower()
+        assert heard.redecoded
+        assert "would like to know" in text, "what was said before the loss"
+        assert "opening hours" in text, "what was said after it"
+        assert [e.engine for e in conversation.journal.events(EngineFailed)] == ["ears"]
+        (recovered,) = conversation.journal.events(EngineRecovered)
+        assert recovered.after_ms < BACK_S * 1000
+        await back(node, "speech", former)
+
+
+async def test_speech_lost_while_the_bot_speaks_and_the_caller_barges_in(node: Served, caller: Caller) -> None:
+    async with unharmed(node, caller) as conversation:
+        await conversation.ask()
+        hurt(node, "speech", signal.SIGSTOP)
+        # The child is deaf and nobody knows it yet; what tells voice from silence lives beside the audio.
+        await conversation.line.wait(300)
+        await conversation.say("Wait, wait, wait. What are your opening hours?")
+        (barged_in,) = conversation.journal.events(BargedIn)
+        assert barged_in.by == "voice"
+        heard = await conversation.answered()
+        assert heard.redecoded
+    assert node.figures()["centralino_child_restarts_total"]["speech"] >= 1
+
+
+async def test_rasa_killed_in_mid_call_the_keypad_bot_goes_on(node: Served, caller: Caller) -> None:
+    await rasa_fails(node, caller, signal.SIGKILL)
+
+
+async def test_rasa_hung_in_mid_call_the_keypad_bot_goes_on(node: Served, caller: Caller) -> None:
+    await rasa_fails(node, caller, signal.SIGSTOP)
+
+
+async def rasa_fails(node: Served, caller: Caller, number: signal.Signals) -> None:
+    restarts = node.figures()["centralino_child_restarts_total"]["rasa"]
+    conversation = await dial(node, caller)
+    await conversation.greeted()
+    speaking = await speak_while(conversation, "What are your opening hours?", 500)
+    former = hurt(node, "rasa", number)
+    await speaking
+    await conversation.answered("switched", "keypad")
+    (failed,) = conversation.journal.events(EngineFailed)
+    assert failed.engine == "rasa"
+    assert conversation.journal.events(ReplyGiven)[-1].took_ms <= 3_500
+    await conversation.line.press("6")
+    await conversation.journal.awaits(
+        "the keypad bot's answer", lambda: "eight in the evening" in conversation.journal.events(ReplyGiven)[-1].text
+    )
+    await conversation.hang_up()
+    await back(node, "rasa", former, 30)
+    await until("Rasa at work", lambda: node.figures()["centralino_child_restarts_total"]["rasa"] > restarts, 30)
+    await answers(node, caller)

@@ -1,0 +1,82 @@
+"""A disk that takes nothing and a store that is locked: calls go on, and the account of them is made up for."""
+
+import resource
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+import psutil
+import pytest
+import soundfile
+
+from dialog.events import CallEnded, FinalHeard
+from tests.e2e.faults.conversation import HOURS, Conversation, dial
+from tests.e2e.faults.served import Served
+from voice.caller import Caller
+from voice.ports import RATE_HZ
+
+pytestmark = pytest.mark.timeout(120)
+
+FULL_BYTES = 4_096
+
+
+@contextmanager
+def full_disk(node: Served) -> Iterator[None]:
+    """No file of the node, its log included, grows past `FULL_BYTES`: what a full disk is to a writer."""
+    process = psutil.Process(node.process.pid)
+    before = process.rlimit(resource.RLIMIT_FSIZE)
+    process.rlimit(resource.RLIMIT_FSIZE, (FULL_BYTES, before[1]))
+    try:
+        yield
+    finally:
+        process.rlimit(resource.RLIMIT_FSIZE, before)
+
+
+@contextmanager
+def locked(node: Served) -> Iterator[None]:
+    """Somebody else holds the store's write lock."""
+    with closing(sqlite3.connect(node.data / "calls.sqlite", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+
+
+async def answered_aloud(conversation: Conversation) -> None:
+    """Ask, and hear an answer: what a caller knows, with no journal to look at."""
+    await conversation.say(HOURS)
+    start = conversation.line.now_ms
+    await conversation.line.until_quiet(limit_ms=15_000)
+    assert not conversation.line.ended.done()
+    spoken = sum(voice >= 0.5 for voice in conversation.line.voice[start // 20 :])
+    assert spoken > 50, f"only {spoken * 20} ms of speech were heard"
+
+
+async def test_calls_go_on_and_are_recorded_again_afterwards(node: Served, caller: Caller) -> None:
+    retries = node.figures()["centralino_journal_records_total"]["retries"]
+    conversation = await dial(node, caller)
+    await conversation.greeted()
+    with locked(node):
+        await answered_aloud(conversation)
+    with full_disk(node):
+        await answered_aloud(conversation)
+        blind = await caller.dial(f"sip:100@127.0.0.1:{node.sip_port}")
+        await blind.until_quiet(quiet_ms=200, limit_ms=5_000)
+        assert sum(voice >= 0.5 for voice in blind.voice) > 25, "a call that begins on a full disk is answered"
+        blind.hang_up()
+        await blind.ended
+    # what waited is written as soon as the store takes it
+    await conversation.journal.awaits(
+        "both turns in the journal", lambda: len(conversation.journal.events(FinalHeard)) == 2, 25
+    )
+    assert node.figures()["centralino_journal_records_total"]["retries"] > retries
+    await conversation.hang_up()
+    following = await dial(node, caller)
+    await following.greeted()
+    await following.hang_up()
+    assert following.journal.events(CallEnded)[0].cause == "caller"
+    recording = node.recording(following.journal.call_id)
+    await following.journal.awaits("the next call's recording", recording.exists, 5)
+    sound = soundfile.info(recording)
+    assert (sound.samplerate, sound.channels) == (RATE_HZ, 2)
+    assert sound.duration > 4
+    assert "recording incomplete" not in node.log[-1_000:]

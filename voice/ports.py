@@ -52,9 +52,9 @@ class Frame:
 class LegStats:
     """Totals of a leg so far; `receiving` is off while the far end is on hold.
 
-    A late frame left more than 20 ms after its deadline, or never.
+    A late frame left more than 20 ms after its deadline, or never. Refused packets were no RTP, of another source or
+    stream, or of a payload type not agreed on.
     """
-    RTP, of another source or stream, or of a payload type not agreed on."""
 
     packets_received: int = 0
     packets_lost: int = 0

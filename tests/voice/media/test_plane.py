@@ -398,3 +398,17 @@ async def test_two_browser_legs_talk_opus_over_rings() -> None:
     heard = np.concatenate([frame.pcm for frame in frames[20:50]])
     assert frequency(heard) == pytest.approx(700, abs=10)
     assert max(frame.level_dbfs for frame in frames) == pytest.approx(-11.7, abs=1)
+
+
+async def test_refusals_are_counted_over_all_legs_living_and_gone() -> None:
+    bench = Bench()
+    wires = [FakeWire(), FakeWire()]
+    first, _ = bench.leg(wires[0])
+    bench.leg(wires[1])
+    for wire in wires:
+        wire.inbound = [(b"noise", PEER), (rtp(1, bytes(160)), ("127.0.0.1", 5_000))]
+    await bench.run()
+    assert bench.plane.refused == {"malformed": 2, "foreign": 2}
+    first.close()
+    await bench.run()
+    assert bench.plane.refused == {"malformed": 2, "foreign": 2}

@@ -21,7 +21,7 @@ def node(shared_node: Served) -> Iterator[Served]:
     """The shared node; after each test it must not have said that anything unexpected happened."""
     before = len(shared_node.bad_lines())
     yield shared_node
-    assert shared_node.bad_lines()[before:] == []
+    assert shared_node.bad_lines()[before:] == [], shared_node.log[-4_000:]
     assert shared_node.process.poll() is None
 
 

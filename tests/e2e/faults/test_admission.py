@@ -19,7 +19,7 @@ from tests.e2e.faults.conversation import dial, until
 from tests.e2e.faults.mutation import real_messages
 from tests.e2e.faults.served import Served, serving
 from tests.fakes.sip_network import HERE
-from voice.caller import Caller, CallRefused, OutgoingLine
+from voice.caller import Caller, CallRefused, OutgoingLine, open_caller
 from voice.ports import RATE_HZ
 
 pytestmark = pytest.mark.timeout(90)
@@ -70,8 +70,21 @@ async def echoes(line: OutgoingLine) -> bool:
     return bool(np.abs(line.heard_between(start)).max(initial=0) > 2_000)
 
 
-async def test_what_is_too_much_is_refused_and_those_who_are_in_stay(small_node: Served, caller: Caller) -> None:
+async def test_a_full_node_refuses_and_a_stopping_one_waits(small_node: Served, caller: Caller) -> None:
     node = small_node
+    await full(node, caller)
+    await too_often(node, caller)
+    async with open_caller("127.0.0.7") as other:
+        await stopping(node, other)
+    assert node.bad_lines() == []
+    lines = [json.loads(line) for line in node.log.splitlines() if line.startswith("{")]
+    starts = [line for line in lines if line["event"] == "call started"]
+    assert starts[0]["pii"]["caller"].startswith("sip:centralino@127.0.0.1")
+    assert not any("sip:centralino@" in json.dumps({k: v for k, v in line.items() if k != "pii"}) for line in lines)
+
+
+async def full(node: Served, caller: Caller) -> None:
+    """One call too many, a stranger, and a call that lasts too long."""
     first, second = await dial(node, caller, "echo"), await dial(node, caller, "echo")
     began = time.monotonic()
     with pytest.raises(CallRefused, match="503"):
@@ -93,6 +106,10 @@ async def test_what_is_too_much_is_refused_and_those_who_are_in_stay(small_node:
     assert LONGEST_S - 2 < time.monotonic() - began < LONGEST_S + 2
     await first.journal.awaits("the end", lambda: bool(first.journal.events(CallEnded)))
     assert first.journal.events(CallEnded)[0].cause == "longest_call"
+
+
+async def too_often(node: Served, caller: Caller) -> None:
+    """More calls from one address than it may make in a minute."""
     refused = 0
     for _ in range(16):
         try:
@@ -104,18 +121,14 @@ async def test_what_is_too_much_is_refused_and_those_who_are_in_stay(small_node:
             refused += 1
     assert refused > 0, "one address may make ten calls a minute"
     assert node.figures()["centralino_calls_refused_total"]["rate"] == refused
-    lines = [json.loads(line) for line in node.log.splitlines() if line.startswith("{")]
-    starts = [line for line in lines if line["event"] == "call started"]
-    assert starts[0]["pii"]["caller"].startswith("sip:centralino@127.0.0.1")
-    assert not any("sip:centralino@" in json.dumps({k: v for k, v in line.items() if k != "pii"}) for line in lines)
 
 
 async def stopped(node: Served, limit_s: float) -> int:
     return await asyncio.to_thread(node.process.wait, limit_s)
 
 
-async def test_sigterm_waits_for_a_live_call_and_takes_no_new_one(small_node: Served, caller: Caller) -> None:
-    node = small_node
+async def stopping(node: Served, caller: Caller) -> None:
+    """SIGTERM: a live call is waited for, a new one is refused."""
     live = await dial(node, caller, "echo")
     os.kill(node.process.pid, signal.SIGTERM)
     await until("draining", lambda: httpx.get(f"{node.url}/readyz").status_code == 503, 5)
@@ -126,7 +139,6 @@ async def test_sigterm_waits_for_a_live_call_and_takes_no_new_one(small_node: Se
     await live.line.ended
     assert await stopped(node, 10) == 0
     assert live.journal.events(CallEnded)[0].cause == "caller"
-    assert node.bad_lines() == []
 
 
 async def test_a_second_sigterm_ends_live_calls(small_node: Served, caller: Caller) -> None:

@@ -80,17 +80,15 @@ class Node:
         ((name,),) = self._query("SELECT recording FROM calls WHERE call_id = ?", (call_id,))
         return self.folder / "data" / "recordings" / str(name)
 
-    def restore_customers(self, *accounts: str) -> None:
-        """Put `accounts` back as they were generated: bills open, cards not blocked."""
+    def restore(self, table: str, key: str, value: str) -> None:
+        """Put a row of the customer base back as it was generated."""
         pristine = self.folder / "pristine.sqlite"
         if not pristine.exists():
             generate(pristine)
         with closing(sqlite3.connect(self.folder / "data" / "customers.sqlite", timeout=10.0)) as base, base:
             base.execute("ATTACH ? AS pristine", (str(pristine),))
-            for account in accounts:
-                for table, key in (("account", "number"), ("bill", "account")):
-                    base.execute(f"DELETE FROM main.{table} WHERE {key} = ?", (account,))
-                    base.execute(f"INSERT INTO main.{table} SELECT * FROM pristine.{table} WHERE {key} = ?", (account,))
+            base.execute(f"DELETE FROM main.{table} WHERE {key} = ?", (value,))
+            base.execute(f"INSERT INTO main.{table} SELECT * FROM pristine.{table} WHERE {key} = ?", (value,))
 
     def _query(self, statement: str, values: Sequence[str]) -> list[tuple[str, ...]]:
         path = self.folder / "data" / "calls.sqlite"

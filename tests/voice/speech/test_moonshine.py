@@ -52,13 +52,23 @@ def test_confidence_falls_with_noise(moonshine: Moonshine) -> None:
 
 def test_an_unsure_reading_has_a_second_opinion_behind_it(moonshine: Moonshine) -> None:
     stream = moonshine.open(Expect.FREE)
-    stream.push(prompt("digits/8"))
+    stream.push(prompt("conf-errormenu"))
     readings = stream.final().hypotheses
-    assert [words(reading.text) for reading in readings] == ["aid", "eight"]
+    assert [words(reading.text) for reading in readings] == ["invalid joys", "invalid choice"]
     assert readings[0].confidence >= readings[1].confidence
     sure = moonshine.open(Expect.FREE)
     sure.push(prompt("cannot-complete-as-dialed"))
     assert len(sure.final().hypotheses) == 1
+
+
+@pytest.mark.parametrize("clip", ["vm-no", "digits/2", "digits/4", "digits/8", "vm-goodbye", "hours"])
+def test_a_short_word_in_noise_is_heard_once(moonshine: Moonshine, clip: str) -> None:
+    word = np.concatenate([silence(300), prompt(clip), silence(200)])
+    for rms in (60, 120, 200):
+        stream = moonshine.open(Expect.FREE)
+        stream.push((word + noise(rms, 3)[: word.size]).clip(-32_768, 32_767).astype(np.int16))
+        readings = stream.final().hypotheses
+        assert [len(words(reading.text).split()) for reading in readings[:1]] == [1]
 
 
 def test_partials_become_rarer_as_the_utterance_grows(moonshine: Moonshine) -> None:

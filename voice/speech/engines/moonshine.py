@@ -30,6 +30,9 @@ LEAST_FINAL_PROBABILITY = 0.35
 UNSURE_PROBABILITY = 0.85
 """Below this Base is asked for a second opinion, which is Tiny's: of 295 recordings of one to three words through G.711
 Base has 217 right, one of the two 228."""
+LEAST_PIECE = 2 * RATE_HZ
+"""Base is given no less, the rest is silence. On a short word in noise it stutters else: "no. no.", "help help help".
+Of 54 short sentences in noise at 20 dB it had 39 right as they were, 49 lengthened; of 40 human clips 22 and 28."""
 MAX_PIECE = 20 * RATE_HZ
 """Attention costs the square of the length, and accuracy falls with it: longer utterances are decoded in pieces."""
 
@@ -129,7 +132,7 @@ class MoonshineStream:
         audio = self._spoken(start, end)
         key = (start, audio.size)
         if key not in self._finals:
-            decoded = (self._base.decode(audio) if audio.size else None) or NOTHING
+            decoded = (self._base.decode(_lengthened(audio)) if audio.size else None) or NOTHING
             self._finals[key] = NOTHING if decoded.probability < LEAST_FINAL_PROBABILITY else decoded
         return self._finals[key]
 
@@ -156,6 +159,10 @@ def _credible(partial: Decoded) -> bool:
     """Whether Tiny's words were probably spoken."""
     least = LEAST_SHORT_PROBABILITY if partial.tokens <= SHORT_TOKENS else LEAST_PARTIAL_PROBABILITY
     return not partial.looped and partial.probability >= least
+
+
+def _lengthened(audio: Pcm) -> Pcm:
+    return np.concatenate([audio, np.zeros(max(0, LEAST_PIECE - audio.size), np.int16)])
 
 
 def _words(text: str) -> list[str]:

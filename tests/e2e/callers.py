@@ -21,9 +21,8 @@ from voice.speech.engines.hibari import HibariVoice
 from voice.speech.models import cache_dir
 
 LINE_HZ = 8_000
-SNR_DB = {"hibari": 20.0, "human": 20.0, "flite": 25.0}
-"""Speech to pink noise, over the whole telephone band and all of the call: an office, not a quiet room. flite is hard
-to understand even without: in more noise a person would ask again too."""
+SNR_DB = 25.0
+"""Speech to pink noise, over the whole telephone band and all of the call: an office, not a quiet room."""
 SPEECH_RMS = 2_600.0
 """Level of the voiced parts, -22 dBFS: what telephones are made to give."""
 LEAD_MS = 100
@@ -57,7 +56,7 @@ def say(text: str, voice: str) -> Sound:
         voice = "hibari"
     words = _levelled(_cached(text, voice))
     lead = np.zeros(LEAD_MS * LINE_HZ // 1000, np.int16)
-    return Sound(_noisy(np.concatenate([lead, words]), SNR_DB[voice]), words.size * 1000 // LINE_HZ, voice)
+    return Sound(_noisy(np.concatenate([lead, words])), words.size * 1000 // LINE_HZ, voice)
 
 
 def nothing() -> Sound:
@@ -133,10 +132,10 @@ def _levelled(pcm: Pcm) -> Pcm:
     return levelled
 
 
-def _noisy(pcm: Pcm, snr_db: float = 25.0) -> Pcm:
+def _noisy(pcm: Pcm) -> Pcm:
     """`pcm` and the tail, in pink noise; the same for the same length, so a call can be made again."""
     size = pcm.size + TAIL_S * LINE_HZ
-    noise = _pink(size, np.random.default_rng(pcm.size)) * SPEECH_RMS / 10 ** (snr_db / 20)
+    noise = _pink(size, np.random.default_rng(pcm.size)) * SPEECH_RMS / 10 ** (SNR_DB / 20)
     noise[: pcm.size] += pcm
     mixed: Pcm = np.clip(np.rint(noise), -32_768, 32_767).astype(np.int16)
     return mixed

@@ -232,7 +232,8 @@ def _in_common(wanted: Sequence[str], found: Sequence[str]) -> int:
 
 def _tokens(text: str) -> list[str]:
     """Words, and numbers digit by digit however they were written."""
-    text = re.sub(r"\b(good|to)-(?=bye|day|morrow)", r"\1", text.lower())
+    text = re.sub(r"\bgood[- ]bye?\b", "goodbye", text.lower())
+    text = re.sub(r"\bto-(?=day|morrow)", "to", text)
     return re.findall(r"[a-z']+|\d", normalise(text))
 
 

@@ -266,11 +266,13 @@ def _scenario(caller: str, codec: str, moves: int) -> str:
         return f'<action><exec rtp_stream="{name}.raw,1,{payload_type},{codec}/8000"/></action>'
 
     def request(method: str, target: str, number: int, body: str = "") -> str:
-        to = "To: <sip:[service]@[remote_ip]:[remote_port]>" if method == "INVITE" else "[last_To:]\n[routes]"
+        # the far end's tag is kept from its answer: the last message may have been a cue
+        tag = "" if method == "INVITE" else "[peer_tag_param]\n[routes]"
         return (
             f"<![CDATA[\n{method} {target} SIP/2.0\n"
             "Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]\n"
-            f"From: <sip:{caller}@[local_ip]:[local_port]>;tag=[pid]SIPp[call_number]\n{to}\n"
+            f"From: <sip:{caller}@[local_ip]:[local_port]>;tag=[pid]SIPp[call_number]\n"
+            f"To: <sip:[service]@[remote_ip]:[remote_port]>{tag}\n"
             f"Call-ID: [call_id]\nCSeq: {number} {method}\nContact: <sip:{caller}@[local_ip]:[local_port]>\n"
             f"Max-Forwards: 70\n{body and 'Content-Type: application/sdp'}\nContent-Length: [len]\n\n{body}]]>"
         ).replace("\n\nContent-Length", "\nContent-Length")

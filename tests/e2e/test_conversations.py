@@ -5,6 +5,7 @@ Each call is made once, four at a time; a test looks at its own. The id says scr
 """
 
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,19 +17,23 @@ from dialog.events import CallEnded, HandoffRequested
 from tests.e2e.callers import say
 from tests.e2e.conversation import Held, check_spoken, hold
 from tests.e2e.node import Node, serving
-from tests.e2e.phones import PHONES
+from tests.e2e.phones import PHONES, Move
 from tests.e2e.scripts import Turn, paraphrases, scripts
 
 pytestmark = pytest.mark.timeout(900)
 
 AT_ONCE = 4
+RETRY_S = 5.0
+"""What a node that is busy asks for."""
+SECOND_SHARE = 0.05
+"""So many calls may be made twice."""
 VOICES = {
     "01_balance": ("hibari", "flite"),
     "02_number_in_pieces": ("human", "hibari"),
     "03_opening_hours": ("flite", "hibari"),
     "04_fault_by_keys": ("human", "flite"),
     "05_bill_explained": ("flite", "human"),
-    "06_bill_paid": ("hibari", "flite"),
+    "06_bill_paid": ("hibari", "human"),
     "07_yes_must_be_explicit": ("hibari", "human"),
     "08_sim_blocked": ("flite", "human"),
     "09_order": ("human", "flite"),
@@ -39,6 +44,9 @@ VOICES = {
 """By baresip, by sipp. Where flite is not, its consonants make other words even without noise: "pay" is heard as "hey",
 "eight" as "page", "go" as "code"."""
 CODECS = ("PCMU", "PCMA")
+NOT_BY_FLITE = {18, 30}
+"""Paraphrases, by number, which flite does not say so that they can be understood ("stolen": "simple in",
+"goodbye": "good by")."""
 LANES = {
     "05_bill_explained": "bill",
     "06_bill_paid": "bill",
@@ -79,8 +87,9 @@ def plans() -> list[Plan]:
         for n, paraphrase in enumerate(paraphrases()):
             intent, action = paraphrase.intent, paraphrase.action
             turn = Turn(say=paraphrase.text, intent=intent, action=action, ends=ENDS.get(intent, ""))
+            voice = "hibari" if (n + p) % 2 == 0 or n + 1 in NOT_BY_FLITE else "flite"
             name = f"paraphrase {n + 1:02}"
-            found.append(Plan(name, phone, CODECS[n // 2 % 2], ("hibari", "flite")[(n + p) % 2], (turn,)))
+            found.append(Plan(name, phone, CODECS[n // 2 % 2], voice, (turn,)))
     return found
 
 
@@ -91,6 +100,7 @@ class Switchboard:
         self._node = node
         self._folder = folder
         self._lines = threading.Semaphore(AT_ONCE)
+        self.made_again: list[str] = []
         self._lanes = {lane: ThreadPoolExecutor(1 if lane else AT_ONCE) for lane in {plan.lane for plan in wanted}}
         ordered = sorted(wanted, key=lambda plan: (not plan.lane, -len(plan.turns)))
         self._calls = {plan: self._lanes[plan.lane].submit(self._call, plan) for plan in ordered}
@@ -106,17 +116,31 @@ class Switchboard:
         for lane in self._lanes.values():
             lane.shutdown()
 
+    def all_held(self) -> list[Held]:
+        """Every conversation that was held."""
+        return [call.result() for call in self._calls.values() if call.exception() is None]
+
     def _call(self, plan: Plan) -> Held:
+        """Make the call, and once more if it goes wrong: packets fall differently into frames each time, and a
+        recogniser makes other words of it now and then, where a caller would repeat himself."""
         moves = tuple(turn.keys or say(turn.say, plan.voice) for turn in plan.turns if not turn.silent)
-        caller = f"{plan.phone}-{plan.name}".replace(" ", "-").replace("_", "-")
+        with self._lines:
+            try:
+                return self._attempt(plan, 1, moves)
+            except AssertionError as error:
+                self.made_again.append(f"{plan}: {str(error).splitlines()[0]}")
+                time.sleep(RETRY_S)
+                return self._attempt(plan, 2, moves)
+
+    def _attempt(self, plan: Plan, number: int, moves: tuple[Move, ...]) -> Held:
+        caller = f"{plan.phone}-{plan.name}-{number}".replace(" ", "-").replace("_", "-")
         folder = self._folder / caller
         folder.mkdir()
+        if plan.lane:
+            self._node.restore(*ROWS[plan.lane])
         target = f"sip:100@127.0.0.1:{self._node.sip_port}"
-        with self._lines:
-            if plan.lane:
-                self._node.restore(*ROWS[plan.lane])
-            phone = PHONES[plan.phone](folder, caller, target, plan.codec, moves)
-            return hold(self._node, phone, caller, plan.turns)
+        phone = PHONES[plan.phone](folder, caller, target, plan.codec, moves)
+        return hold(self._node, phone, caller, plan.turns)
 
 
 @pytest.fixture(scope="module")
@@ -148,3 +172,18 @@ def test_a_conversation_is_held(switchboard: Switchboard, plan: Plan) -> None:
         assert (plan.turns[-1].ends == "handoff") == any(isinstance(r.event, HandoffRequested) for r in held.journal)
     except AssertionError as error:
         raise AssertionError(f"{error}\n{held}") from error
+
+
+def test_few_calls_were_made_twice_and_answers_came_in_time(switchboard: Switchboard) -> None:
+    held = switchboard.all_held()
+    print("\n".join(["made again:", *switchboard.made_again]) if switchboard.made_again else "no call was made again")
+    waits_ms = sorted(e.timed.first_audio_ms for h in held for e in h.exchanges if e.timed is not None)
+    ends = [h.journal[-1].event for h in held]
+    late = sum(end.late_frames for end in ends if isinstance(end, CallEnded))
+    frames = sum(end.duration_ms // 20 for end in ends if isinstance(end, CallEnded))
+    print(
+        f"{len(held)} calls, {len(waits_ms)} spoken turns: first sound of the answer "
+        f"p50 {waits_ms[len(waits_ms) // 2]} ms, p95 {waits_ms[len(waits_ms) * 95 // 100]} ms; "
+        f"late frames {late / frames:.2%}"
+    )
+    assert len(switchboard.made_again) <= max(1, round(SECOND_SHARE * len(held)))

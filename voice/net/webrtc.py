@@ -24,6 +24,7 @@ from aiortc import (
     RTCSctpCapabilities,
     RTCSctpTransport,
 )
+from aiortc.rtcsctptransport import Chunk
 from OpenSSL import SSL
 
 from dialog.errors import NotReady, PeerTimeout
@@ -243,7 +244,7 @@ class BrowserPeer:
         self._connection.on_media = self._on_srtp
         self._tell(PeerConnected(round((self._loop.time() - began) * 1000)))
         if self._offer.sctp_port is not None:
-            self._sctp = RTCSctpTransport(self._dtls)
+            self._sctp = _Sctp(self._dtls)
             self._sctp.add_listener("datachannel", self.journal.attach)
             await self._sctp.start(RTCSctpCapabilities(self._offer.max_message_size), self._offer.sctp_port)
 
@@ -358,9 +359,19 @@ class BrowserPeer:
         self._over.set()
 
 
+class _Sctp(RTCSctpTransport):
+    """aiortc's, except that its own timers do not complain when they find the connection gone under them."""
+
+    async def _send_chunk(self, chunk: Chunk) -> None:
+        with contextlib.suppress(ConnectionError):
+            await super()._send_chunk(chunk)
+
+
 def verify() -> None:
     """Find out whether the private names used here exist. Raises NotReady. To be called once, at start-up."""
     ice_guard.verify()
     for name in ("_ssl", "_task", "_rx_srtp", "_tx_srtp", "_set_role"):
         if name not in RTCDtlsTransport.__init__.__code__.co_names and not hasattr(RTCDtlsTransport, name):
             raise NotReady(f"aiortc lacks RTCDtlsTransport.{name}, which browser calls need: run `make`")
+    if not hasattr(RTCSctpTransport, "_send_chunk"):
+        raise NotReady("aiortc lacks RTCSctpTransport._send_chunk, which browser calls need: run `make`")

@@ -70,13 +70,13 @@ class TalkingBrowser:
 @asynccontextmanager
 async def calling(node: Served) -> AsyncIterator[TalkingBrowser]:
     """A browser's call, connected and in the store; hung up at the end."""
-    before = set(node.calls())
+    before = set(node.calls("browser"))
     browser = FakeBrowser()
     response = await offered(node, (await browser.offer()).encode())
     assert response.status_code == 201, response.text
     await browser.connect(response.text)
-    await until("the call in the store", lambda: bool(set(node.calls()) - before), 10)
-    (call_id,) = set(node.calls()) - before
+    await until("the call in the store", lambda: bool(set(node.calls("browser")) - before), 10)
+    (call_id,) = set(node.calls("browser")) - before
     port = SessionDescription.parse(response.text).media[0].ice_candidates[0].port
     talking = TalkingBrowser(browser, port, Journal(node, call_id))
     sending = asyncio.create_task(talking.send())

@@ -94,9 +94,9 @@ class Served:
         """All figures of one name added up."""
         return int(sum(self.figures().get(f"{name}_total", {}).values()))
 
-    def calls(self) -> list[str]:
-        """Ids of the stored calls, newest first."""
-        return [str(row[0]) for row in self._query("SELECT call_id FROM calls ORDER BY number DESC")]
+    def calls(self, caller: str = "") -> list[str]:
+        """Ids of the stored calls of whose caller's address `caller` is a part."""
+        return [str(row[0]) for row in self._query("SELECT call_id FROM calls WHERE caller LIKE ?", f"%{caller}%")]
 
     def journal(self, call_id: str) -> list[Record]:
         """What the store holds of a call, which may be live."""

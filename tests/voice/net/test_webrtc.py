@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from aiortc import RTCSctpTransport
+from aiortc.rtcsctptransport import ShutdownCompleteChunk
 from aiortc.rtp import RtcpPacket, RtcpRrPacket, RtcpSdesPacket, RtcpSrPacket
 
 from dialog.errors import NoCommonCodec, NotReady, ProtocolError
@@ -268,3 +270,15 @@ def test_other_versions_of_the_libraries_are_refused(monkeypatch: pytest.MonkeyP
     monkeypatch.setitem(ice_guard.PINNED, "aioice", "0.99.")
     with pytest.raises(NotReady, match="aioice"):
         webrtc.verify()
+
+
+async def test_a_timer_of_the_channel_that_fires_after_the_end_complains_to_nobody() -> None:
+    async with browser_call() as call:
+        await call.browser.open_channel()
+        sctp = call.peer._sctp
+        assert sctp is not None
+        await call.peer.close()
+        await asyncio.wait((call.running,))
+        with pytest.raises(ConnectionError):
+            await RTCSctpTransport._send_chunk(sctp, ShutdownCompleteChunk())
+        await sctp._send_chunk(ShutdownCompleteChunk())

@@ -35,8 +35,8 @@ def korean(text: str) -> Pcm:
 
 
 def words(text: str) -> str:
-    """Lower case, without punctuation: for comparing what was recognised."""
-    return " ".join(re.sub(r"[^\w' ]", " ", text.lower()).split())
+    """Lower case, without punctuation, "good bye" as one word: for comparing what was recognised."""
+    return " ".join(re.sub(r"[^\w' ]", " ", text.lower()).split()).replace("good bye", "goodbye")
 
 
 def silence(ms: int) -> Pcm:

@@ -175,7 +175,7 @@ async def test_cached_prompts_play_while_the_child_is_away(host: SpeechHost) -> 
 
 
 async def test_several_callers_are_heard_at_once(host: SpeechHost) -> None:
-    expected = {"vm-goodbye": "good bye", "cannot-complete-as-dialed": "your call cannot be completed as dialed"}
+    expected = {"vm-goodbye": "goodbye", "cannot-complete-as-dialed": "your call cannot be completed as dialed"}
 
     async def call(number: int, name: str) -> None:
         caller = Caller(host)
@@ -211,7 +211,7 @@ async def test_a_nursery_that_is_lost_with_its_child_is_replaced(host: SpeechHos
     os.kill(nursery, how)
     os.kill(child, how)
     final = await caller.final()
-    assert words(final.hypotheses[0].text) == "good bye"
+    assert words(final.hypotheses[0].text) == "goodbye"
     assert final.redecoded
     assert not Path(f"/proc/{nursery}").exists()
 

@@ -139,7 +139,7 @@ def test_a_child_hears_and_speaks(child: End) -> None:
     assert child.next(wire.Pong) == wire.Pong(3, 0)  # at once, while the decoding has hardly begun
     read = child.next(wire.Read)
     assert isinstance(read, wire.Read)
-    assert words(read.hypotheses[0][0]) == "good bye"
+    assert words(read.hypotheses[0][0]) == "goodbye"
     child.send(wire.Speak(1, "Goodbye.", 1.0))
     spoken = child.next(wire.Spoken)
     assert isinstance(spoken, wire.Spoken)

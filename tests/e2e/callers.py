@@ -64,6 +64,21 @@ def nothing() -> Sound:
     return Sound(_noisy(np.zeros(0, np.int16)), 0, "nobody")
 
 
+def cough() -> Sound:
+    """A burst of air and a fifth of a second of voice without a word: what VAD takes for speech and is none."""
+    draw = np.random.default_rng(1)
+    air_at = np.arange(120 * LINE_HZ // 1000) / LINE_HZ
+    air = draw.normal(size=air_at.size) * np.exp(-air_at / 0.04)
+    at = np.arange(300 * LINE_HZ // 1000) / LINE_HZ
+    phase = np.cumsum(180.0 - 160.0 * at) / LINE_HZ
+    voice = (np.diff(np.floor(phase), prepend=0.0) > 0) + 0.3 * draw.normal(size=at.size)
+    for formant_hz, width_hz in ((700.0, 150.0), (1_300.0, 200.0)):
+        voice = _resonance(voice, formant_hz, width_hz)
+    voice *= np.minimum(1.0, np.minimum(at / 0.03, (at[-1] - at) / 0.05))
+    pcm = np.concatenate([piece / np.abs(piece).max() * 9_000 for piece in (air, voice)]).astype(np.int16)
+    return Sound(_noisy(pcm), pcm.size * 1000 // LINE_HZ, "cough")
+
+
 def tones(keys: str, key_ms: int = 100, gap_ms: int = 100) -> Sound:
     """Keys as tones in the sound (ITU-T Q.23), as telephones without telephone events send them."""
     low, high = (697, 770, 852, 941), (1209, 1336, 1477)
@@ -139,6 +154,16 @@ def _noisy(pcm: Pcm) -> Pcm:
     noise[: pcm.size] += pcm
     mixed: Pcm = np.clip(np.rint(noise), -32_768, 32_767).astype(np.int16)
     return mixed
+
+
+def _resonance(sound: npt.NDArray[np.float64], centre_hz: float, width_hz: float) -> npt.NDArray[np.float64]:
+    """A two-pole resonator: one formant."""
+    radius = np.exp(-np.pi * width_hz / LINE_HZ)
+    a1, a2 = 2 * radius * np.cos(2 * np.pi * centre_hz / LINE_HZ), -(radius**2)
+    out = np.zeros(sound.size + 2)
+    for i, x in enumerate(sound):
+        out[i + 2] = x + a1 * out[i + 1] + a2 * out[i]
+    return out[2:]
 
 
 def _pink(size: int, draw: np.random.Generator) -> npt.NDArray[np.float64]:

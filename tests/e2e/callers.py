@@ -64,19 +64,22 @@ def nothing() -> Sound:
     return Sound(_noisy(np.zeros(0, np.int16)), 0, "nobody")
 
 
-def cough() -> Sound:
-    """A burst of air and a fifth of a second of voice without a word: what VAD takes for speech and is none."""
+def laugh() -> Sound:
+    """Voice for seven tenths of a second, and not a word in it."""
     draw = np.random.default_rng(1)
-    air_at = np.arange(120 * LINE_HZ // 1000) / LINE_HZ
-    air = draw.normal(size=air_at.size) * np.exp(-air_at / 0.04)
-    at = np.arange(300 * LINE_HZ // 1000) / LINE_HZ
-    phase = np.cumsum(180.0 - 160.0 * at) / LINE_HZ
-    voice = (np.diff(np.floor(phase), prepend=0.0) > 0) + 0.3 * draw.normal(size=at.size)
-    for formant_hz, width_hz in ((700.0, 150.0), (1_300.0, 200.0)):
-        voice = _resonance(voice, formant_hz, width_hz)
-    voice *= np.minimum(1.0, np.minimum(at / 0.03, (at[-1] - at) / 0.05))
-    pcm = np.concatenate([piece / np.abs(piece).max() * 9_000 for piece in (air, voice)]).astype(np.int16)
-    return Sound(_noisy(pcm), pcm.size * 1000 // LINE_HZ, "cough")
+    at = np.arange(120 * LINE_HZ // 1000) / LINE_HZ
+    fade = np.minimum(1.0, np.minimum(at / 0.03, (at[-1] - at) / 0.05))
+    phase = np.cumsum(220.0 - 100.0 * at) / LINE_HZ
+    pulses = (np.diff(np.floor(phase), prepend=0.0) > 0).astype(np.float64)
+    pieces: list[npt.NDArray[np.float64]] = []
+    for _ in range(4):
+        burst = pulses + 0.1 * draw.normal(size=at.size)
+        for formant_hz, width_hz in ((700.0, 120.0), (1_300.0, 150.0)):
+            burst = _resonance(burst, formant_hz, width_hz)
+        burst *= fade
+        pieces += [burst / np.abs(burst).max() * 9_000, np.zeros(LINE_HZ * 60 // 1000)]
+    pcm = np.concatenate(pieces).astype(np.int16)
+    return Sound(_noisy(pcm), pcm.size * 1000 // LINE_HZ, "laugh")
 
 
 def tones(keys: str, key_ms: int = 100, gap_ms: int = 100) -> Sound:

@@ -1,4 +1,4 @@
-"""The caller breaks in: with words, and with a cough after which the bot goes on at the phrase that was cut.
+"""The caller breaks in: with words, and with a laugh after which the bot goes on at the phrase that was cut.
 
 What the journal claims of the moment is held against what baresip recorded.
 """
@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from dialog.events import BargedIn, PlaybackEnded, PlaybackStarted, Record, SpeechDiscarded, TurnUnderstood
-from tests.e2e.callers import cough, say
+from tests.e2e.callers import laugh, say
 from tests.e2e.conversation import Exchange, read_back, word_overlap
 from tests.e2e.node import Node, serving, wait_for
 from tests.e2e.phones import Baresip
@@ -92,10 +92,10 @@ def silent_from_ms(sound: Pcm, start_ms: float) -> float:
     return (at + int(last)) * 1000 / RATE_HZ
 
 
-def test_after_a_cough_the_bot_goes_on_at_the_phrase_and_words_take_the_floor(node: Node, tmp_path: Path) -> None:
+def test_after_a_laugh_the_bot_goes_on_at_the_phrase_and_words_take_the_floor(node: Node, tmp_path: Path) -> None:
     moves = (
         say("Please tell me what you can help with.", "hibari"),
-        cough(),
+        laugh(),
         say("Can you repeat that, please?", "hibari"),
         say("What are your opening hours?", "hibari"),
         say("Goodbye.", "hibari"),
@@ -108,7 +108,7 @@ def test_after_a_cough_the_bot_goes_on_at_the_phrase_and_words_take_the_floor(no
         line.answered()
         phone.move()
         line.move_into(LONG_PHRASE)
-        coughed = line.answered()
+        laughed = line.answered()
         phone.move()
         line.move_into(LONG_PHRASE)
         line.until("the barge-in", lambda r: isinstance(r.event, BargedIn))
@@ -125,11 +125,11 @@ def test_after_a_cough_the_bot_goes_on_at_the_phrase_and_words_take_the_floor(no
     sound = phone.heard()
     assert sound is not None
 
-    began, phrase, ended = cut(coughed)
-    assert any(isinstance(r.event, SpeechDiscarded) for r in coughed.records)
+    began, phrase, ended = cut(laughed)
+    assert any(isinstance(r.event, SpeechDiscarded) for r in laughed.records)
     again = [
         r
-        for r in coughed.records
+        for r in laughed.records
         if isinstance(r.event, PlaybackStarted) and r.event.text == phrase.text and r.seq > began.seq
     ]
     assert len(again) == 1, "the phrase that was cut is said again, once"

@@ -64,6 +64,24 @@ def nothing() -> Sound:
     return Sound(_noisy(np.zeros(0, np.int16)), 0, "nobody")
 
 
+def laugh() -> Sound:
+    """Voice for seven tenths of a second, and not a word in it."""
+    draw = np.random.default_rng(1)
+    at = np.arange(120 * LINE_HZ // 1000) / LINE_HZ
+    fade = np.minimum(1.0, np.minimum(at / 0.03, (at[-1] - at) / 0.05))
+    phase = np.cumsum(220.0 - 100.0 * at) / LINE_HZ
+    pulses = (np.diff(np.floor(phase), prepend=0.0) > 0).astype(np.float64)
+    pieces: list[npt.NDArray[np.float64]] = []
+    for _ in range(4):
+        burst = pulses + 0.1 * draw.normal(size=at.size)
+        for formant_hz, width_hz in ((700.0, 120.0), (1_300.0, 150.0)):
+            burst = _resonance(burst, formant_hz, width_hz)
+        burst *= fade
+        pieces += [burst / np.abs(burst).max() * 9_000, np.zeros(LINE_HZ * 60 // 1000)]
+    pcm = np.concatenate(pieces).astype(np.int16)
+    return Sound(_noisy(pcm), pcm.size * 1000 // LINE_HZ, "laugh")
+
+
 def tones(keys: str, key_ms: int = 100, gap_ms: int = 100) -> Sound:
     """Keys as tones in the sound (ITU-T Q.23), as telephones without telephone events send them."""
     low, high = (697, 770, 852, 941), (1209, 1336, 1477)
@@ -139,6 +157,16 @@ def _noisy(pcm: Pcm) -> Pcm:
     noise[: pcm.size] += pcm
     mixed: Pcm = np.clip(np.rint(noise), -32_768, 32_767).astype(np.int16)
     return mixed
+
+
+def _resonance(sound: npt.NDArray[np.float64], centre_hz: float, width_hz: float) -> npt.NDArray[np.float64]:
+    """A two-pole resonator: one formant."""
+    radius = np.exp(-np.pi * width_hz / LINE_HZ)
+    a1, a2 = 2 * radius * np.cos(2 * np.pi * centre_hz / LINE_HZ), -(radius**2)
+    out = np.zeros(sound.size + 2)
+    for i, x in enumerate(sound):
+        out[i + 2] = x + a1 * out[i + 1] + a2 * out[i]
+    return out[2:]
 
 
 def _pink(size: int, draw: np.random.Generator) -> npt.NDArray[np.float64]:

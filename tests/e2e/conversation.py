@@ -121,7 +121,7 @@ def hold(node: Node, phone: Phone, caller: str, turns: Sequence[Turn]) -> Held:
 
     The first turn that goes wrong ends the call: what follows would answer another question.
     """
-    exchanges: list[Exchange] = []
+    held: list[Exchange] = []
     call_id = ""
     try:
         phone.dial()
@@ -136,10 +136,10 @@ def hold(node: Node, phone: Phone, caller: str, turns: Sequence[Turn]) -> Held:
             if turn is not None and not turn.silent:
                 time.sleep(REACTION_S)
                 phone.move()
-            exchanges.append(wait_for(f"the answer to {turn}", answer, TURN_S))
-            seen += len(exchanges[-1].records)
+            held.append(wait_for(f"the answer to {turn}", answer, TURN_S))
+            seen += len(held[-1].records)
             if turn is not None:
-                check_turn(turn, exchanges[-1])
+                check_turn(turn, held[-1])
         if turns[-1].ends:
             phone.wait_over()
         else:
@@ -149,13 +149,25 @@ def hold(node: Node, phone: Phone, caller: str, turns: Sequence[Turn]) -> Held:
         wait_for("the recording", lambda: recording.exists() or None, 5.0)
         both, _ = soundfile.read(recording, dtype="int16")
         journal = tuple(node.journal(call_id))
-        return Held(call_id, tuple(exchanges), journal, np.ascontiguousarray(both[:, 1]), phone.heard())
+        return Held(call_id, tuple(held), journal, np.ascontiguousarray(both[:, 1]), phone.heard())
     except AssertionError as error:
         journal = tuple(node.journal(call_id)) if call_id else ()
         account = Held(call_id, (), journal, np.zeros(0, np.int16), None)
         raise AssertionError(f"{error}\n{account}") from error
     finally:
         phone.close()
+
+
+def exchanges(journal: Sequence[Record]) -> list[Exchange]:
+    """A whole journal, cut after each answer that was heard to its end."""
+    found: list[Exchange] = []
+    first = 0
+    for end in range(1, len(journal) + 1):
+        exchange = Exchange(tuple(journal[first:end]))
+        if exchange.answered:
+            found.append(exchange)
+            first = end
+    return found
 
 
 def check_turn(turn: Turn, exchange: Exchange) -> None:

@@ -64,12 +64,12 @@ class Node:
 
     def call_id(self, caller: str) -> str | None:
         """The call of `caller`, once it is in the store."""
-        rows = self._query("SELECT call_id FROM calls WHERE caller LIKE ? ORDER BY number DESC", (f"%{caller}@%",))
+        rows = self.query("SELECT call_id FROM calls WHERE caller LIKE ? ORDER BY number DESC", (f"%{caller}@%",))
         return str(rows[0][0]) if rows else None
 
     def journal(self, call_id: str) -> list[Record]:
         """What the store holds of a call, which may be live."""
-        rows = self._query(
+        rows = self.query(
             "SELECT body FROM records JOIN calls ON calls.number = records.call WHERE call_id = ? ORDER BY seq",
             (call_id,),
         )
@@ -77,7 +77,7 @@ class Node:
 
     def recording(self, call_id: str) -> Path:
         """The two-channel recording: the caller on the left, the bot on the right."""
-        ((name,),) = self._query("SELECT recording FROM calls WHERE call_id = ?", (call_id,))
+        ((name,),) = self.query("SELECT recording FROM calls WHERE call_id = ?", (call_id,))
         return self.folder / "data" / "recordings" / str(name)
 
     def restore(self, table: str, key: str, value: str) -> None:
@@ -90,7 +90,8 @@ class Node:
             base.execute(f"DELETE FROM main.{table} WHERE {key} = ?", (value,))
             base.execute(f"INSERT INTO main.{table} SELECT * FROM pristine.{table} WHERE {key} = ?", (value,))
 
-    def _query(self, statement: str, values: Sequence[str]) -> list[tuple[str, ...]]:
+    def query(self, statement: str, values: Sequence[str] = ()) -> list[tuple[str, ...]]:
+        """Rows of the store, read only."""
         path = self.folder / "data" / "calls.sqlite"
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10.0)) as store:
             return store.execute(statement, values).fetchall()

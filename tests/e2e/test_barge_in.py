@@ -4,7 +4,7 @@ What the journal claims of the moment is held against what baresip recorded.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import pytest
 from dialog.events import BargedIn, PlaybackEnded, PlaybackStarted, Record, SpeechDiscarded, TurnUnderstood
 from tests.e2e.callers import laugh, say
 from tests.e2e.conversation import Exchange, read_back, word_overlap
-from tests.e2e.node import Node, serving, wait_for
+from tests.e2e.node import Node, wait_for
 from tests.e2e.phones import Baresip
 from voice.ports import RATE_HZ, Pcm
 
@@ -27,12 +27,6 @@ BREAKS_IN_S = 1.3
 """After the phrase began: well inside it."""
 FALLS_SILENT_MS = 600
 """From the caller's first sound to the bot's last: the onset is found in 100 ms, and must last 200 ms to be meant."""
-
-
-@pytest.fixture(scope="module")
-def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
-    with serving(tmp_path_factory.mktemp("node")) as node:
-        yield node
 
 
 @dataclass

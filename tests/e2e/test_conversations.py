@@ -16,7 +16,7 @@ import pytest
 from dialog.events import CallEnded, HandoffRequested
 from tests.e2e.callers import say
 from tests.e2e.conversation import Held, check_spoken, hold
-from tests.e2e.node import Node, serving
+from tests.e2e.node import Node
 from tests.e2e.phones import PHONES, Move
 from tests.e2e.scripts import Turn, paraphrases, scripts
 
@@ -141,12 +141,6 @@ class Switchboard:
         target = f"sip:100@127.0.0.1:{self._node.sip_port}"
         phone = PHONES[plan.phone](folder, caller, target, plan.codec, moves)
         return hold(self._node, phone, caller, plan.turns)
-
-
-@pytest.fixture(scope="module")
-def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
-    with serving(tmp_path_factory.mktemp("node")) as node:
-        yield node
 
 
 @pytest.fixture(scope="module")

@@ -59,6 +59,13 @@ class Exchange:
         return " ".join(said + keyed)
 
     @property
+    def readings(self) -> list[str]:
+        """What the caller said, as the best readings have it, then as the second ones: the bot is given both."""
+        said = [[reading.text for reading in r.event.readings] for r in self.records if isinstance(r.event, FinalHeard)]
+        ranks = max((len(texts) for texts in said), default=1)
+        return [" ".join(texts[min(rank, len(texts) - 1)] for texts in said) for rank in range(ranks)]
+
+    @property
     def understood(self) -> TurnUnderstood | None:
         found = [r.event for r in self.records if isinstance(r.event, TurnUnderstood)]
         return found[-1] if found else None
@@ -177,7 +184,7 @@ def check_turn(turn: Turn, exchange: Exchange) -> None:
     elif turn.silent:
         assert any(isinstance(r.event, SilencePassed) for r in exchange.records)
     elif turn.intent:
-        check_transcript(turn.say, exchange.heard)
+        check_transcript(turn.say, min(exchange.readings, key=lambda heard: _wrong(turn.say, heard)))
     understood = exchange.understood
     assert understood is not None, f"{turn} was not understood"
     if turn.intent:
@@ -188,6 +195,11 @@ def check_turn(turn: Turn, exchange: Exchange) -> None:
     if turn.say:
         assert timed is not None
         assert 0 < timed.first_audio_ms < SLOWEST_MS, timed
+
+
+def _wrong(said: str, heard: str) -> int:
+    """How many words of `said` are not in `heard`."""
+    return len(set(_tokens(said)) - set(_tokens(heard)))
 
 
 def check_transcript(said: str, heard: str) -> None:

@@ -167,7 +167,7 @@ def test_a_cancelled_request_says_nothing_more(
     serve: Callable[..., Scheduler], told: Told, recogniser: FakeRecogniser
 ) -> None:
     gate = Gate()
-    scheduler = serve(gate=gate)
+    scheduler = serve(threads=1, gate=gate)
     scheduler.speak(1, "one two three", 1.0, ahead=False)
     assert gate.reached.wait(5)
     scheduler.cancel(1)

@@ -39,9 +39,10 @@ class Collect:
 
 @dataclass(frozen=True, slots=True)
 class Handoff:
-    """Give the caller to a person; `reason` is for that person's screen."""
+    """Give the caller to a person who has `skill` ("" is anybody); `reason` is for that person's screen."""
 
     reason: str
+    skill: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 VERSION = 1
 
+Speaker = Literal["caller", "agent"]
+"""Whose words: utterances are numbered from 0 for each of the two."""
+
 
 class _Event(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -43,10 +46,11 @@ class CallAnswered(_Event):
 
 
 class SpeechStarted(_Event):
-    """The caller began to speak; numbered within the call."""
+    """Somebody began to speak; numbered within the call, for each speaker."""
 
     type: Literal["speech_started"] = "speech_started"
     utterance: int
+    speaker: Speaker = "caller"
 
 
 class PartialHeard(_Event):
@@ -55,6 +59,7 @@ class PartialHeard(_Event):
     type: Literal["partial_heard"] = "partial_heard"
     utterance: int
     text: str
+    speaker: Speaker = "caller"
 
 
 class Reading(BaseModel):
@@ -74,6 +79,7 @@ class FinalHeard(_Event):
     voice_start_ms: int
     voice_end_ms: int
     redecoded: bool = False
+    speaker: Speaker = "caller"
 
 
 class SpeechDiscarded(_Event):
@@ -81,6 +87,7 @@ class SpeechDiscarded(_Event):
 
     type: Literal["speech_discarded"] = "speech_discarded"
     utterance: int
+    speaker: Speaker = "caller"
 
 
 class KeysPressed(_Event):
@@ -181,10 +188,122 @@ class AudioGapped(_Event):
 
 
 class HandoffRequested(_Event):
-    """The caller is to be given to a person."""
+    """The caller is to be given to a person who has `skill`; "" is anybody."""
 
     type: Literal["handoff_requested"] = "handoff_requested"
     reason: str
+    skill: str = ""
+
+
+class CallQueued(_Event):
+    """The caller waits for a person; told again when the place changes."""
+
+    type: Literal["call_queued"] = "call_queued"
+    position: int
+    estimate_s: int | None = None
+
+
+class TurnedAway(_Event):
+    """Nobody will come, and the caller was told so. `why`: closed, nobody, declined, full, too_long."""
+
+    type: Literal["turned_away"] = "turned_away"
+    why: str
+
+
+class AgentRung(_Event):
+    """The call was offered to an agent."""
+
+    type: Literal["agent_rung"] = "agent_rung"
+    agent: str
+
+
+class AgentMissed(_Event):
+    """The agent did not take the offer. `why`: declined, no_answer, gone."""
+
+    type: Literal["agent_missed"] = "agent_missed"
+    agent: str
+    why: Literal["declined", "no_answer", "gone"]
+
+
+class AgentJoined(_Event):
+    """Caller and agent hear each other."""
+
+    type: Literal["agent_joined"] = "agent_joined"
+    agent: str
+
+
+class AgentLeft(_Event):
+    """They no longer do. `why`: hung_up, handed_back, transferred, lost, caller."""
+
+    type: Literal["agent_left"] = "agent_left"
+    agent: str
+    why: Literal["hung_up", "handed_back", "transferred", "lost", "caller"]
+
+
+class HoldChanged(_Event):
+    """The caller was put on hold, or taken off it; `agent` is empty where the house did it."""
+
+    type: Literal["hold_changed"] = "hold_changed"
+    on: bool
+    agent: str = ""
+
+
+class BotReturned(_Event):
+    """The bot has the caller again. `why`: key (the caller's wish), handed_back, turned_away."""
+
+    type: Literal["bot_returned"] = "bot_returned"
+    why: Literal["key", "handed_back", "turned_away"]
+
+
+class CallbackRequested(_Event):
+    """The caller is to be called back."""
+
+    type: Literal["callback_requested"] = "callback_requested"
+
+
+class NoteWritten(_Event):
+    """An agent wrote something down during the call."""
+
+    type: Literal["note_written"] = "note_written"
+    agent: str
+    text: str
+
+
+class Suggestion(BaseModel):
+    """One article that may help: `words` of the caller that led to it, `score` in 0..1."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    article: str
+    title: str
+    reply: str
+    words: tuple[str, ...] = ()
+    score: float = 0.0
+
+
+class SuggestionsShown(_Event):
+    """What the agent was offered after an utterance of the caller, best first."""
+
+    type: Literal["suggestions_shown"] = "suggestions_shown"
+    utterance: int
+    suggestions: tuple[Suggestion, ...]
+    took_ms: int = 0
+
+
+class SuggestionTaken(_Event):
+    """The agent used one. `how`: copied, or spoken by the bot's voice."""
+
+    type: Literal["suggestion_taken"] = "suggestion_taken"
+    agent: str
+    article: str
+    how: Literal["copied", "spoken"]
+
+
+class SuggestionDismissed(_Event):
+    """The agent had no use for one."""
+
+    type: Literal["suggestion_dismissed"] = "suggestion_dismissed"
+    agent: str
+    article: str
 
 
 class CallEnded(_Event):
@@ -216,10 +335,23 @@ Event = (
     | EngineRecovered
     | AudioGapped
     | HandoffRequested
+    | CallQueued
+    | TurnedAway
+    | AgentRung
+    | AgentMissed
+    | AgentJoined
+    | AgentLeft
+    | HoldChanged
+    | BotReturned
+    | CallbackRequested
+    | NoteWritten
+    | SuggestionsShown
+    | SuggestionTaken
+    | SuggestionDismissed
     | CallEnded
 )
 
-PII_FIELDS: frozenset[str] = frozenset({"text", "readings", "digits", "slots", "caller"})
+PII_FIELDS: frozenset[str] = frozenset({"text", "readings", "digits", "slots", "caller", "suggestions"})
 
 
 class Record(BaseModel):

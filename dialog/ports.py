@@ -50,11 +50,18 @@ class NoInput:
 
 
 @dataclass(frozen=True, slots=True)
+class Returned:
+    """The caller is back from a person, or from waiting for one: the bot goes on. `why` as in `BotReturned`."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class HungUp:
     """The caller is gone; the reply is ignored."""
 
 
-UserTurn = SessionOpened | Utterance | Keys | NoInput | HungUp
+UserTurn = SessionOpened | Utterance | Keys | NoInput | Returned | HungUp
 
 
 class DialogEngine(Protocol):

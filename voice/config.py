@@ -147,6 +147,27 @@ class DialogSettings(_Section):
     )
 
 
+class DeskSettings(_Section):
+    """People who take calls: who waits for them, how long, and what helps them."""
+
+    hours: str = Field(
+        default="", description='when people take calls, e.g. "mon-fri 08:00-18:00, sat 09:00-13:00"; empty: always'
+    )
+    queue: int = Field(
+        default=50, ge=0, description="callers who may wait at once; 0: nobody waits, the bot keeps all calls"
+    )
+    longest_wait_s: int = Field(
+        default=600, ge=10, description="longer than this nobody waits: the caller is told, and chooses"
+    )
+    ring_s: int = Field(default=20, ge=3, description="an agent who does not answer for this long misses the call")
+    dispositions: tuple[str, ...] = Field(
+        default=("solved", "follow-up", "not reached", "wrong number"), description="how a call may have ended"
+    )
+    articles: Path | None = Field(default=None, description="folder of Markdown articles; default: the sample base")
+    suggest: bool = Field(default=True, description="show agents articles that may help")
+    music: Path | None = Field(default=None, description="sound file for those who wait; default: made by the node")
+
+
 class WebhookSettings(_Section):
     """A signed message at the end of each call; nothing is sent unless a URL is named."""
 
@@ -194,6 +215,7 @@ class Settings(_Section):
     record: RecordSettings = RecordSettings()
     speech: SpeechSettings = SpeechSettings()
     dialog: DialogSettings = DialogSettings()
+    desk: DeskSettings = DeskSettings()
     webhook: WebhookSettings = WebhookSettings()
     log: LogSettings = LogSettings()
     models: ModelSettings = ModelSettings()

@@ -15,7 +15,7 @@ from dialog.actions import Action, Collect, Expect, Handoff, Hangup, Reply, Say,
 from dialog.engines.rasa_server import RasaHost
 from dialog.errors import EngineTimeout, EngineUnavailable
 from dialog.gates import Gate
-from dialog.ports import HungUp, Keys, NoInput, SessionOpened, UserTurn, Utterance
+from dialog.ports import HungUp, Keys, NoInput, Returned, SessionOpened, UserTurn, Utterance
 
 LIMIT_S = 3.0
 MAX_CALLS = 4_096
@@ -119,6 +119,8 @@ def _event(call: _Call, turn: UserTurn, gate: Gate) -> _Json:
             return {"call": call.sender, "type": "keys", "digits": turn.digits}
         case NoInput():
             return {"call": call.sender, "type": "no_input"}
+        case Returned():
+            return {"call": call.sender, "type": "returned"}
         case HungUp():
             return {"call": call.sender, "type": "hung_up"}
 

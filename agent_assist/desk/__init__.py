@@ -1,0 +1,1 @@
+"""The desk: who waits, who is there, who gets whom, and what the agent's screen is told."""

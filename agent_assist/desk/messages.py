@@ -1,0 +1,201 @@
+"""What an agent's screen is told, in one numbered stream (version 1); docs/asyncapi.json is made from this.
+
+The first message of a connection that brings no `after`, or one too old, is a `snapshot`: the whole screen. What
+follows changes it. Numbers count from 1 for each agent without a hole; a connection that names the last number it saw
+gets what came since, once.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from agent_assist.desk.ports import Presence
+from dialog.events import Record
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Brief(_Model):
+    """Everything said so far in at most 60 words, and what stands behind it: who calls, why, and what is known."""
+
+    caller: str
+    transport: str
+    bot: str
+    reason: str
+    skill: str = ""
+    summary: str
+    slots: tuple[tuple[str, str], ...] = ()
+    waited_s: int = 0
+
+
+class Offer(_Model):
+    """A call that rings. `by` names the colleague who transfers it, empty from the queue."""
+
+    call_id: str
+    brief: Brief
+    expires_s: float
+    by: str = ""
+
+
+class CallView(_Model):
+    """The call the agent is in: its brief and its whole journal so far; what follows comes as `recorded`."""
+
+    call_id: str
+    brief: Brief
+    records: tuple[Record, ...]
+    on_hold: bool = False
+    transferring_to: str = ""
+
+
+class Me(_Model):
+    """The agent. `next` is what follows the call that is on: ready or away."""
+
+    agent: str
+    presence: Presence
+    audio: bool
+    next: Literal["ready", "away"] = "ready"
+
+
+class Colleague(_Model):
+    """Another agent, for transfers."""
+
+    agent: str
+    presence: Presence
+    skills: tuple[str, ...] = ()
+
+
+class QueueLine(_Model):
+    """One who waits."""
+
+    call_id: str
+    reason: str
+    skill: str
+    waited_s: int
+
+
+class WrapUp(_Model):
+    """The call whose disposition is to be written, and the choices."""
+
+    call_id: str
+    brief: Brief
+    dispositions: tuple[str, ...]
+
+
+class Snapshot(_Model):
+    """The whole screen."""
+
+    type: Literal["snapshot"] = "snapshot"
+    me: Me
+    colleagues: tuple[Colleague, ...] = ()
+    queue: tuple[QueueLine, ...] = ()
+    offer: Offer | None = None
+    call: CallView | None = None
+    wrap_up: WrapUp | None = None
+
+
+class MeChanged(_Model):
+    """Presence, audio, or what follows."""
+
+    type: Literal["me_changed"] = "me_changed"
+    me: Me
+
+
+class ColleaguesChanged(_Model):
+    """All others, anew."""
+
+    type: Literal["colleagues_changed"] = "colleagues_changed"
+    colleagues: tuple[Colleague, ...]
+
+
+class QueueChanged(_Model):
+    """All who wait, anew."""
+
+    type: Literal["queue_changed"] = "queue_changed"
+    queue: tuple[QueueLine, ...]
+
+
+class Offered(_Model):
+    """A call rings."""
+
+    type: Literal["offered"] = "offered"
+    offer: Offer
+
+
+class OfferWithdrawn(_Model):
+    """It rings no more. `why`: answered (by this agent), declined, no_answer, gone, caller (hung up or chose)."""
+
+    type: Literal["offer_withdrawn"] = "offer_withdrawn"
+    call_id: str
+    why: str
+
+
+class CallJoined(_Model):
+    """The agent is in a call."""
+
+    type: Literal["call_joined"] = "call_joined"
+    call: CallView
+
+
+class CallChanged(_Model):
+    """Hold, or a transfer that began or failed; `trouble` says why it failed."""
+
+    type: Literal["call_changed"] = "call_changed"
+    call_id: str
+    on_hold: bool
+    transferring_to: str = ""
+    trouble: str = ""
+
+
+class Recorded(_Model):
+    """A journal record of the call the agent is in."""
+
+    type: Literal["recorded"] = "recorded"
+    record: Record
+
+
+class CallLeft(_Model):
+    """The agent is in it no more. `why` as in the event agent_left."""
+
+    type: Literal["call_left"] = "call_left"
+    call_id: str
+    why: str
+
+
+class WrapUpDue(_Model):
+    """Its disposition is to be written."""
+
+    type: Literal["wrap_up_due"] = "wrap_up_due"
+    wrap_up: WrapUp
+
+
+class WrapUpDone(_Model):
+    """It is."""
+
+    type: Literal["wrap_up_done"] = "wrap_up_done"
+    call_id: str
+
+
+Message = (
+    Snapshot
+    | MeChanged
+    | ColleaguesChanged
+    | QueueChanged
+    | Offered
+    | OfferWithdrawn
+    | CallJoined
+    | CallChanged
+    | Recorded
+    | CallLeft
+    | WrapUpDue
+    | WrapUpDone
+)
+
+
+class Envelope(_Model):
+    """One message in its place. A snapshot carries the number of the last message it includes."""
+
+    version: Literal[1] = 1
+    seq: int
+    message: Annotated[Message, Field(discriminator="type")]

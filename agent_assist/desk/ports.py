@@ -1,0 +1,151 @@
+"""Seams of the desk: the calls it directs, what calls tell it, what an agent may ask, and who is chosen.
+
+    voice  --CallDesk-->  desk  --LiveCalls-->  voice
+    web    --AgentDesk->  desk  --AgentFeed-->  web
+                          desk  --Router----->  the choice of an agent
+
+Everything runs on the event loop and returns at once, except what the store has to confirm.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar, Literal, Protocol
+
+from dialog.commands import Command
+from dialog.errors import PeerError
+from dialog.events import Event
+
+
+class LeaveWhy(StrEnum):
+    """Why a call needs the desk no more."""
+
+    HUNG_UP = "hung_up"  # the caller is gone, or the call ended in another way
+    BOT = "bot"  # the caller chose the bot
+    CALLBACK = "callback"  # the caller wants to be called back: a task is recorded
+
+
+class Presence(StrEnum):
+    """What an agent is doing."""
+
+    OFFLINE = "offline"  # no page is open
+    AWAY = "away"  # signed in, takes no calls
+    READY = "ready"
+    RINGING = "ringing"  # an offer is on the screen
+    TALKING = "talking"
+    WRAPPING = "wrapping"  # the call is over for the agent, its disposition is not written yet
+
+
+class Conflict(PeerError):
+    """What was asked does not fit what is: the call was taken by somebody else, there is no call to hold. HTTP 409."""
+
+    code: ClassVar[str] = "peer.conflict"
+    sip_status: ClassVar[int] = 409
+
+
+class LiveCalls(Protocol):
+    """The calls of this node, as the desk sees them."""
+
+    def command(self, call_id: str, command: Command) -> bool:
+        """Carry out a command; False when the call cannot: it is over, or the agent's audio is away."""
+        ...
+
+    def tell(self, call_id: str, event: Event) -> None:
+        """Note `event` in the call's journal; nothing for a call that is over."""
+        ...
+
+
+class CallDesk(Protocol):
+    """What a call tells the desk."""
+
+    def enqueue(self, call_id: str, reason: str, skill: str) -> None:
+        """The caller wants a person who has `skill` ("" is anybody). The answer comes as a command, at once:
+        `Announce` or `TurnAway`."""
+        ...
+
+    def leave(self, call_id: str, why: LeaveWhy) -> None:
+        """The call needs nobody any more, whether it waited or was with an agent. Unknown calls are no error."""
+        ...
+
+    def audio(self, agent: str, *, connected: bool) -> None:
+        """The agent's audio came up, or went away."""
+        ...
+
+
+class AgentDesk(Protocol):
+    """What an agent may ask. Raises Conflict where it does not fit; the feed tells what came of it."""
+
+    def arrive(self, agent: str, skills: Sequence[str]) -> None:
+        """A page of the agent is open (a feed is being read); the agent is away until it says ready."""
+        ...
+
+    def depart(self, agent: str) -> None:
+        """The last page is closed. An offer goes on to the next; a caller who was with the agent is kept for
+        `GRACE_S`, since a page that is loaded again is back within seconds."""
+        ...
+
+    def set_presence(self, agent: str, presence: Literal["ready", "away"]) -> None:
+        """Ready needs audio. During a call it says what follows the call."""
+        ...
+
+    def answer(self, agent: str, call_id: str) -> None: ...
+
+    def decline(self, agent: str, call_id: str) -> None: ...
+
+    def pick(self, agent: str, call_id: str) -> None:
+        """Take a waiting call out of turn; of two who do so the first gets it."""
+        ...
+
+    def hold(self, agent: str, *, on: bool) -> None: ...
+
+    def hang_up(self, agent: str) -> None: ...
+
+    def hand_back(self, agent: str) -> None:
+        """Give the caller back to the bot."""
+        ...
+
+    def transfer(self, agent: str, to: str) -> None:
+        """Ring another agent; the caller stays where it is until that one answers."""
+        ...
+
+    def speak(self, agent: str, text: str, article: str = "") -> None:
+        """The bot's voice says `text` to both; `article` names the suggestion it came from."""
+        ...
+
+    def note(self, agent: str, text: str) -> None: ...
+
+    def suggestion(self, agent: str, article: str, how: Literal["copied", "dismissed"]) -> None: ...
+
+    async def wrap_up(self, agent: str, call_id: str, disposition: str, note: str) -> None:
+        """Write down how it ended; the agent is free again. Raises StoreError too."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A caller who waits. `since` and `front` in the desk's clock (s); those in front keep the place they had."""
+
+    call_id: str
+    reason: str
+    skill: str
+    since: float
+    front: bool = False
+    passed_over: frozenset[str] = frozenset()
+    """Agents who declined or missed this call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An agent who is ready and has audio; `idle_since` in the desk's clock (s)."""
+
+    agent: str
+    skills: frozenset[str]
+    idle_since: float
+
+
+class Router(Protocol):
+    """Who gets a caller. A learned one takes the place of the longest-idle rule behind this seam."""
+
+    def choose(self, waiting: Waiting, candidates: Sequence[Candidate]) -> str | None:
+        """The agent to ring, None for nobody of these."""
+        ...

@@ -1,0 +1,74 @@
+"""What people may ask of a live call: the way back from the desk. Imperative and frozen; events tell what came of it.
+
+The desk decides who gets a caller and when; the call decides how that sounds. A command that the call cannot carry out
+(it is over, the agent's audio is gone) changes nothing and is refused to whoever gave it.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class NobodyWhy(StrEnum):
+    """Why no person will come."""
+
+    CLOSED = "closed"  # outside opening hours
+    NOBODY = "nobody"  # nobody is signed in who could take it
+    DECLINED = "declined"  # everybody who could take it declined, or did not answer
+    FULL = "full"  # too many wait already
+    TOO_LONG = "too_long"  # waited for as long as anybody may
+
+
+@dataclass(frozen=True, slots=True)
+class Announce:
+    """The caller waits at `position` (from 1), for about `estimate_s` more; None where nothing is known yet."""
+
+    position: int
+    estimate_s: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class TurnAway:
+    """Nobody will come: the caller is told at once, and chooses between the bot and being called back."""
+
+    why: NobodyWhy
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Connect the caller with `agent`'s audio, in place of whoever had the caller before."""
+
+    agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """With `on` the caller hears music and the agent nothing; without, both hear each other again."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Speak:
+    """Say `text` to both in the bot's voice."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Requeue:
+    """The agent is gone; the caller waits again and is told so. The desk gives the place in front."""
+
+
+@dataclass(frozen=True, slots=True)
+class HandBack:
+    """The agent leaves; the bot goes on with the caller."""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The agent hangs up on the caller's call; `cause` is for the journal."""
+
+    cause: str = "agent"
+
+
+Command = Announce | TurnAway | Join | Hold | Speak | Requeue | HandBack | End

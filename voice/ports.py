@@ -95,6 +95,14 @@ class Leg(Protocol):
         """Drop what is queued, at the next tick at the latest; where the running playback stood."""
         ...
 
+    def send_keys(self, digits: str) -> bool:
+        """Press keys towards the far end; False when it takes none."""
+        ...
+
+    def enter(self, room: int | None) -> None:
+        """Hear, and be heard by, the legs in `room` from the next tick on; None leaves it."""
+        ...
+
     def close(self) -> None:
         """Free the leg. Idempotent."""
         ...

@@ -1,7 +1,7 @@
 """The bot's voice on one leg: a reply is spoken phrase by phrase, can be cut, and goes on where it was cut."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from dialog.errors import EngineError, EngineUnavailable
 from dialog.events import EngineFailed, Event, PlaybackEnded, PlaybackStarted
+from voice.mind import Strand
 from voice.ports import Frame, Leg, Mouth, Pcm, Played
 
 AHEAD_MS = 2_000
@@ -34,11 +35,17 @@ class Speaker:
     """Speaks replies on `leg`.
 
     `tell` takes the events for the journal, `done` is called when a whole reply was heard. Both run on the event
-    loop; so does everything here, so a method sees no change but its own. Playbacks are numbered within the call.
+    loop; so does everything here, so a method sees no change but its own. `numbers` numbers the call's playbacks.
     """
 
     def __init__(
-        self, leg: Leg, mouth: Mouth, tasks: asyncio.TaskGroup, tell: Callable[[Event], None], done: Callable[[], None]
+        self,
+        leg: Leg,
+        mouth: Mouth,
+        tasks: Strand,
+        tell: Callable[[Event], None],
+        done: Callable[[], None],
+        numbers: Iterator[int],
     ) -> None:
         self._leg = leg
         self._mouth = mouth
@@ -50,7 +57,7 @@ class Speaker:
         self._playing: dict[int, int] = {}
         self._heard: set[int] = set()
         self._mute: set[int] = set()
-        self._next_playback = 0
+        self._numbers = numbers
         self._feeder: asyncio.Task[None] | None = None
         self._room = asyncio.Event()
 
@@ -68,6 +75,16 @@ class Speaker:
         """Speak a reply; what was left of the one before is void."""
         self.hold(phrases)
         self.resume()
+
+    def add(self, phrases: Sequence[Phrase]) -> None:
+        """Speak more, after what is being said."""
+        if not self.pending:
+            self.say(phrases)
+            return
+        start = len(self._phrases)
+        self._phrases += phrases
+        if self._feeder is None or self._feeder.done():
+            self._feeder = self._tasks.create_task(self._feed(self._phrases, start), name="mouth")
 
     def hold(self, phrases: Sequence[Phrase]) -> None:
         """Keep a reply unsaid until `resume`."""
@@ -123,9 +140,9 @@ class Speaker:
             self._done()
 
     async def _feed(self, phrases: Sequence[Phrase], start: int) -> None:
-        for index in range(start, len(phrases)):
-            playback = self._next_playback
-            self._next_playback += 1
+        index = start
+        while index < len(phrases):  # it may grow meanwhile
+            playback = next(self._numbers)
             self._playing[playback] = index
             if not await self._render(playback, phrases[index]):
                 # Nothing will ever be played of it, so no frame will report its end.
@@ -133,6 +150,7 @@ class Speaker:
                 self._mute.add(index)
                 if not self._playing:
                     self._advance(index)
+            index += 1
 
     async def _render(self, playback: int, phrase: Phrase) -> bool:
         """Enqueue one phrase; False when there was no audio to enqueue."""

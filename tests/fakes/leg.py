@@ -25,6 +25,8 @@ class FakeLeg:
     closed: bool = False
     tick_count: int = 0
     received: int = 0
+    room: int | None = None
+    keyed: str = ""
 
     def __post_init__(self) -> None:
         self._sink: FrameSink | None = None
@@ -57,6 +59,13 @@ class FakeLeg:
         playback = self._queue[0].playback
         self._queue.clear()
         return Played(playback, self._played.get(playback, 0), done=False)
+
+    def send_keys(self, digits: str) -> bool:
+        self.keyed += digits
+        return True
+
+    def enter(self, room: int | None) -> None:
+        self.room = room
 
     def close(self) -> None:
         self.closed = True

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from dialog.actions import Collect, Expect, Hangup, Reply, Say
+from dialog.actions import Collect, Expect, Handoff, Hangup, Reply, Say
 from dialog.errors import EngineUnavailable
 from dialog.events import BargedIn, EngineFailed, PlaybackEnded, PlaybackStarted, Record, SpeechDiscarded, TurnTimed
 from dialog.journal import Journal
@@ -16,6 +16,7 @@ from tests.fakes.bot import FakeBot, ask
 from tests.fakes.leg import FakeLeg
 from tests.fakes.speech import MS_PER_LETTER, FakeEars, FakeMouth
 from voice.brain import CallBrain
+from voice.mind import Numbers, Strand
 from voice.ports import TICK_MS
 
 E = TypeVar("E")
@@ -31,9 +32,9 @@ class Table:
         self.mouth = FakeMouth()
         self.bot = bot
         self.records: list[Record] = []
-        self.ended: list[str] = []
+        self.ended: list[Handoff | Hangup] = []
         journal = Journal("c1", (self.records.append,))
-        self.brain = CallBrain(self.leg, ears, self.mouth, bot, journal, tasks, self.ended.append)
+        self.brain = CallBrain(self.leg, ears, self.mouth, bot, journal, Numbers(), Strand(tasks), self.ended.append)
         self.leg.listen(self.brain.on_frame)
         self.brain.open(OPENED)
 
@@ -165,7 +166,7 @@ async def test_a_caller_who_goes_on_is_not_answered_in_between() -> None:
 async def test_the_last_word_ends_the_call() -> None:
     async with table(Reply("fake", (Say("Goodbye."), Hangup("done")))) as call:
         await call.until_quiet()
-        assert call.ended == ["done"]
+        assert call.ended == [Hangup("done")]
 
 
 async def test_a_bot_that_fails_ends_in_an_apology_not_in_silence() -> None:
@@ -173,7 +174,7 @@ async def test_a_bot_that_fails_ends_in_an_apology_not_in_silence() -> None:
         await call.until_quiet()
         await call.until_quiet()
         assert call.mouth.spoken[0].startswith("I am sorry")
-        assert call.ended == ["engine"]
+        assert call.ended == [Hangup("engine")]
         assert [event.code for event in call.told(EngineFailed)] == ["engine.unavailable"]
 
 
@@ -248,5 +249,5 @@ async def test_a_phrase_that_cannot_be_spoken_is_left_out_and_the_reply_goes_on(
     async with table(Reply("fake", (Say("Goodbye now."), Say("Unspeakable."), Hangup("done")))) as call:
         call.mouth.unspeakable = "Unspeakable."
         await call.until_quiet()
-        assert call.ended == ["done"]
+        assert call.ended == [Hangup("done")]
         assert [event.code for event in call.told(EngineFailed)] == ["engine.timeout"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from voice.ports import QUEUE_MS, TICK_MS, TICK_SAMPLES, Frame, FrameSink, LegStats, Pcm, Played
+from voice.ports import QUEUE_MS, TICK_MS, TICK_SAMPLES, Frame, FrameSink, LegStats, Pcm, Played, Room
 
 
 @dataclass
@@ -25,6 +25,7 @@ class FakeLeg:
     closed: bool = False
     tick_count: int = 0
     received: int = 0
+    room: Room | None = None
 
     def __post_init__(self) -> None:
         self._sink: FrameSink | None = None
@@ -57,6 +58,9 @@ class FakeLeg:
         playback = self._queue[0].playback
         self._queue.clear()
         return Played(playback, self._played.get(playback, 0), done=False)
+
+    def enter(self, room: Room | None) -> None:
+        self.room = room
 
     def close(self) -> None:
         self.closed = True

@@ -9,7 +9,7 @@ from dialog.keys import KeyEntry
 from voice.listener import Listener
 from voice.mind import Numbers, Strand
 from voice.music import Music
-from voice.ports import TICK_MS, Ears, Frame, Leg, Mouth
+from voice.ports import TICK_MS, Ears, Frame, Leg, Mouth, Room
 from voice.speaker import Phrase, Speaker
 from voice.speech.phrases import split_phrases
 
@@ -24,7 +24,6 @@ class Bridge:
         self,
         caller: Leg,
         agent: Leg,
-        room: int,
         ears: Ears,
         mouth: Mouth,
         music: Music,
@@ -34,7 +33,7 @@ class Bridge:
     ) -> None:
         self._caller = caller
         self._agent = agent
-        self._room = room
+        self._room = Room()
         self._music = music
         self._tasks = tasks
         self._tell = tell

@@ -49,7 +49,6 @@ class People:
 
     desk: CallDesk
     leg_of: Callable[[str], Leg | None]
-    open_room: Callable[[], int]
     music: Pcm
 
 
@@ -266,12 +265,10 @@ class Call:
         if leg is None:
             return False
         services = self._services
-        room = people.open_room()
         self._turn_to(
             lambda tasks: Bridge(
                 self._leg,
                 leg,
-                room,
                 services.ears,
                 services.mouth,
                 Music(self._leg, people.music),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from voice.ports import QUEUE_MS, TICK_MS, TICK_SAMPLES, Frame, FrameSink, LegStats, Pcm, Played
+from voice.ports import QUEUE_MS, TICK_MS, TICK_SAMPLES, Frame, FrameSink, LegStats, Pcm, Played, Room
 
 
 @dataclass
@@ -25,7 +25,7 @@ class FakeLeg:
     closed: bool = False
     tick_count: int = 0
     received: int = 0
-    room: int | None = None
+    room: Room | None = None
     keyed: str = ""
 
     def __post_init__(self) -> None:
@@ -64,7 +64,7 @@ class FakeLeg:
         self.keyed += digits
         return True
 
-    def enter(self, room: int | None) -> None:
+    def enter(self, room: Room | None) -> None:
         self.room = room
 
     def close(self) -> None:

@@ -3,8 +3,9 @@
 import numpy as np
 
 from dsp import g711
-from dsp.kernel import NARROW_TICK, WIDE_TICK, Rows
+from dsp.kernel import NARROW_TICK, WIDE_TICK, Pcm, Rows
 from dsp.levels import measure
+from dsp.mix import Mixer
 from dsp.plc import Concealer
 from dsp.resample import Downsampler, Upsampler
 from dsp.tones import DtmfDetector
@@ -59,6 +60,7 @@ class Hearing:
     def begin(self, row: int, law: int) -> None:
         """Another leg takes `row`."""
         self.law[row] = law
+        self.wide[row] = 0
         self.probability[row] = 0
         self.digit[row] = 0
         self._concealer.reset(row)
@@ -69,14 +71,25 @@ class Hearing:
 
 
 class Speaking:
-    """What legs are told: 16 kHz in `wide`, and for G.711 rows the octets of the packet."""
+    """What legs are told: 16 kHz in `wide`, and for G.711 rows the octets of the packet.
+
+    `wide` is filled with what is played to each leg and holds the mix once the rooms are mixed; a row that is marked
+    `deaf` is told nothing of its room.
+    """
 
     def __init__(self, capacity: int) -> None:
         self.law = np.zeros(capacity, np.uint8)
         self.wide = np.zeros((capacity, WIDE_TICK), np.int16)
+        self.deaf = np.zeros(capacity, np.uint8)
         self.octets = np.zeros((capacity, NARROW_TICK), np.uint8)
+        self._mixer = Mixer(capacity)
         self._narrow = np.zeros((capacity, NARROW_TICK), np.int16)
         self._down = Downsampler(capacity)
+
+    def mix(self, member_rows: Rows, room_sizes: Rows, said: Pcm) -> None:
+        """Let the legs of each room hear each other's `said` i16[C, 320]. `member_rows` stand room after room."""
+        if member_rows.size:
+            self._mixer.process(member_rows, room_sizes, self.deaf, said, self.wide)
 
     def process(self, g711_rows: Rows) -> None:
         """One tick."""

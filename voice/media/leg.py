@@ -7,7 +7,7 @@ from voice.media.playout import Playout
 from voice.media.receiver import Refusals
 from voice.media.recorder import Recording
 from voice.media.wires import Wire
-from voice.ports import Frame, FrameSink, LegStats, Pcm, Played
+from voice.ports import Frame, FrameSink, LegStats, Pcm, Played, Room
 
 Post = Callable[[Callable[[], None]], None]
 """Hands a command to the tick thread. Raises Overloaded when too many wait."""
@@ -89,6 +89,12 @@ class MediaLeg:
     def update_remote(self, host: str, port: int) -> None:
         """A re-INVITE names another address (an IP literal): the latch opens. The same one changes nothing."""
         self._post(lambda: self.line.receiver.declare((host, port)))
+
+    def enter(self, room: Room | None) -> None:
+        def apply() -> None:
+            self.line.room = room
+
+        self._post(apply)
 
     def record(self, recording: Recording | None) -> None:
         """Write both directions to `recording` from the next tick on; None ends it. The caller closes it."""

@@ -45,6 +45,10 @@ class StreamSender:
         packet = self._keys.packet(self._sequence, self._stamp(tick), self._ssrc) if self._keys else None
         return None if packet is None else self._numbered(packet)
 
+    def rest(self) -> None:
+        """Nothing is sent in this tick: talk that follows begins anew."""
+        self._talking = False
+
     def _stamp(self, tick: int) -> int:
         return (self._start + tick * self._units) & 0xFFFF_FFFF
 

@@ -15,6 +15,7 @@ THANKS = "Thank you."
 WELCOME = "You are welcome."
 GO_ON = "What can I do for you?"
 LEFT = "All right."
+BACK = "I am the automatic help desk again."
 GOODBYE = "Thank you for calling. Goodbye."
 TO_PERSON = "One moment. I will connect you to a person."
 SWITCHED = "I will switch to the keypad."
@@ -58,7 +59,7 @@ MENU = (
 
 def fixed() -> tuple[str, ...]:
     """Every sentence that is always the same, for a voice that keeps them ready."""
-    talk = (HOW_CAN_I_HELP, ANYTHING_ELSE, THANKS, WELCOME, GO_ON, LEFT, GOODBYE, TO_PERSON, SWITCHED, CAN_DO, CAN_SAY)
+    talk = (HOW_CAN_I_HELP, ANYTHING_ELSE, THANKS, WELCOME, GO_ON, LEFT, BACK, GOODBYE, TO_PERSON, SWITCHED, CAN_DO, CAN_SAY)
     waiting = (NEXT, *WAIT_KEYS, CALLED_BACK, LOST_PERSON, *dict.fromkeys(NOBODY.values()))
     return (MACHINE, RECORDED, *talk, SORRY, STILL_THERE, *MENU, *waiting)
 

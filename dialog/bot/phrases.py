@@ -59,7 +59,20 @@ MENU = (
 
 def fixed() -> tuple[str, ...]:
     """Every sentence that is always the same, for a voice that keeps them ready."""
-    talk = (HOW_CAN_I_HELP, ANYTHING_ELSE, THANKS, WELCOME, GO_ON, LEFT, BACK, GOODBYE, TO_PERSON, SWITCHED, CAN_DO, CAN_SAY)
+    talk = (
+        HOW_CAN_I_HELP,
+        ANYTHING_ELSE,
+        THANKS,
+        WELCOME,
+        GO_ON,
+        LEFT,
+        BACK,
+        GOODBYE,
+        TO_PERSON,
+        SWITCHED,
+        CAN_DO,
+        CAN_SAY,
+    )
     waiting = (NEXT, *WAIT_KEYS, CALLED_BACK, LOST_PERSON, *dict.fromkeys(NOBODY.values()))
     return (MACHINE, RECORDED, *talk, SORRY, STILL_THERE, *MENU, *waiting)
 

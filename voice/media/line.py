@@ -82,7 +82,7 @@ class Line:
             audio[:] = 0
 
     def send(self, tick: int, speaking: Speaking, *, late: bool) -> None:
-        """Send the packet of this tick, once the row is mixed and encoded. Frames of ticks left out before it are late too."""
+        """Send the packet of this tick, once the row is mixed and encoded. Frames left out before it are late too."""
         missed = tick - self._last_tick - 1
         self._last_tick = tick
         if not self._audible:
@@ -93,10 +93,7 @@ class Line:
         if self._keying:
             packet = self.sender.key(at)
         else:
-            if self.codec is None:
-                payload = speaking.octets[self.row].tobytes()
-            else:
-                payload = self.codec.encode(audio)
+            payload = speaking.octets[self.row].tobytes() if self.codec is None else self.codec.encode(audio)
             packet = self.sender.audio(payload, at, talking=self._playing or bool(audio.any()))
         if packet is not None:
             self.wire.send(packet)

@@ -9,8 +9,9 @@ from typing import Literal
 
 import structlog
 
+from dialog.commands import Command
 from dialog.errors import Overloaded
-from dialog.events import CallStarted
+from dialog.events import CallStarted, Event
 from voice.call import ECHO, Call, Services
 from voice.config import LimitSettings
 from voice.media.leg import MediaLeg
@@ -54,6 +55,17 @@ class Calls:
 
     def get(self, call_id: str) -> Call | None:
         return self._live.get(call_id)
+
+    def command(self, call_id: str, command: Command) -> bool:
+        """Carry out what the desk asks of a call; False when it cannot, or is over."""
+        call = self._live.get(call_id)
+        return call is not None and call.command(command)
+
+    def tell(self, call_id: str, event: Event) -> None:
+        """Note in a call's journal what it did not see for itself; nothing for a call that is over."""
+        call = self._live.get(call_id)
+        if call is not None:
+            call.tell(event)
 
     def expect(self, coming: Callable[[], int]) -> None:
         """`coming` tells how many calls were admitted and have not begun yet: they need a place, too."""

@@ -49,10 +49,10 @@ class Bridge:
         agent.listen(self._on_agent)
         self._connect()
 
-    def hold(self, *, on: bool) -> None:
-        """Music for the caller and silence for the agent; or both hear each other again."""
+    def hold(self, *, on: bool) -> bool:
+        """Music for the caller and silence for the agent; or both hear each other again. False: it is so already."""
         if on == self._on_hold:
-            return
+            return False
         self._on_hold = on
         self._speaker.drop()
         if on:
@@ -63,6 +63,7 @@ class Bridge:
         else:
             self._caller.stop()
             self._connect()
+        return True
 
     def speak(self, text: str) -> None:
         """Say `text` in the bot's voice, after what it is saying already."""

@@ -17,8 +17,11 @@ from dialog.events import (
     CallAnswered,
     CallbackRequested,
     CallEnded,
+    CallQueued,
     CallStarted,
     Event,
+    HoldChanged,
+    TurnedAway,
 )
 from dialog.journal import Journal, Listener
 from dialog.ports import DialogEngine, HungUp, Returned, SessionOpened
@@ -225,14 +228,17 @@ class Call:
         if people is None or self._over.done():
             return False
         match command, mind:
-            case Announce(position, estimate_s), Waiting():
+            case Announce(position, estimate_s), Waiting(queued=True):
                 mind.announce((position, estimate_s))
-            case TurnAway(why), Waiting():
+                self.tell(CallQueued(position=position, estimate_s=estimate_s))
+            case TurnAway(why), Waiting(queued=True):
                 mind.turn_away(why)
+                self.tell(TurnedAway(why=why))
             case Join(agent), Waiting(queued=True) | Bridge():
                 return self._join(people, agent)
-            case Hold(on), Bridge():
-                mind.hold(on=on)
+            case Hold(on, agent), Bridge():
+                if mind.hold(on=on):
+                    self.tell(HoldChanged(on=on, agent=agent))
             case Speak(text), Bridge():
                 mind.speak(text)
             case Requeue(), Bridge():

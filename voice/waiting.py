@@ -79,10 +79,9 @@ class Waiting:
 
     def turn_away(self, why: NobodyWhy) -> None:
         """Nobody will come: say so, and ask what to do instead."""
-        if self._state is _State.QUEUED:
-            self._state = _State.TURNED_AWAY
-            self._choice = (phrases.NOBODY[why], *phrases.WAIT_KEYS)
-            self._ask()
+        self._state = _State.TURNED_AWAY
+        self._choice = (phrases.NOBODY[why], *phrases.WAIT_KEYS)
+        self._ask()
 
     def press(self, key: str) -> None:
         """One key."""

@@ -15,11 +15,14 @@ from dialog.events import (
     BotReturned,
     CallbackRequested,
     CallEnded,
+    CallQueued,
     CallStarted,
     FinalHeard,
     HandoffRequested,
+    HoldChanged,
     KeysPressed,
     Record,
+    TurnedAway,
 )
 from dialog.ports import Returned, SessionOpened
 from tests.fakes.bot import FakeBot, ask
@@ -87,6 +90,7 @@ async def test_the_caller_waits_with_music_and_is_told_the_place() -> None:
         assert call.told(HandoffRequested) == [HandoffRequested(reason="asked for a person", skill="billing")]
         assert call.mouth.spoken[:2] == ["One moment.", "You are next."]
         assert call.hears_music
+        assert call.told(CallQueued) == [CallQueued(position=1)]
 
 
 async def test_a_changed_place_is_told_but_not_at_every_step() -> None:
@@ -134,7 +138,8 @@ async def test_on_hold_the_caller_hears_music_and_nobody_listens() -> None:
     async with scene(PERSON, hears=("secret",)) as call:
         await call.queued()
         call.call.command(Join("eve"))
-        assert call.call.command(Hold(True))
+        assert call.call.command(Hold(True, "eve"))
+        assert call.told(HoldChanged) == [HoldChanged(on=True, agent="eve")]
         assert call.caller.room is None
         assert call.agent.room is None
         await call.tick(800, caller=0.9, agent=0.9)
@@ -206,6 +211,7 @@ async def test_turned_away_the_caller_is_told_at_once_and_is_with_the_bot_when_n
         assert "I am sorry, nobody is here to take your call at this hour." in call.mouth.spoken
         assert not call.hears_music
         await call.tick(30_000)
+        assert call.told(TurnedAway) == [TurnedAway(why="closed")]
         assert call.told(BotReturned) == [BotReturned(why="left")]
         assert "What else?" in call.mouth.spoken
 

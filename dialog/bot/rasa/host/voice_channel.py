@@ -4,9 +4,9 @@ POST /webhooks/voice/event   {"call": ID, "type": T, ...}   ->  {"messages": [..
 GET  /webhooks/voice/health                                 ->  {"calls": trackers kept}
 
 Types: `utterance` ("hypotheses": [{"text", "confidence"}]), and those without words, which reach the project as an
-intent of that name: `call_opened`, `keys` (entity and metadata "digits"), `no_input`, `no_match`, `returned` (the caller
-is back from a person, or from waiting for one; a project that has no such intent gets `call_opened` again), and `hung_up`,
-the last one of a call: afterwards its tracker is forgotten.
+intent of that name: `call_opened`, `keys` (entity and metadata "digits"), `no_input`, `no_match`, `returned` (the
+caller is back from a person, or from waiting for one; a project without that intent gets `call_opened` again), and
+`hung_up`, the last one of a call: afterwards its tracker is forgotten.
 
 Messages: {"say": TEXT, "interruptible": bool}, {"collect": {"expect", "max_digits", "no_input_ms"}},
 {"handoff": REASON}, {"hangup": CAUSE}, {"pace": 0.8}, {"repeat": true}. A project sends all but plain text as a custom

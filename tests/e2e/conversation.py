@@ -147,7 +147,7 @@ def hold(node: Node, phone: Phone, caller: str, turns: Sequence[Turn]) -> Held:
             seen += len(held[-1].records)
             if turn is not None:
                 check_turn(turn, held[-1])
-        if turns[-1].ends:
+        if turns[-1].ends == "hangup":
             phone.wait_over()
         else:
             phone.hang_up()

@@ -135,6 +135,13 @@ class Node:
         with closing(sqlite3.connect(f"file:{self.data / 'calls.sqlite'}?mode=ro", uri=True, timeout=10)) as store:
             return store.execute(statement, values).fetchall()
 
+    def command(self, *words: str) -> str:
+        """What `centralino WORDS` prints, with this node's settings and store."""
+        own = ("--config", str(self.folder / "node.toml"), "--set", f"record.folder={json.dumps(str(self.data))}")
+        ran = subprocess.run([*COMMAND, *words, *own], cwd=ROOT, capture_output=True, text=True, timeout=60)
+        assert ran.returncode == 0, ran.stderr
+        return ran.stdout.strip()
+
     def restore(self, table: str, key: str, value: str) -> None:
         """Put a row of the customer base back as it was generated."""
         pristine = self.folder / "pristine.sqlite"

@@ -109,17 +109,3 @@ def _levelled(sound: _Sound) -> Pcm:
     gain = min(32_768 * 10 ** (LEVEL_DBFS / 20) / rms, _FULL_SCALE / peak) if peak else 0
     pcm: Pcm = np.rint(sound * gain).astype(np.int16)
     return pcm
-
-
-class Loop:
-    """A tune over and over; each listener has a place in it."""
-
-    def __init__(self, tune: Pcm) -> None:
-        self._tune = tune
-        self._place = 0
-
-    def take(self, samples: int) -> Pcm:
-        """The next piece, of any length; the tune goes on there."""
-        piece = np.take(self._tune, np.arange(self._place, self._place + samples), mode="wrap")
-        self._place = (self._place + samples) % self._tune.size
-        return piece

@@ -10,7 +10,7 @@ import soundfile
 from dialog.errors import ConfigurationError
 from dsp.resample import resample
 from dsp.tones import DtmfDetector
-from voice.media.music import LEVEL_DBFS, LONGEST_S, Loop, hold_music, load_music
+from voice.media.music import LEVEL_DBFS, LONGEST_S, hold_music, load_music
 from voice.ports import RATE_HZ, Pcm
 
 
@@ -105,11 +105,3 @@ def test_a_file_too_long_or_empty_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"desk\.music: .*no sound"):
         load_music(tmp_path / "empty.wav")
     assert load_music(tmp_path / "full.flac").size == LONGEST_S * RATE_HZ
-
-
-def test_a_loop_goes_on_where_it_was() -> None:
-    loop, other = Loop(np.arange(1_000, dtype=np.int16)), Loop(np.arange(1_000, dtype=np.int16))
-    pieces = np.concatenate([loop.take(320), loop.take(0), loop.take(2_500), loop.take(320)])
-    assert pieces.dtype == np.int16
-    assert np.array_equal(pieces, np.arange(3_140) % 1_000)
-    assert other.take(2).tolist() == [0, 1]

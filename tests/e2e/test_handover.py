@@ -142,12 +142,10 @@ async def test_both_hear_each_other_and_not_themselves_and_the_bridge_stands_at_
         ended = (await until(node, CallEnded, call_id))[0]
         assert ended.cause == "agent"
         wrap_up = (await eve.expect(WrapUpDue)).wrap_up
-        assert eve.presence is Presence.WRAPPING
+        await eve.becomes(Presence.WRAPPING)
         body = {"call_id": call_id, "disposition": wrap_up.dispositions[0], "note": "router"}
         assert await eve.post("wrapup", body) == 204
-        async with asyncio.timeout(5):
-            while eve.presence is not Presence.READY:
-                await asyncio.sleep(0.02)
+        await eve.becomes(Presence.READY)
 
 
 async def test_from_one_agent_to_the_next_and_back_to_the_bot(

@@ -155,6 +155,11 @@ class ProgramAgent:
         assert message is not None
         return message
 
+    async def becomes(self, presence: Presence) -> None:
+        """Wait until this is what the feed told last."""
+        async with asyncio.timeout(PATIENCE_S), self._came:
+            await self._came.wait_for(lambda: self.presence is presence)
+
     @property
     def presence(self) -> Presence:
         """As the feed told it last."""

@@ -57,14 +57,13 @@ class People:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What every call of the node shares. Without `people` a handoff ends the call."""
+    """What every call of the node shares."""
 
     ears: Ears
     mouth: Mouth
     bots: dict[str, DialogEngine]
     listeners: Sequence[Listener]
     longest_call_s: int
-    people: People | None = None
 
 
 class _Over(Exception):
@@ -72,14 +71,26 @@ class _Over(Exception):
 
 
 class Call:
-    """A call from answer to end. `run` returns the cause; whoever owns the signalling then hangs up."""
+    """A call from answer to end. `run` returns the cause; whoever owns the signalling then hangs up.
 
-    def __init__(self, call_id: str, started: CallStarted, leg: Leg, codec: str, services: Services) -> None:
+    Without `people` a handoff ends the call.
+    """
+
+    def __init__(
+        self,
+        call_id: str,
+        started: CallStarted,
+        leg: Leg,
+        codec: str,
+        services: Services,
+        people: People | None = None,
+    ) -> None:
         self.call_id = call_id
         self.started = started
         self._leg = leg
         self._codec = codec
         self._services = services
+        self._people = people
         self._journal = Journal(call_id, tuple(services.listeners))
         self._over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._tasks: asyncio.TaskGroup | None = None
@@ -165,8 +176,8 @@ class Call:
         if mind is not None:
             mind.gone()
             mind.close()
-        if self._services.people is not None:
-            self._services.people.desk.leave(self.call_id, LeaveWhy.HUNG_UP)
+        if self._people is not None:
+            self._people.desk.leave(self.call_id, LeaveWhy.HUNG_UP)
 
     def _turn_to(self, make: Callable[[Strand], M]) -> M:
         """Another mind has the call from now on."""
@@ -207,7 +218,7 @@ class Call:
         return brain
 
     def _bot_is_done(self, last_word: Handoff | Hangup) -> None:
-        people = self._services.people
+        people = self._people
         if isinstance(last_word, Hangup):
             self.end(last_word.cause)
         elif people is None:
@@ -224,7 +235,7 @@ class Call:
 
     def command(self, command: Command) -> bool:
         """Carry out what the desk asks; False where the call is not in a state for it, and nothing has changed."""
-        people, mind = self._services.people, self._mind
+        people, mind = self._people, self._mind
         if people is None or self._over.done():
             return False
         match command, mind:

@@ -12,7 +12,7 @@ import structlog
 from dialog.commands import Command
 from dialog.errors import Overloaded
 from dialog.events import CallStarted, Event
-from voice.call import ECHO, Call, Services
+from voice.call import ECHO, Call, People, Services
 from voice.config import LimitSettings
 from voice.media.leg import MediaLeg
 from voice.media.recorder import Recorder, Recording, RecordingEnded
@@ -42,6 +42,7 @@ class Calls:
         self._empty = asyncio.Event()
         self._empty.set()
         self._draining = False
+        self._people: People | None = None
         self._coming: list[Callable[[], int]] = []
         self.refused: Counter[str] = Counter()
 
@@ -52,6 +53,10 @@ class Calls:
     @property
     def draining(self) -> bool:
         return self._draining
+
+    def serve(self, people: People) -> None:
+        """From now on calls may be given to people; whoever directs them does so by `command` and `tell`."""
+        self._people = people
 
     def get(self, call_id: str) -> Call | None:
         return self._live.get(call_id)
@@ -117,7 +122,7 @@ class Calls:
             started_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
             recording=recording.path.name if recording is not None else "",
         )
-        call = Call(call_id, started, leg, codec, self._services)
+        call = Call(call_id, started, leg, codec, self._services, self._people)
         leg.record(recording)
         self._live[call_id] = call
         self._empty.clear()

@@ -47,8 +47,8 @@ class Scene:
         self.mouth, self.bot, self.desk = FakeMouth(), FakeBot(*script), FakeCallDesk()
         self.records: list[Record] = []
         people = People(self.desk, self.legs.get, MUSIC)
-        services = Services(FakeEars(*hears), self.mouth, {"helpdesk": self.bot}, [self.records.append], 3_600, people)
-        self.call = Call("c1", STARTED, self.caller, "PCMU", services)
+        services = Services(FakeEars(*hears), self.mouth, {"helpdesk": self.bot}, [self.records.append], 3_600)
+        self.call = Call("c1", STARTED, self.caller, "PCMU", services, people)
         self.desk.command = lambda call_id, command: self.call.command(command)
 
     async def tick(self, ms: int, *, caller: float = 0.0, agent: float = 0.0, keys: str = "") -> None:

@@ -18,12 +18,13 @@ _LONGEST_ENTRY = 32
 
 
 class Bridge:
-    """The mind of a call that is with a person. What the bot's voice says here, both hear."""
+    """The mind of a call that is with `agent`, whose audio is `leg`. What the bot's voice says here, both hear."""
 
     def __init__(
         self,
+        agent: str,
         caller: Leg,
-        agent: Leg,
+        leg: Leg,
         ears: Ears,
         mouth: Mouth,
         music: Music,
@@ -31,8 +32,9 @@ class Bridge:
         tasks: Strand,
         tell: Callable[[Event], None],
     ) -> None:
+        self.agent = agent
         self._caller = caller
-        self._agent = agent
+        self._leg = leg
         self._room = Room()
         self._music = music
         self._tasks = tasks
@@ -46,7 +48,7 @@ class Bridge:
         self._behind: int | None = None
         self._on_hold = False
         self._closed = False
-        agent.listen(self._on_agent)
+        leg.listen(self._on_agent)
         self._connect()
 
     def hold(self, *, on: bool) -> bool:
@@ -57,7 +59,7 @@ class Bridge:
         self._speaker.drop()
         if on:
             self._caller.enter(None)
-            self._agent.enter(None)
+            self._leg.enter(None)
             self._hears_caller.forget()
             self._hears_agent.forget()
         else:
@@ -95,14 +97,14 @@ class Bridge:
         self._closed = True
         self._tasks.cancel()
         self._caller.enter(None)
-        self._agent.enter(None)
-        self._agent.listen(_nobody_listens)
+        self._leg.enter(None)
+        self._leg.listen(_nobody_listens)
         self._hears_caller.close()
         self._hears_agent.close()
 
     def _connect(self) -> None:
         self._caller.enter(self._room)
-        self._agent.enter(self._room)
+        self._leg.enter(self._room)
 
     def _on_agent(self, frame: Frame) -> None:
         if frame.keys:

@@ -13,6 +13,7 @@ from dialog.commands import Announce, Command, End, HandBack, Hold, Join, Requeu
 from dialog.errors import EngineError
 from dialog.events import (
     AgentJoined,
+    AgentLeft,
     BotReturned,
     CallAnswered,
     CallbackRequested,
@@ -95,6 +96,7 @@ class Call:
         self._over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._tasks: asyncio.TaskGroup | None = None
         self._mind: Mind | None = None
+        self._agent_hung_up = False
         self._numbers = Numbers()
         self._now_ms = 0
         self._heard_packets = 0
@@ -173,6 +175,8 @@ class Call:
 
     def _finish(self) -> None:
         mind, self._mind = self._mind, None
+        if isinstance(mind, Bridge):
+            self._leave_agent(mind, "hung_up" if self._agent_hung_up else "caller")
         if mind is not None:
             mind.gone()
             mind.close()
@@ -246,17 +250,20 @@ class Call:
                 mind.turn_away(why)
                 self.tell(TurnedAway(why=why))
             case Join(agent), Waiting(queued=True) | Bridge():
-                return self._join(people, agent)
+                return self._join(people, mind, agent)
             case Hold(on, agent), Bridge():
                 if mind.hold(on=on):
                     self.tell(HoldChanged(on=on, agent=agent))
             case Speak(text), Bridge():
                 mind.speak(text)
             case Requeue(), Bridge():
+                self._leave_agent(mind, "lost")
                 self._queue(people).apologise()
             case HandBack(), Bridge():
+                self._leave_agent(mind, "handed_back")
                 self._return_to_bot("handed_back")
-            case End(cause), Bridge() | Waiting():
+            case End(cause), Bridge():
+                self._agent_hung_up = True
                 self.end(cause)
             case _:
                 return False
@@ -277,13 +284,16 @@ class Call:
 
         return self._turn_to(make)
 
-    def _join(self, people: People, agent: str) -> bool:
+    def _join(self, people: People, before: Waiting | Bridge, agent: str) -> bool:
         leg = people.leg_of(agent)
         if leg is None:
             return False
+        if isinstance(before, Bridge) and before.agent != agent:
+            self._leave_agent(before, "transferred")
         services = self._services
         self._turn_to(
             lambda tasks: Bridge(
+                agent,
                 self._leg,
                 leg,
                 services.ears,
@@ -296,6 +306,11 @@ class Call:
         )
         self.tell(AgentJoined(agent=agent))
         return True
+
+    def _leave_agent(
+        self, bridge: Bridge, why: Literal["hung_up", "handed_back", "transferred", "lost", "caller"]
+    ) -> None:
+        self.tell(AgentLeft(agent=bridge.agent, why=why))
 
     def _left_queue(self, people: People, why: LeaveWhy) -> None:
         """The caller's way out of the queue."""

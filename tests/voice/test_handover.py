@@ -12,6 +12,7 @@ from dialog.actions import Handoff, Reply, Say
 from dialog.commands import Announce, End, HandBack, Hold, Join, NobodyWhy, Requeue, Speak, TurnAway
 from dialog.events import (
     AgentJoined,
+    AgentLeft,
     BotReturned,
     CallbackRequested,
     CallEnded,
@@ -173,6 +174,7 @@ async def test_handed_back_the_bot_goes_on_with_numbers_that_go_on_too() -> None
         await call.tick(1_500)
         assert call.call.command(HandBack())
         assert call.agent.room is None
+        assert call.told(AgentLeft) == [AgentLeft(agent="eve", why="handed_back")]
         await call.tick(2_000)
         await call.tick(800, caller=0.9)
         await call.tick(1_500)
@@ -246,10 +248,35 @@ async def test_the_agent_ends_the_call() -> None:
         call.call.command(Join("eve"))
         assert call.call.command(End("agent"))
         await call.tick(40)
+        assert call.told(AgentLeft) == [AgentLeft(agent="eve", why="hung_up")]
         assert call.told(CallEnded)[0].cause == "agent"
         assert call.agent.room is None
         assert not call.agent.closed  # it is the agent's, for the next caller
         assert call.desk.left == [LeaveWhy.HUNG_UP]
+
+
+async def test_a_colleague_takes_the_callers_place_over_and_the_first_agent_hears_no_more() -> None:
+    async with scene(PERSON) as call:
+        await call.queued()
+        call.legs["bob"] = FakeLeg()
+        call.call.command(Join("eve"))
+        assert call.call.command(Join("bob"))
+        assert call.agent.room is None
+        assert call.caller.room is call.legs["bob"].room is not None
+        assert [joined.agent for joined in call.told(AgentJoined)] == ["eve", "bob"]
+        assert call.told(AgentLeft) == [AgentLeft(agent="eve", why="transferred")]
+
+
+async def test_an_agent_whose_audio_is_back_is_joined_again_and_never_left() -> None:
+    async with scene(PERSON) as call:
+        await call.queued()
+        call.call.command(Join("eve"))
+        call.call.command(Hold(True))
+        call.legs["eve"] = FakeLeg()
+        assert call.call.command(Join("eve"))
+        assert call.caller.room is call.legs["eve"].room is not None
+        assert not call.told(AgentLeft)
+    assert call.told(AgentLeft) == [AgentLeft(agent="eve", why="caller")]
 
 
 async def test_commands_that_do_not_fit_are_refused_and_change_nothing() -> None:

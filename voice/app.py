@@ -20,6 +20,7 @@ from agent_assist.store.database import Database
 from agent_assist.store.writer import StoreWriter
 from agent_assist.web.app import create_app
 from agent_assist.web.guarded_http import uvicorn_options
+from agent_assist.web.identity import agent_name
 from agent_assist.web.settings import WebSettings as WebLimits
 from agent_assist.webhook import Webhook
 from dialog.bot.phrases import fixed
@@ -34,6 +35,7 @@ from voice.call import Services
 from voice.calls import Calls
 from voice.config import Settings
 from voice.data_folder import held
+from voice.desk import OpenDesk, open_desk
 from voice.media.plane import MediaPlane
 from voice.media.recorder import Recorder
 from voice.net.certificate import ensure_certificate
@@ -132,7 +134,8 @@ class _Builder:
         bots = await open_bots(settings.dialog, self._folder, tasks, self._engine_failed, self._say)
         stack.push_async_callback(bots.close)
         await speech.mouth.prepare(fixed())
-        plane = MediaPlane(asyncio.get_running_loop(), capacity=settings.limits.calls + SPARE_ROWS)
+        agents = settings.desk.agents if settings.desk.queue else 0
+        plane = MediaPlane(asyncio.get_running_loop(), capacity=settings.limits.calls + agents + SPARE_ROWS)
         plane.start()
         stack.push_async_callback(plane.close)
 
@@ -140,8 +143,9 @@ class _Builder:
         tasks.create_task(lag.run(), name="loop lag")
         services = Services(speech.ears, speech.mouth, bots.engines, self._listeners, settings.limits.longest_call_s)
         calls = self._calls = Calls(settings.limits, services, self._open_recorder(), tasks, lag)
+        desk = await self._open_desk(calls, plane, database)
         agent = await self._open_sip(calls, plane)
-        web_port = await self._open_web(calls, plane, store, users)
+        web_port = await self._open_web(calls, plane, store, users, desk)
         stack.push_async_callback(calls.drain, settings.limits.drain_s)
         stack.callback(agent.drain)
         self._expose(calls, plane, speech, bots.server, lag)
@@ -193,6 +197,15 @@ class _Builder:
         self._stack.callback(recorder.close)
         return recorder
 
+    async def _open_desk(self, calls: Calls, plane: MediaPlane, database: Database) -> OpenDesk | None:
+        settings = self._settings.desk
+        if not settings.queue:
+            return None
+        desk = await open_desk(settings, self._folder, database, calls, plane, self._tasks, self._stack, self._say)
+        self._listeners += desk.listeners
+        self._metrics.gauge("centralino_desk", "Callers and agents at the desk", "what", lambda: desk.host.figures)
+        return desk
+
     async def _open_sip(self, calls: Calls, plane: MediaPlane) -> SipAgent:
         settings = self._settings
         ports = RtpPorts(settings.media_host, settings.media.first_port, settings.media.last_port, SystemRandom())
@@ -214,15 +227,19 @@ class _Builder:
         self._stack.push_async_callback(agent.close)
         return agent
 
-    async def _open_web(self, calls: Calls, plane: MediaPlane, store: SqlCallStore, users: Users) -> int:
+    async def _open_web(
+        self, calls: Calls, plane: MediaPlane, store: SqlCallStore, users: Users, desk: OpenDesk | None
+    ) -> int:
         settings = self._settings
         web = settings.web
         limits = WebLimits(secure=web.secure)
         browsers = BrowserCalls(settings, calls, plane, self._tasks)
         self._listeners.append(browsers)
-        app = create_app(store, users, self._recordings, limits)
+        app = create_app(store, users, self._recordings, limits, desk.parts if desk else None)
         guard = IceGuard([IceAddress(web.host, web.advertised or "")])
         app.include_router(Whip(browsers, guard).router)
+        if desk is not None:
+            app.include_router(Whip(desk.lines, guard, path="/api/agent/audio", who=agent_name).router)
         app.include_router(status_router(self._metrics, calls.obstacle))
         certificate, key = web.certificate, web.key
         if web.secure and certificate is None:

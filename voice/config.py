@@ -165,6 +165,8 @@ class DeskSettings(_Section):
     )
     articles: Path | None = Field(default=None, description="folder of Markdown articles; default: the sample base")
     suggest: bool = Field(default=True, description="show agents articles that may help")
+    suggester: str = Field(default="articles", description="what finds them: articles, or a plug-in")
+    agents: int = Field(default=16, ge=1, description="agents with audio at once")
     music: Path | None = Field(default=None, description="sound file for those who wait; default: made by the node")
 
 

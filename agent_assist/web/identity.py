@@ -125,3 +125,8 @@ def _least(role: Role) -> Callable[[HTTPConnection], Awaitable[Visitor]]:
 
 Agent = Annotated[Visitor, Depends(_least(Role.AGENT))]
 Administrator = Annotated[Visitor, Depends(_least(Role.ADMINISTRATOR))]
+
+
+async def agent_name(request: HTTPConnection) -> str:
+    """Whose request it is, who must be an agent at least; for routes that are not told by a `Visitor`."""
+    return (await identity(request).visitor(request, Role.AGENT)).user.name

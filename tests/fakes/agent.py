@@ -14,7 +14,7 @@ import httpx
 import numpy as np
 from websockets.asyncio.client import ClientConnection, connect
 
-from agent_assist.desk.messages import Envelope, Message
+from agent_assist.desk.messages import Envelope, Message, Offered, OfferWithdrawn, Snapshot
 from agent_assist.desk.ports import Presence
 from dsp.g711 import MU_LAW, decode_block, encode_block
 from dsp.resample import resample
@@ -154,6 +154,18 @@ class ProgramAgent:
         message = found()
         assert message is not None
         return message
+
+    @property
+    def ringing(self) -> str:
+        """The call that rings now; "" for none."""
+        call_id = ""
+        for _, envelope in self.messages:
+            match envelope.message:
+                case Offered(offer=offer) | Snapshot(offer=offer):
+                    call_id = offer.call_id if offer else ""
+                case OfferWithdrawn():
+                    call_id = ""
+        return call_id
 
     async def becomes(self, presence: Presence) -> None:
         """Wait until this is what the feed told last."""

@@ -23,6 +23,7 @@ from pydantic import (
     model_validator,
 )
 
+from dialog.actions import Expect
 from dialog.errors import ConfigurationError
 
 LOOPBACK = "127.0.0.1"
@@ -130,6 +131,9 @@ class SpeechSettings(_Section):
     model: str = Field(default="", description="vosk: a folder, or a name that `centralino models` lists")
     voice: str = Field(default="hibari", description="hibari, espeak, or a plug-in")
     language: str = Field(default="en", description="language of the voice")
+    grammars: dict[Expect, tuple[str, ...]] = Field(
+        default={}, description="vosk: the only phrases heard where the bot expects `free`, `yes_no` or `digits`"
+    )
 
 
 class DialogSettings(_Section):

@@ -22,13 +22,13 @@ from agent_assist.web.app import create_app
 from agent_assist.web.guarded_http import uvicorn_options
 from agent_assist.web.settings import WebSettings as WebLimits
 from agent_assist.webhook import Webhook
-from dialog.bot.phrases import fixed
 from dialog.engines.rasa_server import RasaServer
 from dialog.errors import ConfigurationError, EngineError, StoreError
 from dialog.events import EngineFailed
 from dialog.journal import Listener
 from voice.addresses import check_addresses, taken
 from voice.bots import Say, check_engine, open_bots
+from voice.brain import APOLOGY
 from voice.browser import BrowserCalls
 from voice.call import Services
 from voice.calls import Calls
@@ -131,14 +131,17 @@ class _Builder:
         self._say("starting the bot")
         bots = await open_bots(settings.dialog, self._folder, tasks, self._engine_failed, self._say)
         stack.push_async_callback(bots.close)
-        await speech.mouth.prepare(fixed())
+        apology = settings.dialog.apology or APOLOGY
+        await speech.mouth.prepare([apology, *bots.prompts])
         plane = MediaPlane(asyncio.get_running_loop(), capacity=settings.limits.calls + SPARE_ROWS)
         plane.start()
         stack.push_async_callback(plane.close)
 
         lag = LoopLag()
         tasks.create_task(lag.run(), name="loop lag")
-        services = Services(speech.ears, speech.mouth, bots.engines, self._listeners, settings.limits.longest_call_s)
+        services = Services(
+            speech.ears, speech.mouth, bots.engines, self._listeners, settings.limits.longest_call_s, apology
+        )
         calls = self._calls = Calls(settings.limits, services, self._open_recorder(), tasks, lag)
         agent = await self._open_sip(calls, plane)
         web_port = await self._open_web(calls, plane, store, users)

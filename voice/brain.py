@@ -59,11 +59,14 @@ _BOT_HAS_THE_FLOOR = (State.OPENING, State.ANSWERING)
 ASK_LIMIT_S = 8.0
 """The engine keeps limits of its own; this one only guards against an engine that does not."""
 
-APOLOGY = Reply("brain", (Say("I am sorry, something is wrong on our side. Please call again."), Hangup("engine")))
+APOLOGY = "I am sorry, something is wrong on our side. Please call again."
 
 
 class CallBrain:
-    """Decides what happens on one leg; `end` is called once, with the cause, when the bot has had the last word."""
+    """Decides what happens on one leg; `end` is called once, with the cause, when the bot has had the last word.
+
+    `apology` is that word when the bot fails and no other goes on for it.
+    """
 
     def __init__(
         self,
@@ -74,11 +77,13 @@ class CallBrain:
         journal: Journal,
         tasks: asyncio.TaskGroup,
         end: Callable[[str], None],
+        apology: str = APOLOGY,
     ) -> None:
         self._engine = engine
         self._journal = journal
         self._tasks = tasks
         self._end = end
+        self._apology = Reply("brain", (Say(apology), Hangup("engine")))
         self._speaker = Speaker(leg, mouth, tasks, self._tell_playback, self._reply_was_said)
         self._listener = Listener(ears.open(self._on_ears))
         self._entry = KeyEntry()
@@ -245,7 +250,7 @@ class CallBrain:
             except (EngineError, TimeoutError) as error:
                 code = error.code if isinstance(error, EngineError) else "engine.timeout"
                 self._tell(EngineFailed(engine=self._engine.name, code=code))
-                reply = APOLOGY
+                reply = self._apology
         if number == self._asked:
             self._answered(reply, self._now_ms - started_ms)
 

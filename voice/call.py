@@ -12,7 +12,7 @@ from dialog.errors import EngineError
 from dialog.events import CallAnswered, CallEnded, CallStarted, Event
 from dialog.journal import Journal, Listener
 from dialog.ports import DialogEngine, HungUp, SessionOpened
-from voice.brain import CallBrain
+from voice.brain import APOLOGY, CallBrain
 from voice.ports import TICK_MS, Ears, Frame, Leg, Mouth
 
 ECHO = "echo"
@@ -36,6 +36,7 @@ class Services:
     bots: dict[str, DialogEngine]
     listeners: Sequence[Listener]
     longest_call_s: int
+    apology: str = APOLOGY
 
 
 class _Over(Exception):
@@ -164,7 +165,9 @@ class Call:
             return Echo(self._leg)
         services = self._services
         engine = services.bots[self.started.bot]
-        brain = CallBrain(self._leg, services.ears, services.mouth, engine, self._journal, tasks, self.end)
+        brain = CallBrain(
+            self._leg, services.ears, services.mouth, engine, self._journal, tasks, self.end, services.apology
+        )
         brain.open(
             SessionOpened(
                 caller=self.started.caller,

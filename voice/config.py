@@ -23,6 +23,7 @@ from pydantic import (
     model_validator,
 )
 
+from dialog.actions import Expect
 from dialog.errors import ConfigurationError
 
 LOOPBACK = "127.0.0.1"
@@ -130,6 +131,9 @@ class SpeechSettings(_Section):
     model: str = Field(default="", description="vosk: a folder, or a name that `centralino models` lists")
     voice: str = Field(default="hibari", description="hibari, espeak, or a plug-in")
     language: str = Field(default="en", description="language of the voice")
+    grammars: dict[Expect, tuple[str, ...]] = Field(
+        default={}, description="vosk: the only phrases heard where the bot expects `free`, `yes_no` or `digits`"
+    )
 
 
 class DialogSettings(_Section):
@@ -142,9 +146,17 @@ class DialogSettings(_Section):
     rasa_url: Url = Field(default="", description="an external Rasa instead of one that is started here")
     rasa_token: SecretStr = Field(default=SecretStr(""), description="its token; environment only")
     customers_url: Url = Field(default="", description="HTTP customer base; default: the generated sample")
-    reply_limit_ms: int = Field(
-        default=3_000, ge=500, le=7_000, description="slower than this and the keypad bot answers"
+    reply_limit_ms: int = Field(default=3_000, ge=500, le=7_000, description="slower than this and the bot has failed")
+    apology: str = Field(
+        default="",
+        description="what a caller hears before the call ends when the bot fails; empty: the keypad bot goes on with "
+        "the packaged help desk's calls, and a project of your own is excused in English",
     )
+
+    @property
+    def stands_alone(self) -> bool:
+        """No keypad bot goes on with its calls: that one knows the packaged help desk's business, in English."""
+        return self.project is not None or bool(self.apology)
 
 
 class WebhookSettings(_Section):

@@ -84,7 +84,8 @@ async def _rasa(settings: Settings) -> str:
     if settings.dialog.rasa_url:
         return f"external, at {settings.dialog.rasa_url}"
     if not rasa_python().exists():
-        raise OSError(f"its environment is missing ({rasa_python()}): run `make setup`; the keypad bot answers instead")
+        instead = "no call can be taken" if settings.dialog.stands_alone else "the keypad bot answers"
+        raise OSError(f"its environment is missing ({rasa_python()}): run `make setup`; until then {instead}")
     return f"environment at {rasa_python().parents[1]}"
 
 

@@ -107,7 +107,9 @@ class WebSettings(_Section):
 class LimitSettings(_Section):
     """What one node takes on. A live call never suffers for a new one."""
 
-    calls: int = Field(default=32, ge=1, le=1_000, description="calls at once")
+    calls: int = Field(
+        default=32, ge=1, le=1_000, description="calls at once; of one address at most a quarter, or two, half open"
+    )
     calls_per_minute: int = Field(default=60, ge=1, description="new calls a minute from one address")
     longest_call_s: int = Field(default=3_600, ge=10, description="a call is ended after this long")
     open_files: int = Field(default=8_192, ge=256, description="descriptor limit asked of the system at start")

@@ -1,0 +1,86 @@
+"""SIP calls on loopback: what is taken, what is refused, and who is shut out by whom."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from random import Random
+
+from tests.fakes.sip_network import make_endpoint
+from tests.voice.house import House
+from voice.config import Settings
+from voice.net.rtp_port import RtpPorts
+from voice.net.sip_agent import SipAgent
+from voice.net.udp import Address, UdpSocket
+from voice.trunk import Trunk
+from voice.wire.sdp import make_offer
+
+HOST = "127.0.0.1"
+
+
+class Telephone:
+    """Calls from `host`; acknowledges nothing, and answers nothing, until it is `polite`."""
+
+    def __init__(self, host: str) -> None:
+        self.polite = False
+        self._host = host
+        self._responses: asyncio.Queue[bytes] = asyncio.Queue()
+        self._calls = 0
+
+    async def open(self) -> None:
+        self._socket = await UdpSocket.open(self._host, 0, self._receive)
+        self._endpoint = make_endpoint(self._socket.address, self._host)
+
+    async def close(self) -> None:
+        await self._socket.close()
+
+    def _receive(self, data: bytes, source: Address) -> None:
+        self._responses.put_nowait(data)
+        if self.polite:
+            self._endpoint.receive(data, source, 0.0)
+            self._send()
+
+    def _send(self) -> None:
+        for data, address in self._endpoint.to_send():
+            self._socket.send(data, address)
+
+    async def call(self, target: Address) -> str:
+        """The final response to an INVITE."""
+        self._calls += 1
+        caller = f"sip:{self._calls}@{self._host}"
+        self._endpoint.invite(f"sip:100@{target[0]}:{target[1]}", make_offer(self._host, 40_000, 1, 1), caller, 0.0)
+        self._send()
+        async with asyncio.timeout(5):
+            while True:
+                response = (await self._responses.get()).decode()
+                if caller in response and not response.startswith("SIP/2.0 1"):
+                    return response
+
+
+@asynccontextmanager
+async def trunk_and(*telephones: Telephone, calls: int) -> AsyncIterator[tuple[House, Address]]:
+    """A trunk for at most `calls` calls, its address, and telephones that are polite when it closes."""
+    async with asyncio.TaskGroup() as tasks:
+        house = House(tasks, calls=calls)
+        trunk = Trunk(Settings(), house.calls, house.plane, RtpPorts(HOST, 41_000, 41_100, Random(1)))
+        agent = SipAgent(trunk, lambda _address: True)
+        trunk.serve(agent)
+        await agent.start(HOST, 0, tasks)
+        for telephone in telephones:
+            await telephone.open()
+        yield house, (HOST, agent.port)
+        for telephone in telephones:
+            telephone.polite = True
+        await agent.close()
+        for telephone in telephones:
+            await telephone.close()
+        await house.plane.close()
+
+
+async def test_calls_that_are_never_acknowledged_shut_out_nobody_else() -> None:
+    flood, other = Telephone("127.0.0.2"), Telephone("127.0.0.3")
+    async with trunk_and(flood, other, calls=8) as (house, address):
+        statuses = [(await flood.call(address)).split()[1] for _ in range(3)]
+        assert statuses == ["200", "200", "503"]
+        assert (await other.call(address)).split()[1] == "200"
+        assert "\r\nRetry-After: " in await flood.call(address)
+        assert house.calls.refused == {"half_open": 2}

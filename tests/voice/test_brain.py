@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import TypeVar
 
 import numpy as np
+import pytest
 
 from dialog.actions import Collect, Expect, Hangup, Reply, Say
 from dialog.errors import EngineUnavailable
@@ -117,6 +118,34 @@ async def test_noise_without_words_resumes_at_the_interrupted_phrase() -> None:
         played = sum(event.played_ms for event in call.told(PlaybackEnded))
         sent = int(np.count_nonzero(np.concatenate(call.leg.sent))) / 16
         assert abs(played - sent) <= 60
+
+
+@pytest.mark.parametrize("left_ms", range(0, 400, TICK_MS))
+async def test_a_phrase_whose_last_sample_has_left_is_not_said_again(left_ms: int) -> None:
+    first, second = "The first sentence of it.", "The second sentence of it."
+    async with table(ask(f"{first} {second}"), hears=("",)) as call:
+        call.leg.behind = 1
+        await call.tick(len(first) * MS_PER_LETTER - left_ms)
+        await call.speak(400)
+        await call.tick(1_000)
+        await call.until_quiet()
+        started = [event.text for event in call.told(PlaybackStarted)]
+        cut = call.leg.played[0] < len(first) * MS_PER_LETTER
+        assert started.count(first) == 1 + cut
+        assert len(call.told(PlaybackEnded)) == len(started)
+
+
+@pytest.mark.parametrize("left_ms", range(0, 400, TICK_MS))
+async def test_noise_over_the_end_of_a_reply_does_not_undo_it(left_ms: int) -> None:
+    goodbye = "Thank you and goodbye."
+    async with table(Reply("fake", (Say(goodbye), Hangup("done"))), hears=("",)) as call:
+        call.leg.behind = 1
+        await call.tick(len(goodbye) * MS_PER_LETTER - left_ms)
+        await call.speak(400)
+        await call.tick(1_000)
+        await call.until_quiet()
+        assert call.ended == ["done"]
+        assert call.mouth.spoken.count(goodbye) == 1 + (call.leg.played[0] < len(goodbye) * MS_PER_LETTER)
 
 
 async def test_a_notice_is_said_to_the_end() -> None:

@@ -20,7 +20,7 @@ from voice.net.sip_agent import SipAgent
 from voice.ports import RATE_HZ, TICK_MS, Frame, Pcm
 from voice.tasks import sole_error
 from voice.wire.sdp import make_offer, parse_sdp, read_answer
-from voice.wire.sip.events import CallAnswered, CallCancelled, CallEnded, CallFailed, CallRef, SipEvent
+from voice.wire.sip.events import CallRef, DialogEnded, InviteAnswered, InviteCancelled, InviteRefused, SipEvent
 
 BLOCK = RATE_HZ
 """Samples enqueued at once: a recording longer than the playout queue is fed as it empties."""
@@ -143,14 +143,14 @@ class Caller:
         if line is None:
             return
         match event:
-            case CallAnswered():
+            case InviteAnswered():
                 line.answered.set_result(event.sdp)
-            case CallFailed():
+            case InviteRefused():
                 line.answered.set_exception(CallRefused(event.status, event.reason))
                 line.over("refused")
-            case CallEnded() | CallCancelled():
+            case DialogEnded() | InviteCancelled():
                 del self._lines[event.call]
-                line.over("far end" if isinstance(event, CallEnded) and event.cause == "remote" else "us")
+                line.over("far end" if isinstance(event, DialogEnded) and event.cause == "remote" else "us")
             case _:
                 pass
 

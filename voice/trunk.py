@@ -17,11 +17,11 @@ from voice.net.sip_agent import SipAgent
 from voice.wire.sdp import Codec, Negotiated, answer, make_offer, parse_sdp, read_answer
 from voice.wire.sip.endpoint import RETRY_AFTER_S
 from voice.wire.sip.events import (
-    CallAcknowledged,
-    CallCancelled,
-    CallEnded,
     CallRef,
+    DialogEnded,
     EndCause,
+    InviteAcknowledged,
+    InviteCancelled,
     InviteReceived,
     ReinviteAcknowledged,
     ReinviteReceived,
@@ -70,15 +70,15 @@ class Trunk:
         match event:
             case InviteReceived():
                 self._refusing(event.call, lambda: self._invited(event))
-            case CallAcknowledged():
+            case InviteAcknowledged():
                 self._with_line(event.call, lambda line: self._acknowledged(line, event.answer))
             case ReinviteReceived():
                 self._with_line(event.call, lambda line: self._reinvited(line, event.offer))
             case ReinviteAcknowledged():
                 self._with_line(event.call, lambda line: self._agree_late(line, event.answer))
-            case CallCancelled():
+            case InviteCancelled():
                 self._ended(event.call, "caller")
-            case CallEnded():
+            case DialogEnded():
                 self._ended(event.call, _CAUSES.get(event.cause, "caller"))
             case _:
                 pass  # the rest belongs to calls that we place, and this side places none

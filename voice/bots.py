@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 
+import structlog
+
 from dialog.bot.customers import open_customers
 from dialog.bot.phrases import fixed
 from dialog.engines.keypad import KeypadEngine
@@ -18,6 +20,8 @@ from dialog.ports import DialogEngine
 from dialog.session import FailureListener, FallbackEngine
 from voice.config import DialogSettings
 from voice.speech.models import cache_dir
+
+log = structlog.get_logger("bots")
 
 GROUP = "centralino.dialogs"
 
@@ -38,10 +42,12 @@ def models_folder() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Bots:
-    """`engines` by name, the `prompts` they are sure to say, and the Rasa child, where there is one."""
+    """`engines` by name, the `prompts` they are sure to say; Rasa without its stand-in, and its child, where there are
+    such."""
 
     engines: dict[str, DialogEngine]
     prompts: tuple[str, ...] = ()
+    rasa: RasaEngine | None = None
     server: RasaServer | None = None
 
     async def close(self) -> None:
@@ -61,10 +67,10 @@ async def open_bots(
     customers_at = settings.customers_url or str(data / "customers.sqlite")
     keypad = KeypadEngine(open_customers(customers_at))
 
-    def bots(engine: DialogEngine, server: RasaServer | None = None) -> Bots:
+    def bots(engine: DialogEngine, rasa: RasaEngine | None = None, server: RasaServer | None = None) -> Bots:
         if settings.stands_alone:
-            return Bots({"keypad": keypad, "helpdesk": engine}, (), server)
-        return Bots({"keypad": keypad, "helpdesk": FallbackEngine(engine, keypad, failed)}, fixed(), server)
+            return Bots({"keypad": keypad, "helpdesk": engine}, (), rasa, server)
+        return Bots({"keypad": keypad, "helpdesk": FallbackEngine(engine, keypad, failed)}, fixed(), rasa, server)
 
     only_keypad = Bots({"keypad": keypad, "helpdesk": keypad}, fixed())
     if settings.engine == "keypad":
@@ -74,7 +80,8 @@ async def open_bots(
     limit_s = settings.reply_limit_ms / 1000
     if settings.rasa_url:
         external = ExternalRasa(RasaAddress(settings.rasa_url, settings.rasa_token.get_secret_value()))
-        return bots(RasaEngine(external, limit_s=limit_s))
+        rasa = RasaEngine(external, limit_s=limit_s)
+        return bots(rasa, rasa)
     project = settings.project or PROJECT
     try:
         if not rasa_python().exists():
@@ -85,14 +92,22 @@ async def open_bots(
             raise
         say(f"{error}. Until then the keypad bot answers.")
         return only_keypad
-    server = RasaServer(project, model, rasa_python(), customers=customers_at)
+    server = RasaServer(project, model, rasa_python(), customers=customers_at, on_change=_tell_change)
     tasks.create_task(server.run(), name="rasa")
     try:
         await server.wait_up()
     except EngineError as error:
         instead = "callers hear an apology" if settings.stands_alone else "the keypad bot answers"
         say(f"Rasa is not up ({error}). Until it is, {instead}.")
-    return bots(RasaEngine(server, Gate(Model(model).words), limit_s=limit_s), server)
+    rasa = RasaEngine(server, Gate(Model(model).words), limit_s=limit_s)
+    return bots(rasa, rasa, server)
+
+
+def _tell_change(up: bool) -> None:
+    if up:
+        log.info("rasa up")
+    else:
+        log.warning("rasa lost")
 
 
 def _plug_in(name: str) -> DialogEngine:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from dialog.actions import Collect, Handoff, Hangup, Reply, Say
+from dialog.announcements import Announcements
 from dialog.errors import EngineError
 from dialog.events import (
     AudioGapped,
@@ -33,8 +34,7 @@ from dialog.events import (
 )
 from dialog.journal import Journal
 from dialog.keys import KeyEntry
-from dialog.ports import DialogEngine, Keys, NoInput, SessionOpened, UserTurn
-from dialog.ports import Utterance as UtteranceTurn
+from dialog.ports import DialogEngine, Keys, NoInput, SessionOpened, UserTurn, Utterance
 from dialog.turns import Effect, Input, State, step
 from voice.listener import Listener, Spoken, TurnOver, VoiceCame
 from voice.ports import (
@@ -54,19 +54,14 @@ from voice.ports import (
 from voice.speaker import Phrase, Speaker
 from voice.speech.phrases import split_phrases
 
-_BOT_HAS_THE_FLOOR = (State.OPENING, State.ANSWERING)
+_BOT_HAS_THE_FLOOR = (State.OPENING, State.ANSWERING, State.LEAVING)
 
 ASK_LIMIT_S = 8.0
 """The engine keeps limits of its own; this one only guards against an engine that does not."""
 
-APOLOGY = "I am sorry, something is wrong on our side. Please call again."
-
 
 class CallBrain:
-    """Decides what happens on one leg; `end` is called once, with the cause, when the bot has had the last word.
-
-    `apology` is that word when the bot fails and no other goes on for it.
-    """
+    """Decides what happens on one leg; `end` is called once, with the cause, when the bot has had the last word."""
 
     def __init__(
         self,
@@ -77,13 +72,14 @@ class CallBrain:
         journal: Journal,
         tasks: asyncio.TaskGroup,
         end: Callable[[str], None],
-        apology: str = APOLOGY,
+        announcements: Announcements,
     ) -> None:
         self._engine = engine
         self._journal = journal
         self._tasks = tasks
         self._end = end
-        self._apology = Reply("brain", (Say(apology), Hangup("engine")))
+        self._apology = Reply("brain", (Say(announcements.our_fault), Hangup("engine")))
+        self._farewell = Reply("brain", (Say(announcements.longest_call, interruptible=False), Hangup("longest_call")))
         self._speaker = Speaker(leg, mouth, tasks, self._tell_playback, self._reply_was_said)
         self._listener = Listener(ears.open(self._on_ears))
         self._entry = KeyEntry()
@@ -121,6 +117,10 @@ class CallBrain:
             self._entered(digits)
         else:
             self._happen(Input.KEY)
+
+    def expire(self) -> None:
+        """The call has reached its longest time: say so, then end it. Idempotent."""
+        self._happen(Input.EXPIRED)
 
     def close(self) -> None:
         """Free the recogniser's stream. Idempotent."""
@@ -185,7 +185,7 @@ class CallBrain:
             )
         )
         self._spoken = spoken
-        self._turn = UtteranceTurn(spoken.hypotheses)
+        self._turn = Utterance(spoken.hypotheses)
         self._happen(Input.WORDS)
 
     def _entered(self, digits: str) -> None:
@@ -228,12 +228,16 @@ class CallBrain:
                 self._waiting_since_ms = self._now_ms
             case Effect.FORGET:
                 self._listener.forget()
+            case Effect.ANNOUNCE:
+                self._asked += 1
+                self._spoken = None
+                self._answered(self._farewell, 0)
             case Effect.CLOSE:
                 self._close()
 
     def _ask(self, turn: UserTurn) -> None:
         self._asked += 1
-        if not isinstance(turn, UtteranceTurn):
+        if not isinstance(turn, Utterance):
             self._spoken = None  # the ledger times answers to what was said
         self._reply = None
         self._last_word = None

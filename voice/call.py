@@ -1,18 +1,19 @@
 """One call: a leg, a mind and a journal, alive inside one task group."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
 import structlog
 
+from dialog.announcements import Announcements
 from dialog.errors import EngineError
 from dialog.events import CallAnswered, CallEnded, CallStarted, Event
 from dialog.journal import Journal, Listener
 from dialog.ports import DialogEngine, HungUp, SessionOpened
-from voice.brain import APOLOGY, CallBrain
+from voice.brain import CallBrain
 from voice.ports import TICK_MS, Ears, Frame, Leg, Mouth
 
 ECHO = "echo"
@@ -20,6 +21,9 @@ ECHO = "echo"
 
 MEDIA_LIMIT_MS = 60_000
 """A leg that sends nothing for this long, and is not on hold, is dead: the far end crashed without a word."""
+
+LAST_WORDS_MS = 6_000
+"""How long a call whose time is over may take to say so."""
 
 FAREWELL_S = 5.0
 """How long the bot is given to note that the caller is gone."""
@@ -35,8 +39,8 @@ class Services:
     mouth: Mouth
     bots: dict[str, DialogEngine]
     listeners: Sequence[Listener]
+    announcements: Announcements
     longest_call_s: int
-    apology: str = APOLOGY
 
 
 class _Over(Exception):
@@ -50,6 +54,10 @@ class Mind(Protocol):
 
     def press(self, key: str) -> None: ...
 
+    def expire(self) -> None:
+        """The longest time is over, in every frame anew: end the call."""
+        ...
+
     def gone(self) -> None: ...
 
     def close(self) -> None: ...
@@ -58,14 +66,19 @@ class Mind(Protocol):
 class Echo:
     """The test number: the caller hears what was said, so a line can be checked by ear."""
 
-    def __init__(self, leg: Leg) -> None:
+    def __init__(self, leg: Leg, end: Callable[[str], None]) -> None:
         self._leg = leg
+        self._end = end
 
     def on_frame(self, frame: Frame) -> None:
         self._leg.play(0, frame.pcm, last=False)
 
     def press(self, key: str) -> None:
         """Keys mean nothing here."""
+
+    def expire(self) -> None:
+        """Nothing is said here."""
+        self._end("longest_call")
 
     def gone(self) -> None:
         """Nothing is under way."""
@@ -162,11 +175,11 @@ class Call:
 
     def _make_mind(self, tasks: asyncio.TaskGroup) -> Mind:
         if self.started.bot == ECHO:
-            return Echo(self._leg)
+            return Echo(self._leg, self.end)
         services = self._services
         engine = services.bots[self.started.bot]
         brain = CallBrain(
-            self._leg, services.ears, services.mouth, engine, self._journal, tasks, self.end, services.apology
+            self._leg, services.ears, services.mouth, engine, self._journal, tasks, self.end, services.announcements
         )
         brain.open(
             SessionOpened(
@@ -181,7 +194,10 @@ class Call:
     def _on_frame(self, mind: Mind, frame: Frame) -> None:
         self._now_ms = (frame.tick + 1) * TICK_MS
         mind.on_frame(frame)
-        if self._now_ms >= self._services.longest_call_s * 1000:
+        over_ms = self._now_ms - self._services.longest_call_s * 1000
+        if over_ms >= 0:
+            mind.expire()
+        if over_ms >= LAST_WORDS_MS:
             self.end("longest_call")
         if self._now_ms % 1_000 == 0:
             stats = self._leg.stats

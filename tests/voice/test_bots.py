@@ -39,7 +39,7 @@ async def test_the_keypad_bot_goes_on_with_the_help_desks_calls(tmp_path: Path) 
     await bots.close()
 
 
-@pytest.mark.parametrize("own", [{"project": "/a/project"}, {"apology": "Es tut uns leid."}])
+@pytest.mark.parametrize("own", [{"project": "/a/project"}, {"stand_in": "none"}])
 async def test_nobody_goes_on_with_the_calls_of_another_bot(tmp_path: Path, own: dict[str, str]) -> None:
     told = Told()
     bots = await told.open(DialogSettings.model_validate({"rasa_url": NOWHERE, **own}), tmp_path)

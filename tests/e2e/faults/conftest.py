@@ -11,8 +11,8 @@ from voice.caller import Caller, open_caller
 
 @pytest.fixture(scope="session")
 def shared_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """Room for what the storms leave half open: a call nobody acknowledges is kept for half a minute."""
-    with serving(tmp_path_factory.mktemp("shared"), "limits.calls=256", "limits.calls_per_minute=100") as node:
+    """Room for what the storms leave half open: a quarter of the calls, each kept for half a minute."""
+    with serving(tmp_path_factory.mktemp("shared"), "limits.calls=640", "limits.calls_per_minute=100") as node:
         yield node
 
 

@@ -21,6 +21,9 @@ ECHO = "echo"
 MEDIA_LIMIT_MS = 60_000
 """A leg that sends nothing for this long, and is not on hold, is dead: the far end crashed without a word."""
 
+ECHO_BEHIND_MS = 100
+"""An echo may wait so long to be sent; more waits only where nothing can be sent, and is void: it would stay late."""
+
 FAREWELL_S = 5.0
 """How long the bot is given to note that the caller is gone."""
 
@@ -61,7 +64,8 @@ class Echo:
         self._leg = leg
 
     def on_frame(self, frame: Frame) -> None:
-        self._leg.play(0, frame.pcm, last=False)
+        if self._leg.queued_ms < ECHO_BEHIND_MS:
+            self._leg.play(0, frame.pcm, last=False)
 
     def press(self, key: str) -> None:
         """Keys mean nothing here."""

@@ -28,7 +28,7 @@ class House:
         *,
         recorder: Recorder | None = None,
         rows: int = 8,
-        **limits: int,
+        limits: LimitSettings | None = None,
     ) -> None:
         self.tasks = tasks
         self.plane = MediaPlane(asyncio.get_running_loop(), capacity=rows)
@@ -37,7 +37,7 @@ class House:
         self.lag_ms = 0.0
         self._ticks = 0
         services = Services(FakeEars(), FakeMouth(), {"helpdesk": self.bot}, [self.records.append], 60)
-        self.calls = Calls(LimitSettings(**limits), services, recorder, tasks, lambda: self.lag_ms)
+        self.calls = Calls(limits or LimitSettings(), services, recorder, tasks, lambda: self.lag_ms)
 
     async def tick(self, ms: int) -> None:
         """Let audio time run."""
@@ -58,12 +58,16 @@ class _Over(Exception):
 
 @asynccontextmanager
 async def house(
-    bot: FakeBot | None = None, *, recorder: Recorder | None = None, rows: int = 8, **limits: int
+    bot: FakeBot | None = None,
+    *,
+    recorder: Recorder | None = None,
+    rows: int = 8,
+    limits: LimitSettings | None = None,
 ) -> AsyncIterator[House]:
     """A house, and all of its calls ended when the block is left."""
     try:
         async with asyncio.TaskGroup() as tasks:
-            yield (laid := House(tasks, bot, recorder=recorder, rows=rows, **limits))
+            yield (laid := House(tasks, bot, recorder=recorder, rows=rows, limits=limits))
             laid.calls.end_all()
             await laid.calls.drain(5)
             await laid.tick(TICK_MS)  # the plane closes the wires of what ended

@@ -13,6 +13,7 @@ from tests.fakes.clock import virtual_time
 from tests.fakes.house import House, house
 from tests.voice.media.wires import FakeWire
 from voice.call import Call
+from voice.config import LimitSettings
 from voice.media.recorder import Recorder
 
 
@@ -36,7 +37,7 @@ class Callers:
 
 
 async def test_calls_being_set_up_take_places_too() -> None:
-    async with house(calls=2) as home:
+    async with house(limits=LimitSettings(calls=2)) as home:
         coming = 0
         home.calls.expect(lambda: coming)
         home.calls.admit("192.0.2.1")
@@ -50,7 +51,7 @@ async def test_calls_being_set_up_take_places_too() -> None:
 
 
 async def test_a_place_is_taken_from_start_to_end() -> None:
-    async with house(calls=1) as home:
+    async with house(limits=LimitSettings(calls=1)) as home:
         callers = Callers(home)
         call = callers.start()
         assert home.calls.live == 1
@@ -66,7 +67,7 @@ async def test_a_place_is_taken_from_start_to_end() -> None:
 
 @virtual_time
 async def test_one_address_has_a_rate_of_its_own_and_a_minute_gives_it_back() -> None:
-    async with house(calls_per_minute=2) as home:
+    async with house(limits=LimitSettings(calls_per_minute=2)) as home:
         for _ in range(2):
             home.calls.admit("192.0.2.1")
         with pytest.raises(Overloaded, match="rate"):

@@ -32,6 +32,7 @@ from voice.media.wires import Address
 from voice.net.rtp_port import RtpPorts, UdpWire
 from voice.ports import TICK_MS, TICK_SAMPLES, Pcm
 from voice.speech.host import SpeechHost
+from voice.speech.phrases import split_phrases
 from voice.speech.settings import SpeechSettings
 
 CALLS = (1, 4, 8)
@@ -196,7 +197,8 @@ def _figures(load: Load, journals: dict[str, list[object]]) -> list[Figure]:
     events = [event for journal in journals.values() for event in journal]
     timed = [event for event in events if isinstance(event, TurnTimed)]
     ended = [event for event in events if isinstance(event, CallEnded)]
-    cached = {event.text for event in events if isinstance(event, PlaybackStarted)} & set(fixed())
+    prompts = {phrase for text in fixed() for phrase in split_phrases(text)}
+    cached = {event.text for event in events if isinstance(event, PlaybackStarted)} & prompts
     frames = sum(event.duration_ms for event in ended) / TICK_MS
     late = 100 * sum(event.late_frames for event in ended) / max(frames, 1)
     target = load.calls == 4

@@ -23,6 +23,7 @@ from agent_assist.web.guarded_http import uvicorn_options
 from agent_assist.web.settings import WebSettings as WebLimits
 from agent_assist.webhook import Webhook
 from dialog.bot.phrases import fixed
+from dialog.engines.rasa import RasaEngine
 from dialog.engines.rasa_server import RasaServer
 from dialog.errors import ConfigurationError, EngineError, StoreError
 from dialog.events import EngineFailed
@@ -72,7 +73,7 @@ class Node:
     store: SqlCallStore
     sip: SipAgent
     web_port: int
-    rasa: RasaServer | None
+    rasa: RasaEngine | None
     first_password: str | None
 
     @property
@@ -145,6 +146,7 @@ class _Builder:
         stack.push_async_callback(calls.drain, settings.limits.drain_s)
         stack.callback(agent.drain)
         self._expose(calls, plane, speech, bots.server, lag)
+        lag.forgive()
         return Node(
             settings=settings,
             calls=calls,
@@ -154,7 +156,7 @@ class _Builder:
             store=store,
             sip=agent,
             web_port=web_port,
-            rasa=bots.server,
+            rasa=bots.rasa,
             # last: a password that a failed start swallowed would be shown to nobody
             first_password=await users.first_start(),
         )

@@ -37,10 +37,11 @@ def models_folder() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Bots:
-    """`engines` by name, and the Rasa child, where there is one."""
+    """`engines` by name; Rasa without its stand-in, and its child, where there are such."""
 
     engines: dict[str, DialogEngine]
-    server: RasaServer | None
+    rasa: RasaEngine | None = None
+    server: RasaServer | None = None
 
     async def close(self) -> None:
         for engine in self.engines.values():
@@ -59,15 +60,16 @@ async def open_bots(
     keypad = KeypadEngine(open_customers(customers_at))
     engines: dict[str, DialogEngine] = {"keypad": keypad, "helpdesk": keypad}
     if settings.engine == "keypad":
-        return Bots(engines, None)
+        return Bots(engines)
     if settings.engine != "rasa":
         engines["helpdesk"] = FallbackEngine(_plug_in(settings.engine), keypad, failed)
-        return Bots(engines, None)
+        return Bots(engines)
     limit_s = settings.reply_limit_ms / 1000
     if settings.rasa_url:
         external = ExternalRasa(RasaAddress(settings.rasa_url, settings.rasa_token.get_secret_value()))
-        engines["helpdesk"] = FallbackEngine(RasaEngine(external, limit_s=limit_s), keypad, failed)
-        return Bots(engines, None)
+        rasa = RasaEngine(external, limit_s=limit_s)
+        engines["helpdesk"] = FallbackEngine(rasa, keypad, failed)
+        return Bots(engines, rasa)
     project = settings.project or PROJECT
     try:
         if not rasa_python().exists():
@@ -75,16 +77,16 @@ async def open_bots(
         model = await asyncio.to_thread(train, project, models_folder(), None, say)
     except NotReady as error:
         say(f"{error}. Until then the keypad bot answers.")
-        return Bots(engines, None)
+        return Bots(engines)
     server = RasaServer(project, model, rasa_python(), customers=customers_at)
     tasks.create_task(server.run(), name="rasa")
     try:
         await server.wait_up()
     except EngineError as error:
         say(f"Rasa is not up ({error}). Until it is, the keypad bot answers.")
-    engine = RasaEngine(server, Gate(Model(model).words), limit_s=limit_s)
-    engines["helpdesk"] = FallbackEngine(engine, keypad, failed)
-    return Bots(engines, server)
+    rasa = RasaEngine(server, Gate(Model(model).words), limit_s=limit_s)
+    engines["helpdesk"] = FallbackEngine(rasa, keypad, failed)
+    return Bots(engines, rasa, server)
 
 
 def _plug_in(name: str) -> DialogEngine:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from dialog.actions import Collect, Handoff, Hangup, Reply, Say
+from dialog.bot.phrases import LONGEST_CALL, OUR_FAULT
 from dialog.errors import EngineError
 from dialog.events import (
     AudioGapped,
@@ -54,12 +55,13 @@ from voice.ports import (
 from voice.speaker import Phrase, Speaker
 from voice.speech.phrases import split_phrases
 
-_BOT_HAS_THE_FLOOR = (State.OPENING, State.ANSWERING)
+_BOT_HAS_THE_FLOOR = (State.OPENING, State.ANSWERING, State.LEAVING)
 
 ASK_LIMIT_S = 8.0
 """The engine keeps limits of its own; this one only guards against an engine that does not."""
 
-APOLOGY = Reply("brain", (Say("I am sorry, something is wrong on our side. Please call again."), Hangup("engine")))
+APOLOGY = Reply("brain", (Say(OUR_FAULT), Hangup("engine")))
+LEAVE = Reply("brain", (Say(LONGEST_CALL, interruptible=False), Hangup("longest_call")))
 
 
 class CallBrain:
@@ -116,6 +118,10 @@ class CallBrain:
             self._entered(digits)
         else:
             self._happen(Input.KEY)
+
+    def expire(self) -> None:
+        """The call has reached its longest time: say so, then end it. Idempotent."""
+        self._happen(Input.EXPIRED)
 
     def close(self) -> None:
         """Free the recogniser's stream. Idempotent."""
@@ -223,6 +229,10 @@ class CallBrain:
                 self._waiting_since_ms = self._now_ms
             case Effect.FORGET:
                 self._listener.forget()
+            case Effect.ANNOUNCE:
+                self._asked += 1
+                self._spoken = None
+                self._answered(LEAVE, 0)
             case Effect.CLOSE:
                 self._close()
 

@@ -31,6 +31,7 @@ class _Line:
     """One browser's call. `wire` stays when `peer` is replaced: the leg never notices."""
 
     peer: BrowserPeer
+    address: str
     wire: RingWire = field(init=False)
     call: Call | None = None
 
@@ -49,15 +50,15 @@ class BrowserCalls:
         self._lines: dict[str, _Line] = {}
         self._by_call: dict[str, _Line] = {}
         self._keys = RateLimit(KEYS_PER_MINUTE, burst=KEYS_AT_ONCE)
-        calls.expect(lambda: sum(line.call is None for line in self._lines.values()))
+        calls.expect(lambda: [line.address for line in self._lines.values() if line.call is None])
 
-    async def accept(self, peer: BrowserPeer) -> str:
+    async def accept(self, peer: BrowserPeer, address: str) -> str:
         """Take a new call; it begins when the browser is connected."""
         if not self._settings.bot_for(DIALLED):
             raise PeerForbidden(f"browsers get no bot: bots names neither {DIALLED!r} nor '*'")
-        self._calls.admit()
+        self._calls.admit(address)
         line_id = secrets.token_hex(8)
-        line = self._lines[line_id] = _Line(peer)
+        line = self._lines[line_id] = _Line(peer, address)
         self._attach(line_id, line, peer)
         return line_id
 

@@ -1,7 +1,7 @@
 """One call: a leg, a mind and a journal, alive inside one task group."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -23,6 +23,9 @@ MEDIA_LIMIT_MS = 60_000
 
 ECHO_BEHIND_MS = 100
 """An echo may wait so long to be sent; more waits only where nothing can be sent, and is void: it would stay late."""
+
+LAST_WORDS_MS = 6_000
+"""How long a call whose time is over may take to say so."""
 
 FAREWELL_S = 5.0
 """How long the bot is given to note that the caller is gone."""
@@ -52,6 +55,10 @@ class Mind(Protocol):
 
     def press(self, key: str) -> None: ...
 
+    def expire(self) -> None:
+        """The longest time is over, in every frame anew: end the call."""
+        ...
+
     def gone(self) -> None: ...
 
     def close(self) -> None: ...
@@ -60,8 +67,9 @@ class Mind(Protocol):
 class Echo:
     """The test number: the caller hears what was said, so a line can be checked by ear."""
 
-    def __init__(self, leg: Leg) -> None:
+    def __init__(self, leg: Leg, end: Callable[[str], None]) -> None:
         self._leg = leg
+        self._end = end
 
     def on_frame(self, frame: Frame) -> None:
         if self._leg.queued_ms < ECHO_BEHIND_MS:
@@ -69,6 +77,10 @@ class Echo:
 
     def press(self, key: str) -> None:
         """Keys mean nothing here."""
+
+    def expire(self) -> None:
+        """Nothing is said here."""
+        self._end("longest_call")
 
     def gone(self) -> None:
         """Nothing is under way."""
@@ -165,7 +177,7 @@ class Call:
 
     def _make_mind(self, tasks: asyncio.TaskGroup) -> Mind:
         if self.started.bot == ECHO:
-            return Echo(self._leg)
+            return Echo(self._leg, self.end)
         services = self._services
         engine = services.bots[self.started.bot]
         brain = CallBrain(self._leg, services.ears, services.mouth, engine, self._journal, tasks, self.end)
@@ -182,7 +194,10 @@ class Call:
     def _on_frame(self, mind: Mind, frame: Frame) -> None:
         self._now_ms = (frame.tick + 1) * TICK_MS
         mind.on_frame(frame)
-        if self._now_ms >= self._services.longest_call_s * 1000:
+        over_ms = self._now_ms - self._services.longest_call_s * 1000
+        if over_ms >= 0:
+            mind.expire()
+        if over_ms >= LAST_WORDS_MS:
             self.end("longest_call")
         if self._now_ms % 1_000 == 0:
             stats = self._leg.stats

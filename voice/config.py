@@ -107,9 +107,11 @@ class WebSettings(_Section):
 class LimitSettings(_Section):
     """What one node takes on. A live call never suffers for a new one."""
 
-    calls: int = Field(default=32, ge=1, le=1_000, description="calls at once")
+    calls: int = Field(
+        default=32, ge=1, le=1_000, description="calls at once; of one address at most a quarter, or two, half open"
+    )
     calls_per_minute: int = Field(default=60, ge=1, description="new calls a minute from one address")
-    longest_call_s: int = Field(default=3_600, ge=10, description="a call is ended after this long")
+    longest_call_s: int = Field(default=3_600, ge=10, description="after this long a call is told so, and ended")
     open_files: int = Field(default=8_192, ge=256, description="descriptor limit asked of the system at start")
     drain_s: int = Field(default=20, ge=0, description="how long a stop waits for live calls")
     loop_lag_ms: int = Field(default=200, ge=20, description="event-loop lag past which new calls are refused")

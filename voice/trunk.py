@@ -59,7 +59,7 @@ class Trunk:
         self._ports = ports
         self._lines: dict[CallRef, _Line] = {}
         self._agent: SipAgent | None = None
-        calls.expect(lambda: sum(line.call is None for line in self._lines.values()))
+        calls.expect(lambda: [line.invite.source[0] for line in self._lines.values() if line.call is None])
 
     def serve(self, agent: SipAgent) -> None:
         """Answer on `agent`."""

@@ -23,6 +23,10 @@ CAN_SAY = "You can also say repeat, slower, go back, or a person."
 SORRY = "Sorry, I did not get that."
 STILL_THERE = "Are you still there?"
 
+OUR_FAULT = "I am sorry, something is wrong on our side. Please call again."
+LONGEST_CALL = "This call has reached its longest time and ends here. Goodbye."
+"""What the server says in a bot's place, whatever project the bot is made of."""
+
 MENU_KEYS: Mapping[str, str] = {
     "1": "check_balance",
     "2": "explain_bill",
@@ -46,7 +50,7 @@ MENU = (
 def fixed() -> tuple[str, ...]:
     """Every sentence that is always the same, for a voice that keeps them ready."""
     talk = (HOW_CAN_I_HELP, ANYTHING_ELSE, THANKS, WELCOME, GO_ON, LEFT, GOODBYE, TO_PERSON, SWITCHED, CAN_DO, CAN_SAY)
-    return (MACHINE, RECORDED, *talk, SORRY, STILL_THERE, *MENU)
+    return (MACHINE, RECORDED, *talk, SORRY, STILL_THERE, OUR_FAULT, LONGEST_CALL, *MENU)
 
 
 def opening(recorded: bool) -> tuple[str, ...]:

@@ -43,8 +43,8 @@ class EchoCalls(FakeBrowserCalls):
         self._plane = plane
         self._wires: dict[str, RingWire] = {}
 
-    async def accept(self, peer: BrowserPeer) -> str:
-        call_id = await super().accept(peer)
+    async def accept(self, peer: BrowserPeer, address: str) -> str:
+        call_id = await super().accept(peer, address)
         wire = self._wires[call_id] = RingWire(lambda packets: self.peers[call_id].send(packets))
         leg = self._plane.add_leg(wire, peer.make_codec(), peer.payload_type, peer.event_payload_type)
 

@@ -19,11 +19,13 @@ class _Item:
 
 @dataclass
 class FakeLeg:
-    """Plays out 20 ms a tick, as a real leg does, with no jitter allowance. `dead`: nothing comes in any more.
+    """Plays out 20 ms a tick, as a real leg does, with no jitter allowance.
 
-    Not `sending`, as on hold, the queue stands.
+    `behind` frames are on their way to the event loop when a tick is over. Not `sending`, as on hold, the queue
+    stands; not `receiving`, the far end is on hold; when it is `dead`, nothing comes in any more.
     """
 
+    behind: int = 0
     sent: list[Pcm] = field(default_factory=list)
     closed: bool = False
     tick_count: int = 0
@@ -36,7 +38,8 @@ class FakeLeg:
         self._failure_sink: Callable[[Exception], None] = lambda error: None
         self._sink: FrameSink | None = None
         self._queue: deque[_Item] = deque()
-        self._played: dict[int, int] = {}
+        self._frames: deque[Frame] = deque()
+        self.played: dict[int, int] = {}  # ms by playback
 
     @property
     def stats(self) -> LegStats:
@@ -67,7 +70,7 @@ class FakeLeg:
             return None
         playback = self._queue[0].playback
         self._queue.clear()
-        return Played(playback, self._played.get(playback, 0), done=False)
+        return Played(playback, self.played.get(playback, 0), done=False)
 
     def close(self) -> None:
         self.closed = True
@@ -83,7 +86,7 @@ class FakeLeg:
             out[filled : filled + piece.size] = piece
             item.taken += piece.size
             filled += piece.size
-            self._played[item.playback] = self._played.get(item.playback, 0) + piece.size * 1000 // 16_000
+            self.played[item.playback] = self.played.get(item.playback, 0) + piece.size * 1000 // 16_000
             done = item.taken >= item.pcm.size
             moved[item.playback] = moved.get(item.playback, False) or (done and item.last)
             if not done:
@@ -91,10 +94,12 @@ class FakeLeg:
             self._queue.popleft()
         self.sent.append(out)
         self.received += not self.dead
-        played = tuple(Played(key, self._played[key], done) for key, done in moved.items())
+        played = tuple(Played(key, self.played[key], done) for key, done in moved.items())
         level = -20.0 if voice >= 0.5 else -70.0
         pcm = np.full(TICK_SAMPLES, int(voice * 1000), np.int16)
-        frame = Frame(self.tick_count, pcm, voice, level, keys, played)
+        self._frames.append(Frame(self.tick_count, pcm, voice, level, keys, played))
         self.tick_count += 1
-        if self._sink is not None and not self.closed:
-            self._sink(frame)
+        while len(self._frames) > self.behind:
+            frame = self._frames.popleft()
+            if self._sink is not None and not self.closed:
+                self._sink(frame)

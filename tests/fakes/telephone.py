@@ -41,11 +41,12 @@ class Message:
 
 
 class Telephone:
-    """One call to `target`. `came` is all that it was sent; BYE is answered by itself."""
+    """One call to `target` from the address `host`. `came` is all that it was sent; BYE is answered by itself."""
 
-    def __init__(self, target: Address, number: str) -> None:
+    def __init__(self, target: Address, number: str, host: str) -> None:
         self.came: list[Message] = []
         self._target = target
+        self._host = host
         self._number = number
         self._to = f"<sip:{number}@{HOST}>"
         self._sequence = 0
@@ -57,7 +58,7 @@ class Telephone:
         self.ring_up()
 
     async def open(self) -> None:
-        self._signalling = await UdpSocket.open(HOST, 0, self._receive)
+        self._signalling = await UdpSocket.open(self._host, 0, self._receive)
 
     async def close(self) -> None:
         for sock in self._media:
@@ -69,13 +70,13 @@ class Telephone:
         """Take another port for sound, as a telephone does that is carried elsewhere."""
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         sock.setblocking(False)
-        sock.bind((HOST, 0))
+        sock.bind((self._host, 0))
         self._media.append(sock)
 
-    def sdp(self, direction: str = "sendrecv", formats: str = "0 8 101", host: str = HOST) -> str:
+    def sdp(self, direction: str = "sendrecv", formats: str = "0 8 101", host: str = "") -> str:
         """What it can hear, and where."""
         return (
-            f"v=0\r\no=- 1 {next(self._versions)} IN IP4 {HOST}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\n"
+            f"v=0\r\no=- 1 {next(self._versions)} IN IP4 {HOST}\r\ns=-\r\nc=IN IP4 {host or self._host}\r\nt=0 0\r\n"
             f"m=audio {self._media[-1].getsockname()[1]} RTP/AVP {formats}\r\n"
             f"a=rtpmap:101 telephone-event/8000\r\na={direction}\r\n"
         )
@@ -160,9 +161,9 @@ class Telephone:
 
 
 @asynccontextmanager
-async def telephone(port: int, number: str = "100") -> AsyncIterator[Telephone]:
-    """A telephone that will call `number` at `port` of this machine."""
-    phone = Telephone((HOST, port), number)
+async def telephone(port: int, number: str = "100", host: str = HOST) -> AsyncIterator[Telephone]:
+    """A telephone that will call `number` at `port` of this machine, from its address `host`."""
+    phone = Telephone((HOST, port), number, host)
     await phone.open()
     try:
         yield phone

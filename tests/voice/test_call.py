@@ -8,28 +8,39 @@ from typing import TypeVar
 import pytest
 
 from dialog.actions import Collect, Expect, Hangup, Reply, Say
+from dialog.bot.phrases import LONGEST_CALL
 from dialog.errors import EngineUnavailable
-from dialog.events import CallAnswered, CallEnded, CallStarted, EngineRecovered, KeysPressed, Record, ReplyGiven
+from dialog.events import (
+    CallAnswered,
+    CallEnded,
+    CallStarted,
+    EngineRecovered,
+    KeysPressed,
+    PlaybackStarted,
+    Record,
+    ReplyGiven,
+)
 from dialog.ports import HungUp, Keys, SessionOpened, UserTurn
 from tests.fakes.bot import FakeBot, RudeBot, ask
 from tests.fakes.clock import virtual_time
 from tests.fakes.leg import FakeLeg
 from tests.fakes.speech import FakeEars, FakeMouth
-from voice.call import ECHO, ECHO_BEHIND_MS, FAREWELL_S, MEDIA_LIMIT_MS, Call, Services
+from voice.call import ECHO, ECHO_BEHIND_MS, FAREWELL_S, LAST_WORDS_MS, MEDIA_LIMIT_MS, Call, Services
 from voice.ports import TICK_MS
+from voice.speech.phrases import split_phrases
 
 E = TypeVar("E")
-LONGEST_S = 130
 
 
 class Line:
     """A call on a leg that the test ticks."""
 
-    def __init__(self, bot: FakeBot, name: str = "helpdesk") -> None:
+    def __init__(self, bot: FakeBot, name: str = "helpdesk", longest_s: int = 3_600) -> None:
         self.leg = FakeLeg()
         self.ears = FakeEars()
         self.records: list[Record] = []
-        services = Services(self.ears, FakeMouth(), {"helpdesk": bot}, [self.records.append], LONGEST_S)
+        self.mouth = FakeMouth()
+        services = Services(self.ears, self.mouth, {"helpdesk": bot}, [self.records.append], longest_s)
         started = CallStarted(
             transport="sip", caller="sip:a@b", dialled="100", bot=name, started_at="", recording="c1.flac"
         )
@@ -40,6 +51,11 @@ class Line:
             self.leg.tick(voice)
             for _ in range(4):
                 await asyncio.sleep(0)
+
+    def idle(self, ms: int) -> None:
+        """Audio time in which no task of the call has anything to do."""
+        for _ in range(ms // TICK_MS):
+            self.leg.tick()
 
     def told(self, kind: type[E]) -> list[E]:
         return [record.event for record in self.records if isinstance(record.event, kind)]
@@ -120,26 +136,45 @@ async def test_what_others_saw_of_the_call_stands_at_the_calls_own_time() -> Non
     assert [record.at_ms for record in line.records if record.event == event] == [260]
 
 
-async def test_a_call_is_ended_at_its_longest() -> None:
-    line = Line(FakeBot(), ECHO)
+async def ended_ms(line: Line) -> int:
+    """Audio time at which a call of ten seconds is over; its cause is as it should be."""
     async with answered(line) as running:
-        await line.tick(LONGEST_S * 1000 - TICK_MS)
-        assert not running.done()
-        await line.tick(TICK_MS)
+        while not running.done():
+            await line.tick(TICK_MS)
         assert await running == "longest_call"
+    return line.leg.tick_count * TICK_MS
+
+
+async def test_the_longest_call_ends_with_a_word() -> None:
+    line = Line(FakeBot(ask("Well?")), longest_s=10)
+    over_ms = await ended_ms(line) - 10_000
+    assert 1_000 < over_ms <= LAST_WORDS_MS
+    assert [event.text for event in line.told(PlaybackStarted)][-2:] == split_phrases(LONGEST_CALL)
+
+
+async def test_the_longest_call_ends_without_speech_too() -> None:
+    line = Line(FakeBot(), longest_s=10)
+    line.mouth.away = 1_000_000
+    assert await ended_ms(line) == 10_000 + LAST_WORDS_MS
+
+
+async def test_the_echo_has_no_last_words() -> None:
+    assert await ended_ms(Line(FakeBot(), ECHO, longest_s=10)) == 10_000
 
 
 async def test_a_far_end_that_fell_silent_is_dead_and_one_on_hold_is_not() -> None:
     line = Line(FakeBot(), ECHO)
     async with answered(line) as running:
-        await line.tick(2_000)
+        line.idle(2_000)
         line.leg.dead, line.leg.receiving = True, False
-        await line.tick(MEDIA_LIMIT_MS + 2_000)
+        line.idle(MEDIA_LIMIT_MS + 2_000)
+        await line.tick(TICK_MS)
         assert not running.done(), "on hold"
         line.leg.receiving = True
-        await line.tick(MEDIA_LIMIT_MS - 2_000)
+        line.idle(MEDIA_LIMIT_MS - 2_000)
+        await line.tick(TICK_MS)
         assert not running.done()
-        await line.tick(3_000)
+        line.idle(3_000)
         assert await running == "no_media"
 
 

@@ -38,16 +38,33 @@ class Callers:
 
 async def test_calls_being_set_up_take_places_too() -> None:
     async with house(limits=LimitSettings(calls=2)) as home:
-        coming = 0
+        coming: list[str] = []
         home.calls.expect(lambda: coming)
         home.calls.admit("192.0.2.1")
-        coming = 2
+        coming += ["192.0.2.2", "192.0.2.3"]
         with pytest.raises(Overloaded, match="full"):
             home.calls.admit("192.0.2.1")
-        coming, home.lag_ms = 0, 1_000
+        coming.clear()
+        home.lag_ms = 1_000
         with pytest.raises(Overloaded, match="lagging"):
             home.calls.admit("192.0.2.1")
         assert home.calls.refused == {"full": 1, "lagging": 1}
+
+
+@pytest.mark.parametrize(("calls", "share"), [(4, 2), (8, 2), (40, 10)])
+async def test_half_open_calls_of_one_address_leave_places_to_the_others(calls: int, share: int) -> None:
+    async with house(limits=LimitSettings(calls=calls)) as home:
+        coming: list[str] = []
+        home.calls.expect(lambda: coming)
+        for _ in range(share):
+            home.calls.admit("192.0.2.1")
+            coming.append("192.0.2.1")
+        with pytest.raises(Overloaded, match="half_open"):
+            home.calls.admit("192.0.2.1")
+        home.calls.admit("192.0.2.2")
+        coming.pop()
+        home.calls.admit("192.0.2.1")
+        assert home.calls.refused == {"half_open": 1}
 
 
 async def test_a_place_is_taken_from_start_to_end() -> None:
@@ -62,7 +79,7 @@ async def test_a_place_is_taken_from_start_to_end() -> None:
         await home.tick(20)
         assert callers.ended == ["caller"]
         assert home.calls.get(call.call_id) is None
-        home.calls.admit()
+        home.calls.admit("192.0.2.1")
 
 
 @virtual_time
@@ -73,7 +90,6 @@ async def test_one_address_has_a_rate_of_its_own_and_a_minute_gives_it_back() ->
         with pytest.raises(Overloaded, match="rate"):
             home.calls.admit("192.0.2.1")
         home.calls.admit("192.0.2.2")
-        home.calls.admit()  # a browser's address was counted where it called
         await asyncio.sleep(30)
         home.calls.admit("192.0.2.1")
         assert home.calls.refused == {"rate": 1}

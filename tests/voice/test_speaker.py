@@ -112,7 +112,6 @@ async def test_what_is_dropped_is_never_said() -> None:
         await it.tick(100)
         it.speaker.drop()
         assert not it.speaker.pending
-        it.speaker.resume()
         await it.tick(1_000)
         assert it.heard == [ONE.text]
         assert it.silences == 0

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from random import Random
 
@@ -45,6 +45,11 @@ class Exchange:
     desk: Desk
     agent: SipAgent
     phone: Telephone
+    phones: AsyncExitStack
+
+    async def another(self, host: str = HOST) -> Telephone:
+        """A second telephone; it answers until the trunk is closed."""
+        return await self.phones.enter_async_context(telephone(self.agent.port, host=host))
 
     async def talking(self, sdp: str | None = None) -> int:
         """Call, and let a little of the greeting come; the far end's port for sound."""
@@ -91,12 +96,13 @@ async def exchange(
     async with house(bot, rows=rows, limits=LimitSettings(calls=calls)) as home:
         trunk = Trunk(settings, home.calls, home.plane, RtpPorts(HOST, *ports, Random()))
         desk = Desk(trunk)
-        agent = SipAgent(desk, lambda host: host == HOST)
+        agent = SipAgent(desk, lambda host: True)
         trunk.serve(agent)
         await agent.start(HOST, 0, home.tasks)
-        async with telephone(agent.port, number) as phone:
+        async with AsyncExitStack() as phones:
+            phone = await phones.enter_async_context(telephone(agent.port, number))
             try:
-                yield Exchange(home, desk, agent, phone)
+                yield Exchange(home, desk, agent, phone, phones)
             finally:
                 await agent.close()
 
@@ -164,20 +170,33 @@ async def test_a_number_that_nobody_answers_is_not_found() -> None:
 async def test_an_offer_that_cannot_be_answered_is_refused_and_holds_nothing(formats: str, status: int) -> None:
     async with exchange(calls=1) as it:
         assert (await it.refused(it.phone.sdp(formats=formats))).status == status
-        it.house.calls.admit()
+        it.house.calls.admit(HOST)
 
 
 async def test_a_full_house_says_when_to_try_again() -> None:
     async with exchange(calls=1) as it:
         await it.talking()
-        async with telephone(it.agent.port) as second:
-            second.invite(second.sdp())
-            refusal = await second.answer()
-            assert refusal.status == 503
-            assert int(refusal.headers["retry-after"]) > 0
+        second = await it.another()
+        second.invite(second.sdp())
+        refusal = await second.answer()
+        assert refusal.status == 503
+        assert int(refusal.headers["retry-after"]) > 0
         await it.house.tick(100)
         assert it.house.calls.live == 1
         assert it.phone.heard()
+
+
+async def test_calls_that_are_never_acknowledged_shut_out_nobody_else() -> None:
+    async with exchange(calls=8) as it:
+        phones = [await it.another(host) for host in (*["127.0.0.2"] * 3, "127.0.0.3")]
+        statuses = []
+        for phone in phones:
+            phone.invite(phone.sdp())
+            statuses.append((await phone.answer()).status)
+        assert statuses == [200, 200, 503, 200]
+        assert it.house.calls.refused == {"half_open": 1}
+        for phone in phones:
+            phone.ack()
 
 
 async def test_without_a_port_for_sound_no_call_is_taken() -> None:
@@ -192,12 +211,12 @@ async def test_without_a_port_for_sound_no_call_is_taken() -> None:
 async def test_a_call_for_which_no_media_row_is_left_is_hung_up() -> None:
     async with exchange(rows=1) as it:
         await it.talking()
-        async with telephone(it.agent.port) as second:
-            second.invite(second.sdp())
-            port, _, _ = (await second.answer()).media()
-            second.ack()
-            await second.hung_up_on()
-            assert free(port)
+        second = await it.another()
+        second.invite(second.sdp())
+        port, _, _ = (await second.answer()).media()
+        second.ack()
+        await second.hung_up_on()
+        assert free(port)
         assert it.house.calls.live == 1
 
 
@@ -276,7 +295,7 @@ async def test_who_cancels_before_the_answer_leaves_nothing_behind() -> None:
         it.phone.ack(refused=True)
         await it.phone.settled()
         assert it.house.told(CallStarted) == []
-        it.house.calls.admit()
+        it.house.calls.admit(HOST)
 
 
 async def test_who_cancels_after_the_answer_is_in_the_call_until_it_says_bye() -> None:
@@ -302,7 +321,7 @@ async def test_who_hangs_up_before_the_acknowledgement_leaves_nothing_behind() -
         await it.phone.settled()
         assert it.house.told(CallStarted) == []
         assert free(port)
-        it.house.calls.admit()
+        it.house.calls.admit(HOST)
 
 
 @virtual_time

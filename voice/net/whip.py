@@ -40,8 +40,8 @@ Handler = Callable[[Request], Awaitable[Response]]
 class BrowserCalls(Protocol):
     """Who owns the calls."""
 
-    async def accept(self, peer: BrowserPeer) -> str:
-        """Take a new call and run `peer` in its task group; the call's id. Raises Overloaded."""
+    async def accept(self, peer: BrowserPeer, address: str) -> str:
+        """Take a new call from `address` and run `peer` in its task group; the call's id. Raises Overloaded."""
         ...
 
     async def resume(self, call_id: str, peer: BrowserPeer) -> None:
@@ -105,7 +105,7 @@ class Whip:
     async def _post(self, request: Request) -> Response:
         self._forget_ended()
         peer = await self._peer(request)
-        call_id = await _handed(peer, self._calls.accept(peer))
+        call_id = await _handed(peer, self._calls.accept(peer, _address(request)))
         token = secrets.token_urlsafe(24)
         self._sessions[token] = _Session(call_id, peer)
         return Response(peer.answer_sdp, 201, {"Location": f"{PATH}/{token}"}, _SDP)
@@ -137,7 +137,7 @@ class Whip:
     async def _peer(self, request: Request) -> BrowserPeer:
         """A peer for the offer in the body."""
         now = asyncio.get_running_loop().time() if self._clock is None else self._clock()
-        if not self._limit.allow(request.client.host if request.client else "", now):
+        if not self._limit.allow(_address(request), now):
             raise _Problem(HTTPStatus.TOO_MANY_REQUESTS, "peer.rate", "too many calls from this address", 60)
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _SDP:
             raise _Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "peer.media_type", f"an offer is {_SDP}")
@@ -163,6 +163,10 @@ def _answering(handler: Handler) -> Handler:
             return problem.response
 
     return answer
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
 
 
 async def _body(request: Request) -> bytes:

@@ -217,6 +217,8 @@ async def test_a_child_that_cannot_start_is_reported_with_its_last_words(model: 
     try:
         with pytest.raises(EngineUnavailable, match="No module named"):
             await server.wait_up(2.0)
+        with pytest.raises(EngineUnavailable, match="No module named"):
+            server.address()
     finally:
         task.cancel()
         await asyncio.wait([task])

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from dialog.events import Record
+from dialog.journal import Listener
 from tests.fakes.bot import FakeBot
 from tests.fakes.speech import FakeEars, FakeMouth
 from voice.call import Services
@@ -36,8 +37,13 @@ class House:
         self.records: list[Record] = []
         self.lag_ms = 0.0
         self._ticks = 0
-        services = Services(FakeEars(), FakeMouth(), {"helpdesk": self.bot}, [self.records.append], 60)
+        self._listeners: list[Listener] = [self.records.append]
+        services = Services(FakeEars(), FakeMouth(), {"helpdesk": self.bot}, self._listeners, 60)
         self.calls = Calls(limits or LimitSettings(), services, recorder, tasks, lambda: self.lag_ms)
+
+    def listen(self, listener: Listener) -> None:
+        """Let `listener` hear the journals of calls that begin from now on."""
+        self._listeners.append(listener)
 
     async def tick(self, ms: int) -> None:
         """Let audio time run."""

@@ -45,12 +45,12 @@ class House:
         """Let `listener` hear the journals of calls that begin from now on."""
         self._listeners.append(listener)
 
-    async def tick(self, ms: int) -> None:
-        """Let audio time run."""
+    async def tick(self, ms: int, turns: int = 8) -> None:
+        """Let audio time run; the loop turns so often after each tick."""
         for _ in range(ms // TICK_MS):
             self.plane.run_tick(self._ticks)
             self._ticks += 1
-            for _ in range(8):
+            for _ in range(turns):
                 await asyncio.sleep(0)
 
     def told(self, kind: type[E]) -> list[E]:

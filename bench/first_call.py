@@ -33,7 +33,7 @@ from voice.net.rtp_port import RtpPorts, UdpWire
 from voice.ports import TICK_MS, TICK_SAMPLES, Pcm
 from voice.speech.host import SpeechHost
 from voice.speech.phrases import split_phrases
-from voice.speech.settings import SpeechSettings
+from voice.speech.settings import EngineSettings
 
 CALLS = (1, 4, 8)
 ROUNDS = {1: 4, 4: 3, 8: 2}
@@ -128,7 +128,7 @@ async def _run(calls: Sequence[int], rounds: int) -> list[Figure]:
 
 async def _render() -> list[Pcm]:
     """The questions, spoken, each cut at its last voiced tick so that the end is known to the packet."""
-    speech = SpeechHost(SpeechSettings())
+    speech = SpeechHost(EngineSettings())
     await speech.start()
     try:
         return [_cut(await render(speech.mouth, text)) for text in QUESTIONS]

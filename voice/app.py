@@ -20,7 +20,7 @@ from agent_assist.store.database import Database
 from agent_assist.store.writer import StoreWriter
 from agent_assist.web.app import create_app
 from agent_assist.web.guarded_http import uvicorn_options
-from agent_assist.web.settings import WebSettings as WebLimits
+from agent_assist.web.settings import SiteSettings
 from agent_assist.webhook import Webhook
 from dialog.bot.phrases import fixed
 from dialog.engines.rasa import RasaEngine
@@ -44,7 +44,7 @@ from voice.net.sip_agent import SipAgent
 from voice.net.whip import Whip
 from voice.observe import LoopLag, Metrics
 from voice.speech.host import SpeechHost
-from voice.speech.settings import SpeechSettings as ChildSettings
+from voice.speech.settings import EngineSettings
 from voice.status import CountedAnswers, status_router
 from voice.tasks import sole_error
 from voice.trunk import Trunk
@@ -183,7 +183,7 @@ class _Builder:
 
     async def _open_speech(self) -> SpeechHost:
         self._say("loading speech")
-        speech = SpeechHost(ChildSettings(**self._settings.speech.model_dump()))
+        speech = SpeechHost(EngineSettings(**self._settings.speech.model_dump()))
         self._stack.push_async_callback(speech.close)
         await speech.start()
         return speech
@@ -206,9 +206,9 @@ class _Builder:
             max_calls=settings.limits.calls + UNSETTLED_CALLS,
         )
         trunk.serve(agent)
-        self._metrics.count(
-            "centralino_sip_dropped", "Datagrams at the SIP port that led to nothing", "reason", lambda: agent.dropped
-        )
+        count = self._metrics.count
+        count("centralino_sip_dropped", "Datagrams at the SIP port without effect", "reason", lambda: agent.dropped)
+        count("centralino_sip_refused", "INVITEs refused, by the code of the error", "code", lambda: trunk.refused)
         try:
             await agent.start(settings.sip.host, settings.sip.port, self._tasks)
         except OSError as error:
@@ -219,10 +219,10 @@ class _Builder:
     async def _open_web(self, calls: Calls, plane: MediaPlane, store: SqlCallStore, users: Users) -> int:
         settings = self._settings
         web = settings.web
-        limits = WebLimits(secure=web.secure)
+        site = SiteSettings(secure=web.secure)
         browsers = BrowserCalls(settings, calls, plane, self._tasks)
         self._listeners.append(browsers)
-        app = create_app(store, users, self._recordings, limits)
+        app = create_app(store, users, self._recordings, site)
         guard = IceGuard([IceAddress(web.host, web.advertised or "")])
         app.include_router(Whip(browsers, guard).router)
         app.include_router(status_router(self._metrics, calls.obstacle))
@@ -243,7 +243,7 @@ class _Builder:
         count("centralino_web_refused", "Requests answered with an error", "status", lambda: refused)
         count("centralino_web_dropped", "Connections cut, bytes that are no HTTP", "reason", lambda: dropped)
         listener = _listen(web.host, web.port)
-        options = uvicorn_options(limits, dropped)
+        options = uvicorn_options(site, dropped)
         config = uvicorn.Config(app, ssl_certfile=certificate, ssl_keyfile=key, loop="none", **options)
         server = _WebServer(config)
         serving = self._tasks.create_task(server.serve(sockets=[listener]), name="web")

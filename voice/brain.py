@@ -34,8 +34,7 @@ from dialog.events import (
 )
 from dialog.journal import Journal
 from dialog.keys import KeyEntry
-from dialog.ports import DialogEngine, Keys, NoInput, SessionOpened, UserTurn
-from dialog.ports import Utterance as UtteranceTurn
+from dialog.ports import DialogEngine, Keys, NoInput, SessionOpened, UserTurn, Utterance
 from dialog.turns import Effect, Input, State, step
 from voice.listener import Listener, Spoken, TurnOver, VoiceCame
 from voice.ports import (
@@ -186,7 +185,7 @@ class CallBrain:
             )
         )
         self._spoken = spoken
-        self._turn = UtteranceTurn(spoken.hypotheses)
+        self._turn = Utterance(spoken.hypotheses)
         self._happen(Input.WORDS)
 
     def _entered(self, digits: str) -> None:
@@ -238,7 +237,7 @@ class CallBrain:
 
     def _ask(self, turn: UserTurn) -> None:
         self._asked += 1
-        if not isinstance(turn, UtteranceTurn):
+        if not isinstance(turn, Utterance):
             self._spoken = None  # the ledger times answers to what was said
         self._reply = None
         self._last_word = None

@@ -4,7 +4,6 @@
 """
 
 import asyncio
-import contextlib
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -20,7 +19,7 @@ from voice.net.sip_agent import SipAgent
 from voice.ports import RATE_HZ, TICK_MS, Frame, Pcm
 from voice.tasks import sole_error
 from voice.wire.sdp import make_offer, parse_sdp, read_answer
-from voice.wire.sip.events import CallAnswered, CallCancelled, CallEnded, CallFailed, CallRef, SipEvent
+from voice.wire.sip.events import CallRef, DialogEnded, InviteAnswered, InviteCancelled, InviteRefused, SipEvent
 
 BLOCK = RATE_HZ
 """Samples enqueued at once: a recording longer than the playout queue is fed as it empties."""
@@ -143,17 +142,17 @@ class Caller:
         if line is None:
             return
         match event:
-            case CallAnswered():
+            case InviteAnswered():
                 if not line.answered.done():  # else nobody waits for it any more, and it has been hung up
                     line.answered.set_result(event.sdp)
-            case CallFailed():
+            case InviteRefused():
                 del self._lines[event.call]
                 if not line.answered.done():
                     line.answered.set_exception(CallRefused(event.status, event.reason))
                 line.over("refused")
-            case CallEnded() | CallCancelled():
+            case DialogEnded() | InviteCancelled():
                 del self._lines[event.call]
-                line.over("far end" if isinstance(event, CallEnded) and event.cause == "remote" else "us")
+                line.over("far end" if isinstance(event, DialogEnded) and event.cause == "remote" else "us")
             case _:
                 pass
 
@@ -198,7 +197,6 @@ async def open_caller(host: str = "127.0.0.1", ports: RtpPorts | None = None) ->
                 try:
                     yield caller
                 finally:
-                    with contextlib.suppress(asyncio.CancelledError):
-                        await caller.agent.close()
+                    await caller.agent.close()
     finally:
         await plane.close()

@@ -13,14 +13,14 @@ from agent_assist.web.identity import Identity
 from agent_assist.web.openapi import serve_openapi
 from agent_assist.web.pages import pages_router
 from agent_assist.web.problems import add_handlers
-from agent_assist.web.settings import WebSettings
+from agent_assist.web.settings import SiteSettings
 from agent_assist.web.shields import BodyLimit, SameOrigin, SecurityHeaders
 from agent_assist.web.signin import signin_router
 
 STATIC = Path(__file__).parent / "static"
 
 
-def create_app(store: SqlCallStore, users: Users, recordings: Path, settings: WebSettings) -> FastAPI:
+def create_app(store: SqlCallStore, users: Users, recordings: Path, settings: SiteSettings) -> FastAPI:
     """Pages and API on `store`. Routers included later (signalling, metrics) stand behind the same shields."""
     app = FastAPI(
         title="Centralino",

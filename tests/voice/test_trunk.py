@@ -42,6 +42,7 @@ class Exchange:
     """A trunk that serves, and a telephone that has not called yet."""
 
     house: House
+    trunk: Trunk
     desk: Desk
     agent: SipAgent
     phone: Telephone
@@ -102,7 +103,7 @@ async def exchange(
         async with AsyncExitStack() as phones:
             phone = await phones.enter_async_context(telephone(agent.port, number))
             try:
-                yield Exchange(home, desk, agent, phone, phones)
+                yield Exchange(home, trunk, desk, agent, phone, phones)
             finally:
                 await agent.close()
 
@@ -164,12 +165,14 @@ async def test_an_acknowledgement_that_does_not_answer_our_offer_ends_the_call(s
 async def test_a_number_that_nobody_answers_is_not_found() -> None:
     async with exchange("200", bots={"100": "helpdesk"}) as it:
         assert (await it.refused(it.phone.sdp())).status == 404
+        assert it.trunk.refused == {"peer.not_found": 1}
 
 
 @pytest.mark.parametrize(("formats", "status"), [("96", 488), ("18 3", 488), ("x", 400)])
 async def test_an_offer_that_cannot_be_answered_is_refused_and_holds_nothing(formats: str, status: int) -> None:
     async with exchange(calls=1) as it:
         assert (await it.refused(it.phone.sdp(formats=formats))).status == status
+        assert it.trunk.refused == {"peer.no_common_codec" if status == 488 else "peer.protocol": 1}
         it.house.calls.admit(HOST)
 
 
@@ -195,6 +198,7 @@ async def test_calls_that_are_never_acknowledged_shut_out_nobody_else() -> None:
             statuses.append((await phone.answer()).status)
         assert statuses == [200, 200, 503, 200]
         assert it.house.calls.refused == {"half_open": 1}
+        assert it.trunk.refused == {"ours.overloaded": 1}
         for phone in phones:
             phone.ack()
 
@@ -260,23 +264,34 @@ async def test_hold_as_it_was_before_rfc_3264() -> None:
         assert it.phone.heard() == []
 
 
-async def test_a_call_keeps_the_codec_it_began_with() -> None:
+async def test_a_call_goes_on_in_the_law_that_the_caller_now_wants() -> None:
     async with exchange() as it:
         await it.talking(it.phone.sdp(formats="0 101"))
+        assert {packet.payload_type for packet in it.phone.heard()} == {0}
         it.phone.invite(it.phone.sdp(formats="8 101"))
+        assert (await it.phone.answer()).media()[1][0] == "8"
+        it.phone.ack()
+        await it.house.tick(100)
+        assert {packet.payload_type for packet in it.phone.heard()} == {8}
+
+
+async def test_a_change_that_cannot_be_is_refused_and_the_call_goes_on_as_it_was() -> None:
+    async with exchange() as it:
+        await it.talking()
+        it.phone.invite(it.phone.sdp(formats="18"))
         assert (await it.phone.answer()).status == 488
         it.phone.ack(refused=True)
         it.phone.heard()
         await it.house.tick(100)
-        assert {packet.payload_type for packet in it.phone.heard()} == {0}, "the call goes on as it was"
+        assert {packet.payload_type for packet in it.phone.heard()} == {0}
 
 
-async def test_asked_for_an_offer_in_mid_call_we_offer_what_we_speak_and_take_the_answer() -> None:
+async def test_asked_for_an_offer_in_mid_call_we_rather_offer_what_we_speak_and_take_the_answer() -> None:
     async with exchange() as it:
         await it.talking(it.phone.sdp(formats="8 101"))
         it.phone.invite()
         _, formats, _ = (await it.phone.answer()).media()
-        assert formats[0] == "8" and "0" not in formats
+        assert formats == ["8", "0", "101"]
         it.phone.ring_up()
         it.phone.ack(it.phone.sdp(formats="8 101"))
         await it.phone.settled()

@@ -16,7 +16,7 @@ from dsp.resample import resample
 from voice.caller import CallRefused, OutgoingLine, open_caller
 from voice.ports import RATE_HZ, Ears, EarsEvent, FinalText, Mouth, Pcm
 from voice.speech.host import SpeechHost
-from voice.speech.settings import SpeechSettings
+from voice.speech.settings import EngineSettings
 
 FINAL_S = 10.0
 
@@ -105,7 +105,7 @@ def call(uri: str, steps: Sequence[Step], audio: Path, *, as_json: bool) -> bool
 
 
 async def _call(uri: str, steps: Sequence[Step], audio: Path, *, as_json: bool) -> bool:
-    speech = SpeechHost(SpeechSettings())
+    speech = SpeechHost(EngineSettings())
     await speech.start()
     outcome: dict[str, object] = {"uri": uri}
     try:

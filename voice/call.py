@@ -22,6 +22,9 @@ ECHO = "echo"
 MEDIA_LIMIT_MS = 60_000
 """A leg that sends nothing for this long, and is not on hold, is dead: the far end crashed without a word."""
 
+ECHO_BEHIND_MS = 100
+"""An echo may wait so long to be sent; more waits only where nothing can be sent, and is void: it would stay late."""
+
 LAST_WORDS_MS = 6_000
 """How long a call whose time is over may take to say so."""
 
@@ -71,7 +74,8 @@ class Echo:
         self._end = end
 
     def on_frame(self, frame: Frame) -> None:
-        self._leg.play(0, frame.pcm, last=False)
+        if self._leg.queued_ms < ECHO_BEHIND_MS:
+            self._leg.play(0, frame.pcm, last=False)
 
     def press(self, key: str) -> None:
         """Keys mean nothing here."""

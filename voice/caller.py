@@ -11,7 +11,7 @@ from random import SystemRandom
 
 import numpy as np
 
-from dialog.errors import CentralinoError, PeerError, PeerTimeout
+from dialog.errors import PeerError, PeerTimeout
 from voice.media.leg import MediaLeg
 from voice.media.plane import MediaPlane
 from voice.net.rtp_port import RtpPorts, UdpWire, media_address
@@ -55,17 +55,19 @@ class OutgoingLine:
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.answered: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
         self.hang_up: Callable[[], None] = lambda: None
+        self._ticks = 0
         self._ticked = asyncio.Event()
         self._playback = 0
         self._done: set[int] = set()
 
     @property
     def now_ms(self) -> int:
-        return len(self.heard) * TICK_MS
+        return self._ticks * TICK_MS
 
     def on_frame(self, frame: Frame) -> None:
         """One tick of the leg."""
-        if self.now_ms < LONGEST_MS:
+        self._ticks += 1
+        if self.now_ms <= LONGEST_MS:
             self.heard.append(frame.pcm)
             self.voice.append(frame.voice)
         self._done.update(played.playback for played in frame.played if played.done)
@@ -99,14 +101,12 @@ class OutgoingLine:
 
     async def until_quiet(self, quiet_ms: int = 900, limit_ms: int = 30_000) -> None:
         """Wait until the far end has spoken since now and then been silent for `quiet_ms`; at most `limit_ms`."""
-        first = len(self.voice)
+        first, until_ms = len(self.voice), self.now_ms + limit_ms
         quiet = quiet_ms // TICK_MS
 
         def holds() -> bool:
             spoke = any(voice >= VOICED for voice in self.voice[first:])
-            return (spoke and all(voice < VOICED for voice in self.voice[-quiet:])) or (
-                (len(self.voice) - first) * TICK_MS >= limit_ms
-            )
+            return (spoke and all(voice < VOICED for voice in self.voice[-quiet:])) or self.now_ms >= until_ms
 
         await self._until(holds)
 
@@ -143,9 +143,12 @@ class Caller:
             return
         match event:
             case InviteAnswered():
-                line.answered.set_result(event.sdp)
+                if not line.answered.done():  # else nobody waits for it any more, and it has been hung up
+                    line.answered.set_result(event.sdp)
             case InviteRefused():
-                line.answered.set_exception(CallRefused(event.status, event.reason))
+                del self._lines[event.call]
+                if not line.answered.done():
+                    line.answered.set_exception(CallRefused(event.status, event.reason))
                 line.over("refused")
             case DialogEnded() | InviteCancelled():
                 del self._lines[event.call]
@@ -154,7 +157,10 @@ class Caller:
                 pass
 
     async def dial(self, uri: str, limit_s: float = 30.0) -> OutgoingLine:
-        """Call `uri` and wait for the answer. Raises CallRefused, PeerTimeout, ProtocolError, OSError."""
+        """Call `uri` and wait for the answer; a call that comes to nothing is hung up.
+
+        Raises CallRefused, PeerTimeout, NoCommonCodec, ProtocolError, OSError.
+        """
         line = OutgoingLine(self._ports.open(None))
         offer = make_offer(self._host, line.wire.port, secrets.randbits(31), 1)
         try:
@@ -164,15 +170,16 @@ class Caller:
             async with asyncio.timeout(limit_s):
                 sdp = await line.answered
             agreed = read_answer(parse_sdp(sdp or b""))
+            line.wire.remote = media_address(agreed.remote_addr, agreed.remote_port)
+            line.leg = self._plane.add_leg(
+                line.wire, agreed.codec.value, agreed.payload_type, agreed.event_payload_type
+            )
         except TimeoutError as error:
-            line.hang_up()
-            line.wire.close()
             raise PeerTimeout(f"{uri} did not answer within {limit_s:g} s") from error
-        except (CentralinoError, OSError):
-            line.wire.close()
-            raise
-        line.wire.remote = media_address(agreed.remote_addr, agreed.remote_port)
-        line.leg = self._plane.add_leg(line.wire, agreed.codec.value, agreed.payload_type, agreed.event_payload_type)
+        finally:
+            if line.leg is None:
+                line.hang_up()
+                line.wire.close()
         line.leg.listen(line.on_frame)
         return line
 

@@ -146,7 +146,10 @@ class DialogSettings(_Section):
     project: Path | None = Field(
         default=None, description="a Rasa project of your own; default: the packaged help desk"
     )
-    rasa_url: Url = Field(default="", description="an external Rasa instead of one that is started here")
+    rasa_url: Url = Field(
+        default="",
+        description="an external Rasa instead of one that is started here: `http://HOST:PORT/webhooks/voice`",
+    )
     rasa_token: SecretStr = Field(default=SecretStr(""), description="its token; environment only")
     customers_url: Url = Field(default="", description="HTTP customer base; default: the generated sample")
     reply_limit_ms: int = Field(default=3_000, ge=500, le=7_000, description="slower than this and the bot has failed")

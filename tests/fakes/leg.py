@@ -21,7 +21,8 @@ class _Item:
 class FakeLeg:
     """Plays out 20 ms a tick, as a real leg does, with no jitter allowance.
 
-    `behind` frames are on their way to the event loop when a tick is over.
+    `behind` frames are on their way to the event loop when a tick is over. Not `sending`, as on hold, the queue
+    stands; not `receiving`, the far end is on hold; when it is `dead`, nothing comes in any more.
     """
 
     behind: int = 0
@@ -29,8 +30,12 @@ class FakeLeg:
     closed: bool = False
     tick_count: int = 0
     received: int = 0
+    receiving: bool = True
+    sending: bool = True
+    dead: bool = False
 
     def __post_init__(self) -> None:
+        self._failure_sink: Callable[[Exception], None] = lambda error: None
         self._sink: FrameSink | None = None
         self._queue: deque[_Item] = deque()
         self._frames: deque[Frame] = deque()
@@ -38,7 +43,7 @@ class FakeLeg:
 
     @property
     def stats(self) -> LegStats:
-        return LegStats(packets_received=self.received, packets_sent=len(self.sent))
+        return LegStats(packets_received=self.received, packets_sent=len(self.sent), receiving=self.receiving)
 
     @property
     def queued_ms(self) -> int:
@@ -48,7 +53,11 @@ class FakeLeg:
         self._sink = sink
 
     def on_failure(self, sink: Callable[[Exception], None]) -> None:
-        """This leg never fails."""
+        self._failure_sink = sink
+
+    def fail(self, error: Exception) -> None:
+        """The leg cannot go on."""
+        self._failure_sink(error)
 
     def play(self, playback: int, pcm: Pcm, *, last: bool) -> bool:
         if self.queued_ms >= QUEUE_MS:
@@ -71,7 +80,7 @@ class FakeLeg:
         out = np.zeros(TICK_SAMPLES, np.int16)
         moved: dict[int, bool] = {}
         filled = 0
-        while self._queue and (filled < TICK_SAMPLES or not self._queue[0].pcm.size):
+        while self.sending and self._queue and (filled < TICK_SAMPLES or not self._queue[0].pcm.size):
             item = self._queue[0]
             piece = item.pcm[item.taken : item.taken + TICK_SAMPLES - filled]
             out[filled : filled + piece.size] = piece
@@ -84,7 +93,7 @@ class FakeLeg:
                 break
             self._queue.popleft()
         self.sent.append(out)
-        self.received += 1
+        self.received += not self.dead
         played = tuple(Played(key, self.played[key], done) for key, done in moved.items())
         level = -20.0 if voice >= 0.5 else -70.0
         pcm = np.full(TICK_SAMPLES, int(voice * 1000), np.int16)

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from dialog.engines.rasa import RasaEngine
 from dialog.engines.training import rasa_python
@@ -44,9 +45,10 @@ def check(settings: Settings, *, as_json: bool) -> bool:
     if as_json:
         typer.echo(json.dumps([asdict(verdict) for verdict in verdicts]))
     else:
-        console = Console(highlight=False)
+        console = Console(highlight=False, soft_wrap=True)
         for verdict in verdicts:
-            console.print(f"{'[green]good[/]' if verdict.good else '[red]BAD [/]'}  {verdict.name:7} {verdict.detail}")
+            sign = "[green]good[/]" if verdict.good else "[red]BAD [/]"
+            console.print(f"{sign}  {verdict.name:7} {escape(verdict.detail)}")
     return all(verdict.good for verdict in verdicts)
 
 

@@ -206,9 +206,9 @@ class _Builder:
             max_calls=settings.limits.calls + UNSETTLED_CALLS,
         )
         trunk.serve(agent)
-        self._metrics.count(
-            "centralino_sip_dropped", "Datagrams at the SIP port that led to nothing", "reason", lambda: agent.dropped
-        )
+        count = self._metrics.count
+        count("centralino_sip_dropped", "Datagrams at the SIP port without effect", "reason", lambda: agent.dropped)
+        count("centralino_sip_refused", "INVITEs refused, by the code of the error", "code", lambda: trunk.refused)
         try:
             await agent.start(settings.sip.host, settings.sip.port, self._tasks)
         except OSError as error:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 
+import structlog
+
 from dialog.bot.customers import open_customers
 from dialog.engines.keypad import KeypadEngine
 from dialog.engines.rasa import RasaEngine
@@ -17,6 +19,8 @@ from dialog.ports import DialogEngine
 from dialog.session import FailureListener, FallbackEngine
 from voice.config import DialogSettings
 from voice.speech.models import cache_dir
+
+log = structlog.get_logger("bots")
 
 GROUP = "centralino.dialogs"
 
@@ -78,7 +82,7 @@ async def open_bots(
     except NotReady as error:
         say(f"{error}. Until then the keypad bot answers.")
         return Bots(engines)
-    server = RasaServer(project, model, rasa_python(), customers=customers_at)
+    server = RasaServer(project, model, rasa_python(), customers=customers_at, on_change=_tell_change)
     tasks.create_task(server.run(), name="rasa")
     try:
         await server.wait_up()
@@ -87,6 +91,13 @@ async def open_bots(
     rasa = RasaEngine(server, Gate(Model(model).words), limit_s=limit_s)
     engines["helpdesk"] = FallbackEngine(rasa, keypad, failed)
     return Bots(engines, rasa, server)
+
+
+def _tell_change(up: bool) -> None:
+    if up:
+        log.info("rasa up")
+    else:
+        log.warning("rasa lost: the keypad bot answers until it is up again")
 
 
 def _plug_in(name: str) -> DialogEngine:

@@ -4,7 +4,6 @@
 """
 
 import asyncio
-import contextlib
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -191,7 +190,6 @@ async def open_caller(host: str = "127.0.0.1", ports: RtpPorts | None = None) ->
                 try:
                     yield caller
                 finally:
-                    with contextlib.suppress(asyncio.CancelledError):
-                        await caller.agent.close()
+                    await caller.agent.close()
     finally:
         await plane.close()

@@ -1,12 +1,13 @@
 """Calls by SIP: offer and answer, a leg for each call, and whoever hangs up first."""
 
 import secrets
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
 
-from dialog.errors import CentralinoError, Overloaded
+from dialog.errors import CentralinoError, NotFound, Overloaded
 from voice.call import Call
 from voice.calls import Calls
 from voice.config import Settings
@@ -59,6 +60,7 @@ class Trunk:
         self._ports = ports
         self._lines: dict[CallRef, _Line] = {}
         self._agent: SipAgent | None = None
+        self.refused: Counter[str] = Counter()
         calls.expect(lambda: [line.invite.source[0] for line in self._lines.values() if line.call is None])
 
     def serve(self, agent: SipAgent) -> None:
@@ -89,10 +91,11 @@ class Trunk:
         return self._agent
 
     def _refusing(self, ref: CallRef, work: Callable[[], None]) -> None:
-        """Do `work`; an error of the tree becomes the SIP status it hints at."""
+        """Do `work`; an error of the tree is counted and becomes the SIP status it hints at."""
         try:
             work()
         except CentralinoError as error:
+            self.refused[error.code] += 1
             retry_after = RETRY_AFTER_S if isinstance(error, Overloaded) else None
             if not self.agent.reject(ref, error.sip_status, "", retry_after):
                 self.agent.hangup(ref)  # too late to refuse: it was answered
@@ -108,8 +111,7 @@ class Trunk:
     def _invited(self, invite: InviteReceived) -> None:
         bot = self._settings.bot_for(invite.dialled)
         if not bot:
-            self.agent.reject(invite.call, 404)
-            return
+            raise NotFound("bots names neither the number dialled nor '*'")
         self._calls.admit(invite.source[0])
         wire = self._ports.open(None)
         line = _Line(invite, bot, wire, session_id=secrets.randbits(31))

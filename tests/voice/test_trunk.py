@@ -15,6 +15,7 @@ from voice.trunk import Trunk
 from voice.wire.sdp import make_offer
 
 HOST = "127.0.0.1"
+OPUS_ONLY = make_offer(HOST, 40_000, 1, 1).replace(b"PCMU/8000", b"opus/48000/2").replace(b"RTP/AVP 0 8", b"RTP/AVP 96")
 
 
 class Telephone:
@@ -43,11 +44,12 @@ class Telephone:
         for data, address in self._endpoint.to_send():
             self._socket.send(data, address)
 
-    async def call(self, target: Address) -> str:
+    async def call(self, target: Address, number: str = "100", offer: bytes = b"") -> str:
         """The final response to an INVITE."""
         self._calls += 1
         caller = f"sip:{self._calls}@{self._host}"
-        self._endpoint.invite(f"sip:100@{target[0]}:{target[1]}", make_offer(self._host, 40_000, 1, 1), caller, 0.0)
+        offer = offer or make_offer(self._host, 40_000, 1, 1)
+        self._endpoint.invite(f"sip:{number}@{target[0]}:{target[1]}", offer, caller, 0.0)
         self._send()
         async with asyncio.timeout(5):
             while True:
@@ -57,17 +59,19 @@ class Telephone:
 
 
 @asynccontextmanager
-async def trunk_and(*telephones: Telephone, calls: int) -> AsyncIterator[tuple[House, Address]]:
-    """A trunk for at most `calls` calls, its address, and telephones that are polite when it closes."""
+async def trunk_and(*telephones: Telephone, **limits: int) -> AsyncIterator[tuple[House, Trunk, Address]]:
+    """A trunk where 100 is the only number, its address, and telephones that are polite when it closes."""
     async with asyncio.TaskGroup() as tasks:
-        house = House(tasks, calls=calls)
-        trunk = Trunk(Settings(), house.calls, house.plane, RtpPorts(HOST, 41_000, 41_100, Random(1)))
+        house = House(tasks, **limits)
+        trunk = Trunk(
+            Settings(bots={"100": "helpdesk"}), house.calls, house.plane, RtpPorts(HOST, 41_000, 41_100, Random(1))
+        )
         agent = SipAgent(trunk, lambda _address: True)
         trunk.serve(agent)
         await agent.start(HOST, 0, tasks)
         for telephone in telephones:
             await telephone.open()
-        yield house, (HOST, agent.port)
+        yield house, trunk, (HOST, agent.port)
         for telephone in telephones:
             telephone.polite = True
         await agent.close()
@@ -78,9 +82,19 @@ async def trunk_and(*telephones: Telephone, calls: int) -> AsyncIterator[tuple[H
 
 async def test_calls_that_are_never_acknowledged_shut_out_nobody_else() -> None:
     flood, other = Telephone("127.0.0.2"), Telephone("127.0.0.3")
-    async with trunk_and(flood, other, calls=8) as (house, address):
+    async with trunk_and(flood, other, calls=8) as (house, trunk, address):
         statuses = [(await flood.call(address)).split()[1] for _ in range(3)]
         assert statuses == ["200", "200", "503"]
         assert (await other.call(address)).split()[1] == "200"
         assert "\r\nRetry-After: " in await flood.call(address)
         assert house.calls.refused == {"half_open": 2}
+        assert trunk.refused == {"ours.overloaded": 2}
+
+
+async def test_calls_that_are_refused_are_counted_by_what_was_wrong() -> None:
+    telephone = Telephone("127.0.0.2")
+    async with trunk_and(telephone) as (_, trunk, address):
+        assert (await telephone.call(address, number="200")).split()[1] == "404"
+        assert (await telephone.call(address, offer=OPUS_ONLY)).split()[1] == "488"
+        assert (await telephone.call(address, offer=b"v=1")).split()[1] == "400"
+        assert trunk.refused == {"peer.not_found": 1, "peer.no_common_codec": 1, "peer.protocol": 1}

@@ -126,10 +126,11 @@ class Trunk:
     def _respond(self, line: _Line, offer: bytes | None) -> bytes:
         """The SDP to send: an answer, or an offer of ours when the peer made none (RFC 3264)."""
         host = self._settings.media_advertised
-        codecs = tuple(Codec) if line.agreed is None else (line.agreed.codec,)  # a leg keeps the codec it began with
         if offer is None:
+            former = line.agreed.codec if line.agreed is not None else Codec.PCMU
+            codecs = tuple(sorted(Codec, key=lambda codec: codec != former))  # rather the one that is spoken already
             return make_offer(host, line.wire.port, line.session_id, line.version, codecs=codecs)
-        agreed = answer(parse_sdp(offer), host, line.wire.port, line.session_id, line.version, codecs)
+        agreed = answer(parse_sdp(offer), host, line.wire.port, line.session_id, line.version)
         self._apply(line, agreed)
         return agreed.answer_bytes
 
@@ -140,10 +141,12 @@ class Trunk:
 
     def _apply(self, line: _Line, agreed: Negotiated) -> None:
         remote = media_address(agreed.remote_addr, agreed.remote_port)
-        line.agreed = agreed
+        former, line.agreed = line.agreed, agreed
         if line.leg is None:
             line.wire.remote = remote
             return
+        if former is not None and (former.codec, former.payload_type) != (agreed.codec, agreed.payload_type):
+            line.leg.switch(agreed.codec.value, agreed.payload_type)
         if remote is not None:
             line.leg.update_remote(*remote)
         line.leg.set_direction(send=agreed.direction.sends, receive=agreed.direction.receives)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from random import Random
+from typing import TypeVar
 
 from tests.fakes.sip_network import make_endpoint
 from tests.voice.house import House
@@ -12,7 +13,10 @@ from voice.net.rtp_port import RtpPorts
 from voice.net.sip_agent import SipAgent
 from voice.net.udp import Address, UdpSocket
 from voice.trunk import Trunk
-from voice.wire.sdp import make_offer
+from voice.wire.sdp import Codec, make_offer, parse_sdp, read_answer
+from voice.wire.sip.events import InviteAnswered, ReinviteAnswered, SipEvent
+
+E = TypeVar("E")
 
 HOST = "127.0.0.1"
 OPUS_ONLY = make_offer(HOST, 40_000, 1, 1).replace(b"PCMU/8000", b"opus/48000/2").replace(b"RTP/AVP 0 8", b"RTP/AVP 96")
@@ -77,7 +81,8 @@ async def trunk_and(*telephones: Telephone, **limits: int) -> AsyncIterator[tupl
         await agent.close()
         for telephone in telephones:
             await telephone.close()
-        await house.plane.close()
+    house.plane.run_tick(1_000)  # frees the legs
+    await house.plane.close()
 
 
 async def test_calls_that_are_never_acknowledged_shut_out_nobody_else() -> None:
@@ -89,6 +94,48 @@ async def test_calls_that_are_never_acknowledged_shut_out_nobody_else() -> None:
         assert "\r\nRetry-After: " in await flood.call(address)
         assert house.calls.refused == {"half_open": 2}
         assert trunk.refused == {"ours.overloaded": 2}
+
+
+class Renegotiator:
+    """A telephone that keeps what its SIP agent tells, and the payload types of the media that come."""
+
+    def __init__(self) -> None:
+        self.agent = SipAgent(self, lambda _address: True)
+        self.heard: asyncio.Queue[int] = asyncio.Queue()
+        self._events: asyncio.Queue[SipEvent] = asyncio.Queue()
+
+    async def on_event(self, event: SipEvent) -> None:
+        await self._events.put(event)
+
+    async def told(self, kind: type[E]) -> E:
+        """The next event of `kind`; those before it are of no interest."""
+        async with asyncio.timeout(5):
+            while not isinstance(event := await self._events.get(), kind):
+                pass
+        return event
+
+
+async def test_a_call_goes_on_in_the_law_that_the_caller_now_wants() -> None:
+    phone = Renegotiator()
+    media = await UdpSocket.open(HOST, 0, lambda data, _: phone.heard.put_nowait(data[1] & 0x7F))
+    port = media.address[1]
+    async with trunk_and() as (house, trunk, address), asyncio.TaskGroup() as tasks:
+        await phone.agent.start(HOST, 0, tasks)
+        first = make_offer(HOST, port, 1, 1, codecs=(Codec.PCMU,))
+        call = await phone.agent.invite(f"sip:100@{HOST}:{address[1]}", first, f"sip:a@{HOST}")
+        await phone.told(InviteAnswered)
+        while not house.calls.live:
+            await asyncio.sleep(0)
+        house.plane.run_tick(0)
+        assert await phone.heard.get() == 0
+        phone.agent.reoffer(call, make_offer(HOST, port, 1, 2, codecs=(Codec.PCMA,)))
+        answered = await phone.told(ReinviteAnswered)
+        assert read_answer(parse_sdp(answered.answer or b"")).codec is Codec.PCMA
+        house.plane.run_tick(1)
+        assert await phone.heard.get() == 8
+        assert not trunk.refused
+        await phone.agent.close()
+    await media.close()
 
 
 async def test_calls_that_are_refused_are_counted_by_what_was_wrong() -> None:

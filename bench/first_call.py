@@ -26,7 +26,8 @@ from voice.commands.call import render
 from voice.net.rtp_port import RtpPorts
 from voice.ports import TICK_MS, Pcm
 from voice.speech.host import SpeechHost
-from voice.speech.settings import SpeechSettings
+from voice.speech.phrases import split_phrases
+from voice.speech.settings import EngineSettings
 
 CALLS = (1, 4, 8)
 ROUNDS = {1: 4, 4: 3, 8: 2}
@@ -76,7 +77,7 @@ async def _run(calls: Sequence[int], rounds: int) -> list[Figure]:
 
 async def _render() -> list[Pcm]:
     """The questions, spoken, each cut at its last voiced tick so that the end is known to the packet."""
-    speech = SpeechHost(SpeechSettings())
+    speech = SpeechHost(EngineSettings())
     await speech.start()
     try:
         return [cut(await render(speech.mouth, text)) for text in QUESTIONS]
@@ -139,7 +140,8 @@ def _figures(load: Load, journals: dict[str, list[object]]) -> list[Figure]:
     events = [event for journal in journals.values() for event in journal]
     timed = [event for event in events if isinstance(event, TurnTimed)]
     ended = [event for event in events if isinstance(event, CallEnded)]
-    cached = {event.text for event in events if isinstance(event, PlaybackStarted)} & set(fixed())
+    prompts = {phrase for text in fixed() for phrase in split_phrases(text)}
+    cached = {event.text for event in events if isinstance(event, PlaybackStarted)} & prompts
     frames = sum(event.duration_ms for event in ended) / TICK_MS
     late = 100 * sum(event.late_frames for event in ended) / max(frames, 1)
     target = load.calls == 4

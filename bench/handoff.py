@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import SystemRandom
 
-from agent_assist.desk.messages import Offered, Recorded
+from agent_assist.desk.messages import Recorded
 from agent_assist.store.calls import SqlCallStore
 from agent_assist.store.database import Database
 from bench.figures import Figure
@@ -27,7 +27,7 @@ from voice.commands.call import render
 from voice.net.rtp_port import RtpPorts
 from voice.ports import RATE_HZ, TICK_MS, Pcm
 from voice.speech.host import SpeechHost
-from voice.speech.settings import SpeechSettings
+from voice.speech.settings import EngineSettings
 
 CALLS = (1, 4, 8)
 TURNS = 3
@@ -86,7 +86,7 @@ def run(options: argparse.Namespace) -> list[Figure]:
 
 
 async def _run(loads: Sequence[int]) -> list[Figure]:
-    speech = SpeechHost(SpeechSettings())
+    speech = SpeechHost(EngineSettings())
     await speech.start()
     try:
         said = cut(await render(speech.mouth, CALLER_SAYS)), cut(await render(speech.mouth, AGENT_SAYS))

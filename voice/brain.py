@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from dialog.actions import Collect, Handoff, Hangup, Reply, Say
+from dialog.announcements import Announcements
 from dialog.errors import EngineError
 from dialog.events import (
     BargedIn,
@@ -26,8 +27,7 @@ from dialog.events import (
 )
 from dialog.journal import Journal
 from dialog.keys import KeyEntry
-from dialog.ports import DialogEngine, Keys, NoInput, Returned, SessionOpened, UserTurn
-from dialog.ports import Utterance as UtteranceTurn
+from dialog.ports import DialogEngine, Keys, NoInput, Returned, SessionOpened, UserTurn, Utterance
 from dialog.turns import Effect, Input, State, step
 from voice.listener import Listener, Spoken, TurnOver, VoiceCame
 from voice.mind import Numbers, Strand
@@ -35,12 +35,10 @@ from voice.ports import TICK_MS, Ears, Frame, Leg, Mouth, Played
 from voice.speaker import Phrase, Speaker
 from voice.speech.phrases import split_phrases
 
-_BOT_HAS_THE_FLOOR = (State.OPENING, State.ANSWERING)
+_BOT_HAS_THE_FLOOR = (State.OPENING, State.ANSWERING, State.LEAVING)
 
 ASK_LIMIT_S = 8.0
 """The engine keeps limits of its own; this one only guards against an engine that does not."""
-
-APOLOGY = Reply("brain", (Say("I am sorry, something is wrong on our side. Please call again."), Hangup("engine")))
 
 
 class CallBrain:
@@ -53,6 +51,7 @@ class CallBrain:
         mouth: Mouth,
         engine: DialogEngine,
         journal: Journal,
+        announcements: Announcements,
         numbers: Numbers,
         tasks: Strand,
         over: Callable[[Handoff | Hangup], None],
@@ -61,6 +60,8 @@ class CallBrain:
         self._journal = journal
         self._tasks = tasks
         self._over = over
+        self._apology = Reply("brain", (Say(announcements.our_fault), Hangup("engine")))
+        self._farewell = Reply("brain", (Say(announcements.longest_call, interruptible=False), Hangup("longest_call")))
         self._speaker = Speaker(leg, mouth, tasks, self._tell_playback, self._reply_was_said, numbers.playbacks)
         self._listener = Listener(ears, "caller", numbers.caller, self._tell)
         self._entry = KeyEntry()
@@ -103,6 +104,10 @@ class CallBrain:
         else:
             self._happen(Input.KEY)
 
+    def expire(self) -> None:
+        """The call has reached its longest time: say so, then end it. Idempotent."""
+        self._happen(Input.EXPIRED)
+
     def close(self) -> None:
         """Stop what is under way and free the recogniser's stream. Idempotent."""
         self._tasks.cancel()
@@ -143,7 +148,7 @@ class CallBrain:
             self._happen(Input.NO_WORDS)
             return
         self._spoken = spoken
-        self._turn = UtteranceTurn(spoken.hypotheses)
+        self._turn = Utterance(spoken.hypotheses)
         self._happen(Input.WORDS)
 
     def _entered(self, digits: str) -> None:
@@ -186,12 +191,16 @@ class CallBrain:
                 self._waiting_since_ms = self._now_ms
             case Effect.FORGET:
                 self._listener.forget()
+            case Effect.ANNOUNCE:
+                self._asked += 1
+                self._spoken = None
+                self._answered(self._farewell, 0)
             case Effect.CLOSE:
                 self._close()
 
     def _ask(self, turn: UserTurn) -> None:
         self._asked += 1
-        if not isinstance(turn, UtteranceTurn):
+        if not isinstance(turn, Utterance):
             self._spoken = None  # the ledger times answers to what was said
         self._reply = None
         self._last_word = None
@@ -208,7 +217,7 @@ class CallBrain:
             except (EngineError, TimeoutError) as error:
                 code = error.code if isinstance(error, EngineError) else "engine.timeout"
                 self._tell(EngineFailed(engine=self._engine.name, code=code))
-                reply = APOLOGY
+                reply = self._apology
         if number == self._asked:
             self._answered(reply, self._now_ms - started_ms)
 

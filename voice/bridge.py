@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from dialog.actions import Collect, Expect
+from dialog.announcements import Announcements
 from dialog.events import Event, KeysPressed
 from dialog.keys import KeyEntry
 from voice.listener import Listener
@@ -18,7 +19,10 @@ _LONGEST_ENTRY = 32
 
 
 class Bridge:
-    """The mind of a call that is with `agent`, whose audio is `leg`. What the bot's voice says here, both hear."""
+    """The mind of a call that is with `agent`, whose audio is `leg`. What the bot's voice says here, both hear.
+
+    `over` is called, with the cause, when the call's time is over and both have heard so.
+    """
 
     def __init__(
         self,
@@ -29,8 +33,10 @@ class Bridge:
         mouth: Mouth,
         music: Music,
         numbers: Numbers,
+        announcements: Announcements,
         tasks: Strand,
         tell: Callable[[Event], None],
+        over: Callable[[str], None],
     ) -> None:
         self.agent = agent
         self._caller = caller
@@ -39,7 +45,10 @@ class Bridge:
         self._music = music
         self._tasks = tasks
         self._tell = tell
-        self._speaker = Speaker(caller, mouth, tasks, tell, lambda: None, numbers.playbacks)
+        self._over = over
+        self._farewell = announcements.longest_call
+        self._expired = False
+        self._speaker = Speaker(caller, mouth, tasks, tell, self._was_said, numbers.playbacks)
         self._hears_caller = Listener(ears, "caller", numbers.caller, tell)
         self._hears_agent = Listener(ears, "agent", numbers.agent, tell)
         self._entry = KeyEntry()
@@ -87,6 +96,13 @@ class Bridge:
         else:
             self._hears_caller.on_frame(frame, yielding=True, floor_is_free=True)
 
+    def expire(self) -> None:
+        """The call has reached its longest time: both hear so."""
+        if not self._expired:
+            self._expired = True
+            self.hold(on=False)
+            self._speaker.say([Phrase(phrase) for phrase in split_phrases(self._farewell)])
+
     def gone(self) -> None:
         """The caller hung up."""
 
@@ -101,6 +117,10 @@ class Bridge:
         self._leg.listen(_nobody_listens)
         self._hears_caller.close()
         self._hears_agent.close()
+
+    def _was_said(self) -> None:
+        if self._expired:
+            self._over("longest_call")
 
     def _connect(self) -> None:
         self._caller.enter(self._room)

@@ -41,7 +41,7 @@ class BrowserCalls(BrowserLines):
         self._keys = RateLimit(KEYS_PER_MINUTE, burst=KEYS_AT_ONCE)
         self._by_line: dict[BrowserLine, Call] = {}
         self._by_call: dict[str, BrowserLine] = {}
-        calls.expect(lambda: sum(line.leg is None for line in self._lines.values()))
+        calls.expect(lambda: [line.who for line in self._lines.values() if line.leg is None])
 
     def __call__(self, record: Record) -> None:
         """Each browser sees its own call."""
@@ -52,7 +52,7 @@ class BrowserCalls(BrowserLines):
     def _admit(self, who: str) -> None:
         if not self._settings.bot_for(DIALLED):
             raise PeerForbidden(f"browsers get no bot: bots names neither {DIALLED!r} nor '*'")
-        self._calls.admit()
+        self._calls.admit(who)
 
     def _connected(self, line: BrowserLine, leg: MediaLeg) -> None:
         call = self._calls.start(

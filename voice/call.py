@@ -9,6 +9,7 @@ import structlog
 
 from agent_assist.desk.ports import CallDesk, LeaveWhy
 from dialog.actions import Handoff, Hangup
+from dialog.announcements import Announcements
 from dialog.commands import Announce, Command, End, HandBack, Hold, Join, Requeue, Speak, TurnAway
 from dialog.errors import EngineError
 from dialog.events import (
@@ -39,6 +40,9 @@ ECHO = "echo"
 MEDIA_LIMIT_MS = 60_000
 """A leg that sends nothing for this long, and is not on hold, is dead: the far end crashed without a word."""
 
+LAST_WORDS_MS = 6_000
+"""How long a call whose time is over may take to say so."""
+
 FAREWELL_S = 5.0
 """How long the bot is given to note that the caller is gone."""
 
@@ -64,6 +68,7 @@ class Services:
     mouth: Mouth
     bots: dict[str, DialogEngine]
     listeners: Sequence[Listener]
+    announcements: Announcements
     longest_call_s: int
 
 
@@ -159,7 +164,7 @@ class Call:
         try:
             async with asyncio.TaskGroup() as self._tasks:
                 if self.started.bot == ECHO:
-                    self._turn_to(lambda tasks: Echo(self._leg))
+                    self._turn_to(lambda tasks: Echo(self._leg, self.end))
                 else:
                     self._turn_to(lambda tasks: self._bot(tasks, self._opened()))
                 self._leg.listen(self._on_frame)
@@ -197,7 +202,10 @@ class Call:
         self._now_ms = (frame.tick + 1) * TICK_MS
         if self._mind is not None:
             self._mind.on_frame(frame)
-        if self._now_ms >= self._services.longest_call_s * 1000:
+        over_ms = self._now_ms - self._services.longest_call_s * 1000
+        if over_ms >= 0 and self._mind is not None:
+            self._mind.expire()
+        if over_ms >= LAST_WORDS_MS:
             self.end("longest_call")
         if self._now_ms % 1_000 == 0:
             stats = self._leg.stats
@@ -216,7 +224,15 @@ class Call:
         services = self._services
         engine = services.bots[self.started.bot]
         brain = CallBrain(
-            self._leg, services.ears, services.mouth, engine, self._journal, self._numbers, tasks, self._bot_is_done
+            self._leg,
+            services.ears,
+            services.mouth,
+            engine,
+            self._journal,
+            services.announcements,
+            self._numbers,
+            tasks,
+            self._bot_is_done,
         )
         brain.open(turn)
         return brain
@@ -275,11 +291,12 @@ class Call:
                 self._leg,
                 self._services.mouth,
                 Music(self._leg, people.music),
+                self._services.announcements,
                 self._numbers,
                 tasks,
                 self.tell,
                 lambda why: self._left_queue(people, why),
-                lambda: self.end("callback"),
+                self.end,
             )
 
         return self._turn_to(make)
@@ -300,8 +317,10 @@ class Call:
                 services.mouth,
                 Music(self._leg, people.music),
                 self._numbers,
+                services.announcements,
                 tasks,
                 self.tell,
+                self.end,
             )
         )
         self.tell(AgentJoined(agent=agent))

@@ -96,7 +96,9 @@ class Leg(Protocol):
         ...
 
     def stop(self) -> Played | None:
-        """Drop what is queued, at the next tick at the latest; where the running playback stood."""
+        """Drop what is queued, at the next tick at the latest; where the running playback stood.
+
+        A frame of a tick that ran before may still come, and tell that a playback was done."""
         ...
 
     def send_keys(self, digits: str) -> bool:

@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from agent_assist.auth.sessions import Sessions
 from agent_assist.auth.users import Role, User, Users
-from agent_assist.web.settings import WebSettings
+from agent_assist.web.settings import SiteSettings
 from dialog.errors import PeerForbidden
 
 _SAFE = frozenset({"GET", "HEAD"})
@@ -37,7 +37,7 @@ class Visitor:
 class Identity:
     """Finds the visitor of a request, and sets and clears the cookie."""
 
-    def __init__(self, users: Users, sessions: Sessions, settings: WebSettings) -> None:
+    def __init__(self, users: Users, sessions: Sessions, settings: SiteSettings) -> None:
         self._users = users
         self._sessions = sessions
         self._settings = settings

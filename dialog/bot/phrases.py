@@ -24,19 +24,6 @@ CAN_SAY = "You can also say repeat, slower, go back, or a person."
 SORRY = "Sorry, I did not get that."
 STILL_THERE = "Are you still there?"
 
-NEXT = "You are next."
-WAIT_KEYS = ("Press 1 to go back to me.", "Press 2 to be called back.")
-CALLED_BACK = "All right. Somebody will call you back. Goodbye."
-LOST_PERSON = "I am sorry, the line to my colleague broke."
-NOBODY: Mapping[str, str] = {
-    "closed": "I am sorry, nobody is here to take your call at this hour.",
-    "nobody": "I am sorry, nobody is free to take your call now.",
-    "declined": "I am sorry, nobody is free to take your call now.",
-    "full": "I am sorry, too many callers are waiting already.",
-    "too_long": "I am sorry, this takes too long.",
-}
-"""Why no person will come, by `dialog.commands.NobodyWhy`."""
-
 MENU_KEYS: Mapping[str, str] = {
     "1": "check_balance",
     "2": "explain_bill",
@@ -59,31 +46,8 @@ MENU = (
 
 def fixed() -> tuple[str, ...]:
     """Every sentence that is always the same, for a voice that keeps them ready."""
-    talk = (
-        HOW_CAN_I_HELP,
-        ANYTHING_ELSE,
-        THANKS,
-        WELCOME,
-        GO_ON,
-        LEFT,
-        BACK,
-        GOODBYE,
-        TO_PERSON,
-        SWITCHED,
-        CAN_DO,
-        CAN_SAY,
-    )
-    waiting = (NEXT, *WAIT_KEYS, CALLED_BACK, LOST_PERSON, *dict.fromkeys(NOBODY.values()))
-    return (MACHINE, RECORDED, *talk, SORRY, STILL_THERE, *MENU, *waiting)
-
-
-def waiting(position: int, estimate_s: int | None) -> tuple[str, ...]:
-    """The caller's place in the queue, from 1, and how long it may take."""
-    place = NEXT if position == 1 else f"You are number {position} in the queue."
-    if estimate_s is None:
-        return (place,)
-    minutes = max(1, round(estimate_s / 60))
-    return (place, f"It will take about {'one minute' if minutes == 1 else f'{minutes} minutes'}.")
+    talk = (HOW_CAN_I_HELP, ANYTHING_ELSE, THANKS, WELCOME, GO_ON, LEFT, BACK, GOODBYE, CAN_DO, CAN_SAY)
+    return (MACHINE, RECORDED, *talk, TO_PERSON, SWITCHED, SORRY, STILL_THERE, *MENU)
 
 
 def opening(recorded: bool) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from agent_assist.desk.ports import LeaveWhy
 from dialog.actions import Handoff, Reply, Say
+from dialog.announcements import Announcements
 from dialog.commands import Announce, End, HandBack, Hold, Join, NobodyWhy, Requeue, Speak, TurnAway
 from dialog.events import (
     AgentJoined,
@@ -48,7 +49,9 @@ class Scene:
         self.mouth, self.bot, self.desk = FakeMouth(), FakeBot(*script), FakeCallDesk()
         self.records: list[Record] = []
         people = People(self.desk, self.legs.get, MUSIC)
-        services = Services(FakeEars(*hears), self.mouth, {"helpdesk": self.bot}, [self.records.append], 3_600)
+        services = Services(
+            FakeEars(*hears), self.mouth, {"helpdesk": self.bot}, [self.records.append], Announcements(), 3_600
+        )
         self.call = Call("c1", STARTED, self.caller, "PCMU", services, people)
         self.desk.command = lambda call_id, command: self.call.command(command)
 

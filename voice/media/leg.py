@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from voice.media.chain import LAWS, translation
+from voice.media.codecs import G711Name
 from voice.media.line import Line
 from voice.media.playout import Playout
 from voice.media.receiver import Refusals
@@ -93,6 +95,15 @@ class MediaLeg:
     def enter(self, room: Room | None) -> None:
         def apply() -> None:
             self.line.room = room
+
+        self._post(apply)
+
+    def switch(self, codec: G711Name, payload_type: int) -> None:
+        """A re-INVITE changes the law of a G.711 leg (RFC 3264 section 8.3.2); packets of the former one that are
+        still under way are heard as they were."""
+
+        def apply() -> None:
+            self.line.switch(LAWS[codec], payload_type, translation(self.line.law, LAWS[codec]))
 
         self._post(apply)
 

@@ -67,9 +67,16 @@ class Line:
         self._start = tick
         self._last_tick = tick - 1
 
+    def switch(self, law: int, payload_type: int, table: bytes) -> None:
+        """From this tick on the leg speaks the other law; `table` translates what is under way in the former one."""
+        self.law = law
+        self.receiver.switch(payload_type, table)
+        self.sender.switch(payload_type)
+
     def say(self, speaking: Speaking) -> None:
         """Fill the row with what is played in this tick: silence on hold, while keys are sent, or towards nowhere;
         a room is silent to the leg then, too."""
+        speaking.law[self.row] = self.law
         audio = speaking.wide[self.row]
         self._audible = self.sends and self.wire.remote is not None
         self._keying = self.sender.keying
@@ -106,6 +113,7 @@ class Line:
         if self.codec is not None:
             hearing.wide[self.row] = self._decoded(self.codec, frame) if self.receives else 0
             return
+        hearing.law[self.row] = self.law
         hearing.lost[self.row] = frame is Hole.LOST
         if isinstance(frame, bytes):
             hearing.octets[self.row] = np.frombuffer(frame, np.uint8)

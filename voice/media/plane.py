@@ -209,8 +209,8 @@ class MediaPlane:
     def _admit(self, leg: MediaLeg) -> None:
         line = leg.line
         line.begin(self._tick)
-        self._hearing.begin(line.row, line.law)
-        self._speaking.begin(line.row, line.law)
+        self._hearing.begin(line.row)
+        self._speaking.begin(line.row)
         self._legs.append(leg)
 
     def _release(self, leg: MediaLeg) -> None:

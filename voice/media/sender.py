@@ -22,6 +22,10 @@ class StreamSender:
         self._start = chance.getrandbits(32)
         self._talking = False
 
+    def switch(self, payload_type: int) -> None:
+        """The stream goes on with another payload type."""
+        self._payload_type = payload_type
+
     @property
     def keying(self) -> bool:
         """Keys are being sent, and no audio is taken meanwhile."""

@@ -150,7 +150,7 @@ class Whip:
     async def _peer(self, request: Request) -> BrowserPeer:
         """A peer for the offer in the body."""
         now = asyncio.get_running_loop().time() if self._clock is None else self._clock()
-        if not self._limit.allow(request.client.host if request.client else "", now):
+        if not self._limit.allow(_address(request), now):
             raise _Problem(HTTPStatus.TOO_MANY_REQUESTS, "peer.rate", "too many calls from this address", 60)
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _SDP:
             raise _Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "peer.media_type", f"an offer is {_SDP}")
@@ -176,6 +176,10 @@ def _answering(handler: Handler) -> Handler:
             return problem.response
 
     return answer
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
 
 
 async def _body(request: Request) -> bytes:

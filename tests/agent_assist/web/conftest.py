@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from agent_assist.auth.users import Role, Users
 from agent_assist.store.calls import SqlCallStore
 from agent_assist.web.app import create_app
-from agent_assist.web.settings import WebSettings
+from agent_assist.web.settings import SiteSettings
 from tests.agent_assist.journals import balance_call
 from tests.fakes.http_server import serving
 
@@ -32,13 +32,13 @@ class Site:
 
 
 @pytest.fixture
-def settings() -> WebSettings:
+def settings() -> SiteSettings:
     """Tests that need other limits override this."""
-    return WebSettings(body_timeout_s=0.5, header_timeout_s=0.5)
+    return SiteSettings(body_timeout_s=0.5, header_timeout_s=0.5)
 
 
 @pytest.fixture
-async def site(store: SqlCallStore, users: Users, recordings: Path, settings: WebSettings) -> AsyncIterator[Site]:
+async def site(store: SqlCallStore, users: Users, recordings: Path, settings: SiteSettings) -> AsyncIterator[Site]:
     await users.add("anna", Role.ADMINISTRATOR, PASSWORD)
     app = create_app(store, users, recordings, settings)
     async with serving(app, settings) as url:

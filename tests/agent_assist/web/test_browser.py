@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, ConsoleMessage, Page, expect
 
-from agent_assist.web.settings import WebSettings
+from agent_assist.web.settings import SiteSettings
 from dialog.events import (
     CallEnded,
     Event,
@@ -50,8 +50,8 @@ class Watched:
 
 
 @pytest.fixture
-def settings() -> WebSettings:
-    return WebSettings()
+def settings() -> SiteSettings:
+    return SiteSettings()
 
 
 @pytest.fixture

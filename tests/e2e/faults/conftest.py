@@ -11,8 +11,8 @@ from voice.caller import Caller, open_caller
 
 @pytest.fixture(scope="session")
 def shared_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
-    """Room for what the storms leave half open: a call nobody acknowledges is kept for half a minute."""
-    with serving(tmp_path_factory.mktemp("shared"), "[limits]\ncalls = 256\ncalls_per_minute = 100\n") as node:
+    """Room for what the storms leave half open: a quarter of the calls, each kept for half a minute."""
+    with serving(tmp_path_factory.mktemp("shared"), "[limits]\ncalls = 640\ncalls_per_minute = 100\n") as node:
         yield node
 
 

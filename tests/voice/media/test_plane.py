@@ -58,6 +58,30 @@ async def test_what_comes_in_is_heard_and_what_is_played_goes_out(codec: str, la
     assert leg.stats.packets_received == 50
 
 
+@pytest.mark.parametrize("lag", [0, 4])
+async def test_a_leg_goes_on_in_the_other_law(lag: int) -> None:
+    """The far end follows `lag` packets later than we; not a frame of the tone is heard in the wrong law."""
+    bench = Bench()
+    wire = FakeWire()
+    leg, frames = bench.leg(wire, "PCMU")
+    leg.play(1, tone(1000, 600.0), last=True)
+    former = [rtp(n, payload, 0) for n, payload in enumerate(octets(tone(1000, 1000.0), MU_LAW))]
+    latter = [rtp(n, payload, 8) for n, payload in enumerate(octets(tone(1000, 1000.0), A_LAW))]
+    for n, packet in enumerate(former[: 25 + lag] + latter[25 + lag :]):
+        if n == 25:
+            leg.switch("PCMA", 8)
+        wire.inbound = [(packet, PEER)]
+        await bench.run()
+    heard = np.concatenate([frame.pcm for frame in frames[5:50]]).astype(float)
+    around = [np.abs(np.fft.rfft(heard[at : at + 320] * np.hanning(320))) for at in range(0, heard.size, 320)]
+    assert min(spectrum[20] / spectrum[30:].max() for spectrum in around) > 30, "1 kHz, and nothing above it"
+    packets = [RtpPacket.parse(data) for data, _ in wire.sent]
+    assert [packet.payload_type for packet in packets] == [0] * 25 + [8] * 25
+    said = [decode_block(np.frombuffer(p.payload, np.uint8), A_LAW if p.payload_type else MU_LAW) for p in packets]
+    assert frequency(np.concatenate(said[5:45])) / 2 == pytest.approx(600, abs=5)
+    assert leg.refusals.total == 0
+
+
 async def test_lost_audio_is_concealed_and_time_kept() -> None:
     bench = Bench()
     wire = FakeWire()

@@ -3,7 +3,7 @@
     voice  --CallDesk-->  desk  --LiveCalls-->  voice
     web    --AgentDesk->  desk  --AgentFeed-->  web
                           desk  --Router----->  the choice of an agent
-                          desk  --DeskRecords>  the store
+                          desk  --DeskStore-->  what is kept
 
 Everything runs on the event loop and returns at once, except what the store has to confirm.
 """
@@ -157,18 +157,17 @@ class Router(Protocol):
         ...
 
 
-class DeskRecords(Protocol):
-    """Where the desk's own records go. Every method may raise StoreError, and may be asked again after one: the same
-    record twice is one record."""
+class DeskStore(Protocol):
+    """Where the desk's own records go. Every method may raise StoreError, and may be asked again after one."""
 
-    async def take_part(self, call_id: str, agent: str) -> None:
-        """The agent was in the call, and may read it from now on."""
+    async def add_participant(self, call_id: str, agent: str) -> None:
+        """The agent is in the call, and may read it from now on; of several times the first counts."""
         ...
 
-    async def request_callback(self, call_id: str, reason: str, skill: str) -> None:
+    async def add_callback(self, call_id: str, reason: str) -> None:
         """The caller is to be called back: an open task."""
         ...
 
-    async def wrap_up(self, call_id: str, agent: str, disposition: str, note: str) -> None:
+    async def add_wrap_up(self, call_id: str, agent: str, disposition: str, note: str) -> None:
         """How the call ended for the agent."""
         ...

@@ -84,7 +84,7 @@ async def _measure(folder: Path, queries: list[tuple[str, str]], talk: list[str]
         asked = await _ask(suggester, [*queries, *((line, "") for line in talk)])
         memory_mb = _resident_mb(vectors.pid)
         await suggester.close()
-        alone = ArticleSuggester(options, _NoVectors())
+        alone = ArticleSuggester(SuggesterOptions(folder, Path(cache)), _NoVectors())
         await alone.start()
         by_words = await _ask(alone, [*queries, *((line, "") for line in talk)])
         await alone.close()

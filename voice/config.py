@@ -165,7 +165,6 @@ class DeskSettings(_Section):
     )
     articles: Path | None = Field(default=None, description="folder of Markdown articles; default: the sample base")
     suggest: bool = Field(default=True, description="show agents articles that may help")
-    suggester: str = Field(default="articles", description="what looks for them: articles, or a plug-in")
     music: Path | None = Field(default=None, description="sound file for those who wait; default: made by the node")
 
 

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
 from agent_assist.suggest.article_suggester import MAX_WAITING, SMALL_TALK, ArticleSuggester
-from agent_assist.suggester import Situation, SuggesterOptions
+from agent_assist.suggester import OpenSuggester, Situation, Suggester, SuggesterOptions
 from dialog.errors import ConfigurationError, EngineUnavailable
 from tests.agent_assist.suggest.folder import fill, text
 from tests.fakes.vectors import WordVectors
@@ -35,7 +36,7 @@ async def suggester(options: SuggesterOptions, vectors: WordVectors) -> AsyncIte
     await suggester.close()
 
 
-async def first(suggester: ArticleSuggester, situation: Situation) -> str:
+async def first(suggester: Suggester, situation: Situation) -> str:
     found = await suggester.suggest(situation)
     return found[0].article if found else ""
 
@@ -209,9 +210,19 @@ async def test_a_closed_one_answers_nothing(options: SuggesterOptions) -> None:
         await suggester.suggest(STOLEN)
 
 
-async def test_opened_it_keeps_up_by_itself_until_it_is_closed(options: SuggesterOptions) -> None:
+async def test_opened_by_its_entry_point_it_keeps_up_by_itself_until_it_is_closed(options: SuggesterOptions) -> None:
+    (point,) = entry_points(group="centralino.suggesters", name="articles")
+    open_suggester: OpenSuggester = point.load()
     async with asyncio.TaskGroup() as tasks:
-        suggester = await ArticleSuggester.open(options, tasks)
+        suggester = await open_suggester(options, tasks)
         while await first(suggester, Situation("My phone was stolen")) != "block-sim":
             await asyncio.sleep(0)
         await suggester.close()
+
+
+async def test_opened_on_a_folder_that_is_not_there_it_leaves_nothing_behind(
+    options: SuggesterOptions, tmp_path: Path
+) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        with pytest.raises(ConfigurationError, match=r"desk\.articles: .*nowhere"):
+            await ArticleSuggester.open(SuggesterOptions(tmp_path / "nowhere", options.cache), tasks)

@@ -6,7 +6,9 @@ for comparison.
 
 The house's own set, `suggest_queries.tsv`, holds paraphrases that share no content word with the title of the article
 they ask for. It and `suggest_small_talk.txt` were written before there was a suggester, and nothing was tuned on them:
-weights, threshold and the product's own examples of small talk come from `suggest_tuning.tsv`.
+weights, threshold and the product's own examples of small talk come from `suggest_tuning.tsv`. A first run gave 86.8 %
+hit@3 and 6.9 % false alarms; after it the threshold was raised to the highest that loses no hit of the tuning set, and
+every article, whatever its figures, got three more phrases of callers.
 """
 
 import argparse
@@ -82,7 +84,7 @@ async def _measure(folder: Path, queries: list[tuple[str, str]], talk: list[str]
         asked = await _ask(suggester, [*queries, *((line, "") for line in talk)])
         memory_mb = _resident_mb(vectors.pid)
         await suggester.close()
-        alone = ArticleSuggester(options, _NoVectors())
+        alone = ArticleSuggester(SuggesterOptions(folder, Path(cache)), _NoVectors())
         await alone.start()
         by_words = await _ask(alone, [*queries, *((line, "") for line in talk)])
         await alone.close()

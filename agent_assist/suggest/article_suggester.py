@@ -55,7 +55,11 @@ class ArticleSuggester:
     async def open(cls, options: SuggesterOptions, tasks: asyncio.TaskGroup) -> Self:
         """The entry point `articles`."""
         suggester = cls(options)
-        await suggester.start()
+        try:
+            await suggester.start()
+        except ConfigurationError:
+            await suggester.close()
+            raise
         suggester._watch = tasks.create_task(suggester.run(), name="articles")
         return suggester
 
@@ -68,8 +72,8 @@ class ArticleSuggester:
         try:
             await self._work(self._vectors.vector, SMALL_TALK[0])
         except EngineError as error:
-            self._trouble = str(error)
-            self._say(f"{_ALONE}: {error}.")
+            self._trouble = f"{_ALONE}: {error}"
+            self._say(f"{self._trouble}.")
 
     async def run(self) -> None:
         """Keep up with the folder."""

@@ -33,6 +33,8 @@ MAX_BYTES = 65_536
 MAX_TAGS = 24
 MAX_PHRASES = 12
 MAX_PARAGRAPHS = 4
+MAX_SENTENCE = 300
+"""Characters of a sentence whose meaning is looked at."""
 _LONGEST: Mapping[str, int] = {"title": 100, "reply": 300, "tags": 600}
 """The keys of the front matter, and how many characters each may have. A reply is spoken: some 20 s at the most."""
 
@@ -54,7 +56,8 @@ class Entry:
     def sentences(self) -> tuple[str, ...]:
         """What its meaning is taken from; the body's beginning stands in where nobody wrote what callers say."""
         head = (self.article.title, self.article.reply, ", ".join(self.tags))
-        return tuple(text for text in head if text) + (self.phrases or _paragraphs(self.article.body))
+        texts = (*head, *(self.phrases or _paragraphs(self.article.body)))
+        return tuple(text[:MAX_SENTENCE] for text in texts if text)
 
 
 Stamps = tuple[tuple[str, int, int], ...]

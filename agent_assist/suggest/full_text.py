@@ -65,5 +65,5 @@ class FullText:
 
 
 def _quoted(word: str) -> str:
-    """As an FTS5 string, inside which no operator works."""
-    return '"' + word.replace('"', '""') + '"'
+    """As an FTS5 string, inside which no operator works; a NUL would end the query."""
+    return '"' + word.replace('"', '""').replace("\0", " ") + '"'

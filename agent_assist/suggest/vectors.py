@@ -1,6 +1,6 @@
 """Sentence vectors from a child process (`embedder`), and the file that keeps them from one start to the next.
 
-Everything here blocks, for at most `START_S` or `ANSWER_S`: it belongs in a worker thread, and one at a time.
+Everything here blocks, for at most `START_S` or `ANSWER_S`, and serves one thread at a time: it belongs in a worker.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ from agent_assist.suggest.meaning import Vector
 from dialog.errors import EngineError, EngineTimeout, EngineUnavailable
 
 START_S = 20.0
-ANSWER_S = 2.0
+ANSWER_S = 5.0
 PAUSES_S = (5.0, 30.0, 300.0)
 """How long a child that failed is left alone, by how often it failed in a row."""
 REMEMBERED = 512
@@ -47,8 +47,14 @@ class Vectors(Protocol):
 class SentenceVectors:
     """The child, started when it is first needed, and again, after a pause, when it is lost."""
 
-    def __init__(self, command: Sequence[str] = COMMAND, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        command: Sequence[str] = COMMAND,
+        answer_s: float = ANSWER_S,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._command = command
+        self._answer_s = answer_s
         self._clock = clock
         self._child: subprocess.Popen[bytes] | None = None
         self._bytes = 0
@@ -75,7 +81,7 @@ class SentenceVectors:
         return vector
 
     def close(self) -> None:
-        """End the child; from any thread, and for good. Idempotent."""
+        """End the child, for good. Idempotent."""
         self._closed = True
         child, self._child = self._child, None
         if child is not None:
@@ -88,7 +94,7 @@ class SentenceVectors:
         try:
             child.stdin.write(LENGTH.pack(len(content)) + content)
             child.stdin.flush()
-            answer = _read(child, self._bytes, ANSWER_S)
+            answer = _read(child, self._bytes, self._answer_s)
         except OSError as error:
             raise self._lost(EngineUnavailable(f"the vectors' child is gone ({error.strerror})")) from error
         except EngineError as error:
@@ -144,8 +150,9 @@ def _read(child: subprocess.Popen[bytes], count: int, limit_s: float) -> bytes:
             raise EngineTimeout(f"the vectors' child said nothing for {limit_s:g} s")
         block = os.read(descriptor, count - len(content))
         if not block:
-            code = child.wait()
-            raise EngineUnavailable(f"the vectors' child ended ({f'signal {-code}' if code < 0 else f'code {code}'})")
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(timeout=1.0)
+            raise EngineUnavailable(f"the vectors' child ended (code {child.returncode})")
         content += block
     return content
 
@@ -168,7 +175,7 @@ class VectorFile:
     def load(self, sentences: Iterable[str]) -> dict[str, Vector]:
         """Those of the sentences that are known. A file that cannot be used counts as none."""
         try:
-            with np.load(self._path, allow_pickle=False) as kept:
+            with self._path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
                 if str(kept["model"]) != MODEL:
                     return {}
                 rows = dict(zip(kept["hashes"].tolist(), kept["vectors"], strict=True))

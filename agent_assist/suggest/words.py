@@ -7,11 +7,12 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-MAX_CHARACTERS = 400
-"""Of a longer phrase the end counts: half a minute of talk, and the time a search may take."""
+MAX_CHARACTERS = 300
+"""Of a longer phrase the end counts: twenty seconds of talk, and the time a vector may take."""
 MAX_WORDS = 32
 
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
+_SIGNS = re.compile(r"[^\w\s.,;:!?'-]+")
 _NUMBERS = """zero oh one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
     seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand double triple
     first second third fourth fifth sixth seventh eighth ninth tenth"""
@@ -35,10 +36,16 @@ STOP_WORDS = frozenset(f"{_NUMBERS} {_GRAMMAR} {_TALK}".split())
 
 
 def clean(text: str) -> str:
-    """One line of what can be printed, with plain apostrophes, and bounded: the end of a long text."""
+    """One line of words and plain punctuation, bounded: the end of a long text.
+
+    Other signs go, for a row of them takes a model longer than any sentence.
+    """
     text = unicodedata.normalize("NFKC", text[-4 * MAX_CHARACTERS :]).replace("’", "'")
-    text = "".join(sign if sign.isprintable() else " " for sign in text)
-    return " ".join(text.split())[-MAX_CHARACTERS:]
+    line = " ".join(_SIGNS.sub(" ", text).split())
+    if len(line) <= MAX_CHARACTERS:
+        return line
+    end = line[-MAX_CHARACTERS:]
+    return end.partition(" ")[2] or end
 
 
 def words(text: str) -> list[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import delete, or_, select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from agent_assist.auth.users import Role, User, Users, secret_hash
+from agent_assist.auth.users import USER, User, Users, secret_hash, user_of
 from agent_assist.store.tables import SessionRow, UserRow
 from dialog.errors import StoreError
 
@@ -53,7 +53,7 @@ class Sessions:
             return None
         id_hash = secret_hash(secret)
         statement = (
-            select(UserRow.name, UserRow.role, SessionRow.opened_s, SessionRow.seen_s)
+            select(*USER, SessionRow.opened_s, SessionRow.seen_s)
             .join(SessionRow, SessionRow.user == UserRow.name)
             .where(SessionRow.id_hash == id_hash)
         )
@@ -64,7 +64,7 @@ class Sessions:
             return None
         if now_s - row.seen_s > _TOUCH_S:
             await self._touch(id_hash, now_s)
-        return Session(User(row.name, Role(row.role)), self._sign("csrf", secret))
+        return Session(user_of(row.name, row.role, row.skills), self._sign("csrf", secret))
 
     async def end(self, cookie: str) -> None:
         """The cookie opens nothing any more."""

@@ -1,9 +1,10 @@
 """The people who may sign in, and the tokens programs use in their name."""
 
 import hashlib
+import re
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -18,22 +19,30 @@ from dialog.errors import ConfigurationError
 FIRST = "admin"
 TOKEN_PREFIX = "centralino_"
 _NAME_LIMIT = 64
+_SKILL = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+_SKILLS = 32
 
 
 class Role(StrEnum):
-    """What a user is; the pages of today are the administrator's."""
+    """What a user is; each may do what those before it may."""
 
-    AGENT = "agent"
-    SUPERVISOR = "supervisor"
-    ADMINISTRATOR = "administrator"
+    AGENT = "agent"  # takes calls, and reads the record of those
+    SUPERVISOR = "supervisor"  # reads the record of every call
+    ADMINISTRATOR = "administrator"  # erases calls
+
+    def reaches(self, least: "Role") -> bool:
+        """Whether this role may do what `least` may."""
+        order = list(Role)
+        return order.index(self) >= order.index(least)
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """One person."""
+    """One person. `skills` are what callers may be routed by, in alphabetical order."""
 
     name: str
     role: Role
+    skills: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +52,21 @@ class Token:
     user: str
     label: str
     created_s: int
+
+
+USER = (UserRow.name, UserRow.role, UserRow.skills)
+"""The columns that `user_of` is told."""
+
+
+def user_of(name: str, role: str, skills: str) -> User:
+    """The user in a row of the table."""
+    return User(name, Role(role), tuple(skills.split()))
+
+
+def _written(skills: Sequence[str]) -> str:
+    if len(skills) > _SKILLS or not all(map(_SKILL.fullmatch, skills)):
+        raise ConfigurationError(f"a skill is a short name in small letters, as billing; a user has up to {_SKILLS}")
+    return " ".join(sorted(set(skills)))
 
 
 def secret_hash(secret: str) -> str:
@@ -78,11 +102,11 @@ class Users:
             await connection.execute(insert(UserRow).values(**row))
         return password
 
-    async def add(self, name: str, role: Role, password: str) -> None:
+    async def add(self, name: str, role: Role, password: str, skills: Sequence[str] = ()) -> None:
         """A new user."""
         if not name or len(name) > _NAME_LIMIT or not name.isprintable() or name != name.strip():
             raise ConfigurationError(f"a user's name has 1 to {_NAME_LIMIT} printable characters")
-        row = await self._row(name, role, password)
+        row = await self._row(name, role, password) | {"skills": _written(skills)}
         async with self.database.write("add a user") as connection:
             added = await connection.execute(insert(UserRow).values(**row).on_conflict_do_nothing())
             if added.rowcount == 0:
@@ -97,6 +121,13 @@ class Users:
                 raise ConfigurationError(f"there is no user {name}")
             await connection.execute(delete(SessionRow).where(SessionRow.user == name))
 
+    async def set_skills(self, name: str, skills: Sequence[str]) -> None:
+        """These skills and no others; an agent who is at the desk has them from the next arrival on."""
+        changing = update(UserRow).where(UserRow.name == name).values(skills=_written(skills))
+        async with self.database.write("set skills") as connection:
+            if (await connection.execute(changing)).rowcount == 0:
+                raise ConfigurationError(f"there is no user {name}")
+
     async def remove(self, name: str) -> None:
         """Remove a user with sessions and tokens; never the last administrator."""
         async with self.database.write("remove a user") as connection:
@@ -110,17 +141,17 @@ class Users:
     async def everyone(self) -> list[User]:
         """Everyone, by name."""
         async with self.database.read("list users") as connection:
-            rows = await connection.execute(select(UserRow.name, UserRow.role).order_by(UserRow.name))
-            return [User(row.name, Role(row.role)) for row in rows]
+            rows = await connection.execute(select(*USER).order_by(UserRow.name))
+            return [user_of(row.name, row.role, row.skills) for row in rows]
 
     async def check(self, name: str, password: str) -> User | None:
         """The user, if the password is right; a wrong name takes as long as a wrong password."""
-        statement = select(UserRow.role, UserRow.password_hash).where(UserRow.name == name)
+        statement = select(*USER, UserRow.password_hash).where(UserRow.name == name)
         async with self.database.read("check a password") as connection:
             row = (await connection.execute(statement)).first()
         if not await self._passwords.match(row.password_hash if row else None, password) or row is None:
             return None
-        return User(name, Role(row.role))
+        return user_of(row.name, row.role, row.skills)
 
     async def add_token(self, name: str, label: str) -> str:
         """A token for programs in `name`'s name, to be shown this once. `label` tells it from the user's others."""
@@ -154,13 +185,11 @@ class Users:
         if not token.startswith(TOKEN_PREFIX):
             return None
         statement = (
-            select(UserRow.name, UserRow.role)
-            .join(TokenRow, TokenRow.user == UserRow.name)
-            .where(TokenRow.token_hash == secret_hash(token))
+            select(*USER).join(TokenRow, TokenRow.user == UserRow.name).where(TokenRow.token_hash == secret_hash(token))
         )
         async with self.database.read("look up a token") as connection:
             row = (await connection.execute(statement)).first()
-        return None if row is None else User(row.name, Role(row.role))
+        return None if row is None else user_of(row.name, row.role, row.skills)
 
     async def _row(self, name: str, role: Role, password: str) -> dict[str, str | int]:
         kept = await self._passwords.hash(password)

@@ -1,8 +1,8 @@
 """What an agent's screen is told, in one numbered stream (version 1); docs/asyncapi.json is made from this.
 
 The first message of a connection that brings no `after`, or one too old, is a `snapshot`: the whole screen. What
-follows changes it. Numbers count from 1 for each agent without a hole; a connection that names the last number it saw
-gets what came since, once.
+follows changes it. Numbers count from 1 without a hole, for each agent and each `run` of its stream; a connection that
+names the last it saw (`after=RUN.SEQ`) gets what came since, once.
 """
 
 from typing import Annotated, Literal
@@ -194,8 +194,12 @@ Message = (
 
 
 class Envelope(_Model):
-    """One message in its place. A snapshot carries the number of the last message it includes."""
+    """One message in its place. A snapshot carries the number of the last message it includes.
+
+    `run` names the numbering: another one begins when the node starts anew, or when nobody read for minutes.
+    """
 
     version: Literal[1] = 1
+    run: str
     seq: int
     message: Annotated[Message, Field(discriminator="type")]

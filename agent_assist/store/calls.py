@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from pydantic import ValidationError
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agent_assist.store.database import Database, store_errors
 from agent_assist.store.recordings import remove_older, remove_recording
-from agent_assist.store.tables import CallRow, ErasedRow, RecordRow
+from agent_assist.store.tables import CallRow, ErasedRow, ParticipantRow, RecordRow
 from dialog.errors import StoreError
 from dialog.events import CallEnded, CallStarted, Record
 from dialog.ports import CallHead
@@ -73,19 +73,25 @@ class SqlCallStore:
         for call_id in ended:
             await self._unlink(erased[call_id])
 
-    async def calls(self, *, limit: int = 50, before: str = "") -> list[CallHead]:
-        """Newest first, at most `PAGE_LIMIT`; an unknown `before` gives an empty page."""
+    async def calls(self, *, limit: int = 50, before: str = "", agent: str = "") -> list[CallHead]:
+        """Newest first, at most `PAGE_LIMIT`; an unknown `before` gives an empty page. `agent`: only calls that agent
+        took part in."""
         statement = select(*_HEAD).order_by(CallRow.number.desc()).limit(max(0, min(limit, PAGE_LIMIT)))
         if before:
             mark = select(CallRow.number).where(CallRow.call_id == before).scalar_subquery()
             statement = statement.where(CallRow.number < mark)
+        if agent:
+            statement = statement.where(_had(agent))
         async with self._database.read("list calls") as connection:
             return [CallHead(**row._asdict()) for row in await connection.execute(statement)]
 
-    async def head(self, call_id: str) -> CallHead | None:
-        """One call's head."""
+    async def head(self, call_id: str, agent: str = "") -> CallHead | None:
+        """One call's head; with `agent` None also for a call which that agent took no part in."""
+        statement = select(*_HEAD).where(CallRow.call_id == call_id)
+        if agent:
+            statement = statement.where(_had(agent))
         async with self._database.read("read a call") as connection:
-            row = (await connection.execute(select(*_HEAD).where(CallRow.call_id == call_id))).first()
+            row = (await connection.execute(statement)).first()
         return None if row is None else CallHead(**row._asdict())
 
     async def journal(self, call_id: str) -> list[Record]:
@@ -205,6 +211,10 @@ class SqlCallStore:
     async def _unlink(self, recording: str) -> None:
         with store_errors(f"remove the recording {recording}"):
             await asyncio.to_thread(remove_recording, self._recordings, recording)
+
+
+def _had(agent: str) -> ColumnElement[bool]:
+    return CallRow.number.in_(select(ParticipantRow.call).where(ParticipantRow.agent == agent))
 
 
 def _record(body: str, call_id: str) -> Record:

@@ -39,6 +39,44 @@ class RecordRow(Base):
     body: Mapped[str]
 
 
+class ParticipantRow(Base):
+    """An agent who was in a call, and may read its record. What people add to a call goes with it."""
+
+    __tablename__ = "participants"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    call: Mapped[int] = mapped_column(ForeignKey("calls.number", ondelete="CASCADE"), primary_key=True)
+    agent: Mapped[str] = mapped_column(primary_key=True, index=True)
+    joined_at: Mapped[str]
+
+
+class WrapUpRow(Base):
+    """How a call ended for an agent, who may have had it twice."""
+
+    __tablename__ = "wrap_ups"
+
+    number: Mapped[int] = mapped_column(primary_key=True)
+    call: Mapped[int] = mapped_column(ForeignKey("calls.number", ondelete="CASCADE"), index=True)
+    agent: Mapped[str]
+    disposition: Mapped[str]
+    note: Mapped[str]
+    written_at: Mapped[str]
+
+
+class CallbackRow(Base):
+    """A caller to be called back; done when `done_at` is not empty."""
+
+    __tablename__ = "callbacks"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    call: Mapped[int] = mapped_column(ForeignKey("calls.number", ondelete="CASCADE"), index=True)
+    reason: Mapped[str]
+    asked_at: Mapped[str]
+    done_at: Mapped[str] = mapped_column(default="")
+    done_by: Mapped[str] = mapped_column(default="")
+
+
 class ErasedRow(Base):
     """A call that was erased while it ran: what it still tells must not be kept. Gone with its `CallEnded`."""
 
@@ -49,7 +87,7 @@ class ErasedRow(Base):
 
 
 class UserRow(Base):
-    """A person who may sign in."""
+    """A person who may sign in. `skills` are names parted by blanks."""
 
     __tablename__ = "users"
 
@@ -57,6 +95,7 @@ class UserRow(Base):
     role: Mapped[str]
     password_hash: Mapped[str]
     created_s: Mapped[int]
+    skills: Mapped[str] = mapped_column(server_default="")
 
 
 class SessionRow(Base):

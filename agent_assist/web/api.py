@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from agent_assist.store.calls import PAGE_LIMIT, SqlCallStore
 from agent_assist.store.recordings import recording_path
 from agent_assist.summary import CallSummary, Summariser
-from agent_assist.web.identity import Administrator
+from agent_assist.web.identity import Administrator, Agent
 from agent_assist.web.problems import Problem
 from dialog.errors import NotFound
 from dialog.events import Record
@@ -21,11 +21,13 @@ from dialog.ports import CallHead
 CallId = Annotated[str, UrlPath(min_length=1, max_length=128)]
 _ERRORS: dict[int | str, dict[str, object]] = {
     401: {"model": Problem, "description": "No session and no token"},
-    403: {"model": Problem, "description": "Not an administrator, or a token missing from a form"},
+    403: {"model": Problem, "description": "Not for this role, or a token missing from a form"},
     422: {"model": Problem, "description": "A parameter is wrong; the detail names it"},
     503: {"model": Problem, "description": "The store does not answer"},
 }
-_MISSING: dict[int | str, dict[str, object]] = {404: {"model": Problem, "description": "No such call"}}
+_MISSING: dict[int | str, dict[str, object]] = {
+    404: {"model": Problem, "description": "No such call, or one that this agent took no part in"}
+}
 
 
 class Call(BaseModel):
@@ -68,9 +70,9 @@ def call_page(heads: list[CallHead], limit: int) -> CallPage:
     return CallPage(calls=[Call.model_validate(head) for head in shown], next=following)
 
 
-async def call_detail(store: SqlCallStore, call_id: str) -> CallDetail:
-    """One call. Raises NotFound and StoreError."""
-    head = await store.head(call_id)
+async def call_detail(store: SqlCallStore, call_id: str, agent: str) -> CallDetail:
+    """One call; with `agent` only where that agent took part. Raises NotFound and StoreError."""
+    head = await store.head(call_id, agent)
     if head is None:
         raise NotFound("there is no such call")
     records = await store.journal(call_id)
@@ -86,17 +88,17 @@ def api_router(store: SqlCallStore, recordings: Path) -> APIRouter:
 
     @router.get("", summary="List calls")
     async def list_calls(
-        visitor: Administrator,
+        visitor: Agent,
         limit: Annotated[int, Query(ge=1, le=PAGE_LIMIT - 1)] = 50,
         before: Annotated[str, Query(max_length=128, description="the next of the page before")] = "",
     ) -> CallPage:
-        """Newest first."""
-        return call_page(await store.calls(limit=limit + 1, before=before), limit)
+        """Newest first. An agent sees the calls it took part in."""
+        return call_page(await store.calls(limit=limit + 1, before=before, agent=visitor.sees_only), limit)
 
     @router.get("/{call_id}", summary="Read a call", responses=_MISSING, response_model=CallDetail)
-    async def read_call(visitor: Administrator, call_id: CallId) -> Response:
+    async def read_call(visitor: Agent, call_id: CallId) -> Response:
         """Head, figures and journal; of a running call as far as it is written."""
-        detail = await call_detail(store, call_id)
+        detail = await call_detail(store, call_id, visitor.sees_only)
         # An hour's journal takes long enough to write out that the calls would notice: not on their loop.
         body = await to_thread.run_sync(detail.model_dump_json)
         return Response(body, media_type="application/json")
@@ -117,9 +119,9 @@ def api_router(store: SqlCallStore, recordings: Path) -> APIRouter:
             206: {"description": "The range asked for"},
         },
     )
-    async def read_audio(visitor: Administrator, call_id: CallId) -> FileResponse:
+    async def read_audio(visitor: Agent, call_id: CallId) -> FileResponse:
         """The recording; ranges are honoured."""
-        head = await store.head(call_id)
+        head = await store.head(call_id, visitor.sees_only)
         path = recording_path(recordings, head.recording) if head else None
         if path is None or not await to_thread.run_sync(path.is_file):
             raise NotFound("there is no recording of this call")

@@ -9,9 +9,11 @@ import socket
 from collections import Counter
 from typing import Literal, TypedDict
 
+import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from agent_assist.auth.throttle import address_key
+from agent_assist.web.guarded_websocket import MESSAGE_LIMIT_BYTES, PING_S, guarded_websocket
 from agent_assist.web.settings import WebSettings
 
 HEAD_LIMIT_BYTES = 16_384
@@ -22,7 +24,11 @@ class UvicornOptions(TypedDict):
     """Keyword arguments of `uvicorn.Config`, beside the application, its address and its certificate."""
 
     http: type[asyncio.Protocol]
-    ws: Literal["none"]
+    ws: type[asyncio.Protocol]
+    ws_max_size: int
+    ws_ping_interval: float
+    ws_ping_timeout: float
+    ws_per_message_deflate: bool
     lifespan: Literal["off"]
     log_config: None
     access_log: bool
@@ -40,9 +46,15 @@ def uvicorn_options(settings: WebSettings, dropped: Counter[str] | None = None) 
 
     `dropped` counts, by reason, connections and requests that no route ever saw.
     """
+    dropped = Counter() if dropped is None else dropped
+    open_by_address: Counter[str] = Counter()
     return {
-        "http": guarded_http(settings, Counter() if dropped is None else dropped),
-        "ws": "none",
+        "http": guarded_http(settings, open_by_address, dropped),
+        "ws": guarded_websocket(settings, open_by_address, dropped),
+        "ws_max_size": MESSAGE_LIMIT_BYTES,
+        "ws_ping_interval": PING_S,
+        "ws_ping_timeout": PING_S,
+        "ws_per_message_deflate": False,
         "lifespan": "off",
         "log_config": None,
         "access_log": False,
@@ -56,9 +68,8 @@ def uvicorn_options(settings: WebSettings, dropped: Counter[str] | None = None) 
     }
 
 
-def guarded_http(settings: WebSettings, dropped: Counter[str]) -> type[H11Protocol]:
+def guarded_http(settings: WebSettings, open_by_address: Counter[str], dropped: Counter[str]) -> type[H11Protocol]:
     """The HTTP protocol of one server: connections are counted by address, heads and stalled readers are timed."""
-    open_by_address: Counter[str] = Counter()
 
     class GuardedHttp(H11Protocol):
         """One connection. Past its address's share, or twice the node's, it is dropped before a byte is read."""
@@ -66,6 +77,7 @@ def guarded_http(settings: WebSettings, dropped: Counter[str]) -> type[H11Protoc
         _head_timer: asyncio.TimerHandle | None = None
         _stall_timer: asyncio.TimerHandle | None = None
         _address = ""
+        _upgraded = False
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             """Count, and start the clock on the first head."""
@@ -86,6 +98,8 @@ def guarded_http(settings: WebSettings, dropped: Counter[str]) -> type[H11Protoc
         def data_received(self, data: bytes) -> None:
             """Between requests the clock runs from the head's first byte to its last."""
             super().data_received(data)
+            if self._upgraded:
+                return
             if self.cycle is None or self.cycle.response_complete:
                 self._time_head()
             elif self._head_timer is not None:
@@ -107,17 +121,26 @@ def guarded_http(settings: WebSettings, dropped: Counter[str]) -> type[H11Protoc
         def connection_lost(self, exc: Exception | None) -> None:
             """Stop the clocks and count back."""
             super().connection_lost(exc)
+            self._leave()
+
+        def handle_websocket_upgrade(self, event: h11.Request) -> None:
+            """The connection has another protocol from here on, which counts it again."""
+            self._upgraded = True
+            self._leave()
+            super().handle_websocket_upgrade(event)
+
+        def send_400_response(self, msg: str) -> None:
+            """What is no HTTP is answered, and counted."""
+            dropped["no_http"] += 1
+            super().send_400_response(msg)
+
+        def _leave(self) -> None:
             for timer in (self._head_timer, self._stall_timer):
                 if timer is not None:
                     timer.cancel()
             open_by_address[self._address] -= 1
             if open_by_address[self._address] <= 0:
                 del open_by_address[self._address]
-
-        def send_400_response(self, msg: str) -> None:
-            """What is no HTTP is answered, and counted."""
-            dropped["no_http"] += 1
-            super().send_400_response(msg)
 
         def _drop(self, reason: str) -> None:
             dropped[reason] += 1

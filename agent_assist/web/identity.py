@@ -1,12 +1,16 @@
 """Who asks: a session's cookie or a bearer token, and whether a change was meant by them."""
 
+import asyncio
 import hmac
-from collections.abc import Awaitable, Callable
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import Depends, HTTPException, Request
+from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from agent_assist.auth.sessions import Sessions
@@ -24,8 +28,10 @@ class Visitor:
     user: User
     csrf: str
 
-
-VisitorDependency = Callable[[Request], Awaitable[Visitor]]
+    @property
+    def sees_only(self) -> str:
+        """The agent whose calls alone this visitor may read; empty for one who may read all."""
+        return "" if self.user.role.reaches(Role.SUPERVISOR) else self.user.name
 
 
 class Identity:
@@ -37,8 +43,9 @@ class Identity:
         self._settings = settings
         # The __Host- prefix binds a cookie to this host and to HTTPS; browsers refuse it without.
         self._cookie = "__Host-centralino" if settings.secure else "centralino"
+        self._open: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
 
-    async def find(self, request: Request) -> Visitor | None:
+    async def find(self, request: HTTPConnection) -> Visitor | None:
         """The visitor, if there is one. A token, once shown, decides alone."""
         kind, _, token = request.headers.get("authorization", "").partition(" ")
         if kind.lower() == "bearer":
@@ -48,10 +55,10 @@ class Identity:
         session = await self._sessions.find(cookie) if cookie else None
         return None if session is None else Visitor(session.user, session.csrf)
 
-    async def administrator(self, request: Request) -> Visitor:
-        """The visitor, who must be an administrator; the dependency of every page and operation on calls.
+    async def visitor(self, request: HTTPConnection, least: Role) -> Visitor:
+        """The visitor, whose role must reach `least`; the dependency of every page and operation that is not for all.
 
-        Without a visitor a page leads to the sign-in and the API answers 401; another role gets 403. An unsafe
+        Without a visitor a page leads to the sign-in and the API answers 401; a lesser role gets 403. An unsafe
         method by cookie must carry the session's token in X-CSRF-Token.
         """
         visitor = await self.find(request)
@@ -59,9 +66,9 @@ class Identity:
             if request.url.path.startswith("/api/"):
                 raise HTTPException(401, "sign in, or send a token", headers={"WWW-Authenticate": "Bearer"})
             raise HTTPException(303, headers={"Location": f"/signin?next={quote(request.url.path)}"})
-        if visitor.user.role is not Role.ADMINISTRATOR:
-            raise PeerForbidden("this is for administrators")
-        if visitor.csrf and request.method not in _SAFE:
+        if not visitor.user.role.reaches(least):
+            raise PeerForbidden(f"this is for the role {least}")
+        if visitor.csrf and request.scope["type"] == "http" and request.scope["method"] not in _SAFE:
             self.check_csrf(visitor, request.headers.get("x-csrf-token", ""))
         return visitor
 
@@ -82,22 +89,39 @@ class Identity:
             samesite="strict",
         )
 
-    async def end(self, request: Request, response: Response) -> None:
-        """End the request's session, and take the cookie back."""
+    async def end(self, request: Request, response: Response, visitor: Visitor) -> None:
+        """End the visitor's session with whatever it holds open, and take the cookie back."""
         await self._sessions.end(request.cookies.get(self._cookie, ""))
         response.delete_cookie(self._cookie, path="/", secure=self._settings.secure, httponly=True, samesite="strict")
+        for ended in self._open.get(visitor.csrf, ()) if visitor.csrf else ():
+            ended.set()
+
+    @contextmanager
+    def signed_out(self, visitor: Visitor) -> Iterator[asyncio.Event]:
+        """For a connection that stays open: an event that is set when the visitor signs out."""
+        ended = asyncio.Event()
+        self._open[visitor.csrf].add(ended)
+        try:
+            yield ended
+        finally:
+            self._open[visitor.csrf].discard(ended)
+            if not self._open[visitor.csrf]:
+                del self._open[visitor.csrf]
 
 
-def identity(request: Request) -> Identity:
+def identity(request: HTTPConnection) -> Identity:
     """The application's `Identity`."""
     found = request.app.state.identity
     assert isinstance(found, Identity)
     return found
 
 
-async def administrator(request: Request) -> Visitor:
-    """See `Identity.administrator`."""
-    return await identity(request).administrator(request)
+def _least(role: Role) -> Callable[[HTTPConnection], Awaitable[Visitor]]:
+    async def visitor(request: HTTPConnection) -> Visitor:
+        return await identity(request).visitor(request, role)
+
+    return visitor
 
 
-Administrator = Annotated[Visitor, Depends(administrator)]
+Agent = Annotated[Visitor, Depends(_least(Role.AGENT))]
+Administrator = Annotated[Visitor, Depends(_least(Role.ADMINISTRATOR))]

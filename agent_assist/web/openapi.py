@@ -9,7 +9,7 @@ _PROBLEM = {"$ref": "#/components/schemas/Problem"}
 
 
 def serve_openapi(app: FastAPI) -> None:
-    """Make `app` tell its errors as problem documents, and that `/api/calls` wants a token or a session."""
+    """Make `app` tell its errors as problem documents, and that `/api` wants a token or a session."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -23,7 +23,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
     document = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
     for path, operations in document["paths"].items():
         for operation in operations.values():
-            if path.startswith("/api/calls"):
+            if path.startswith(("/api/calls", "/api/agent")):
                 operation["security"] = [{"token": []}, {"session": []}]
             for answer in operation["responses"].values():
                 content = answer.get("content", {})

@@ -8,11 +8,13 @@ from anyio import to_thread
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse
 
+from agent_assist.auth.users import Role
 from agent_assist.store.calls import SqlCallStore
 from agent_assist.store.recordings import recording_path
 from agent_assist.web.api import CallId, call_detail, call_page
 from agent_assist.web.apidocs import described
-from agent_assist.web.identity import Administrator, identity
+from agent_assist.web.asyncapi import asyncapi
+from agent_assist.web.identity import Agent, identity
 from agent_assist.web.templates import page
 from agent_assist.web.timeline import timeline
 
@@ -48,8 +50,8 @@ class Scale:
         return list(range(0, self.length_ms + 1, step_s * 1000))
 
 
-def pages_router(store: SqlCallStore, recordings: Path) -> APIRouter:
-    """The pages' routes; none is part of the API."""
+def pages_router(store: SqlCallStore, recordings: Path, *, desk: bool) -> APIRouter:
+    """The pages' routes; none is part of the API. `desk`: there is one, and a panel to it."""
     router = APIRouter(include_in_schema=False)
 
     @router.get("/")
@@ -57,13 +59,13 @@ def pages_router(store: SqlCallStore, recordings: Path) -> APIRouter:
         return page("call.html")
 
     @router.get("/calls")
-    async def calls_page(visitor: Administrator, before: Annotated[str, Query(max_length=128)] = "") -> HTMLResponse:
-        shown = call_page(await store.calls(limit=_PAGE + 1, before=before), _PAGE)
+    async def calls_page(visitor: Agent, before: Annotated[str, Query(max_length=128)] = "") -> HTMLResponse:
+        shown = call_page(await store.calls(limit=_PAGE + 1, before=before, agent=visitor.sees_only), _PAGE)
         return page("calls.html", visitor=visitor, shown=shown, before=before)
 
     @router.get("/calls/{call_id}")
-    async def one_call_page(visitor: Administrator, call_id: CallId) -> HTMLResponse:
-        detail = await call_detail(store, call_id)
+    async def one_call_page(visitor: Agent, call_id: CallId) -> HTMLResponse:
+        detail = await call_detail(store, call_id, visitor.sees_only)
 
         def drawn_page() -> HTMLResponse:
             drawn = timeline(detail.records)
@@ -76,6 +78,7 @@ def pages_router(store: SqlCallStore, recordings: Path) -> APIRouter:
                 drawn=drawn,
                 scale=Scale.of(drawn.length_ms),
                 audio=recorded is not None and recorded.is_file(),
+                may_erase=visitor.user.role.reaches(Role.ADMINISTRATOR),
             )
 
         return await to_thread.run_sync(drawn_page)
@@ -90,5 +93,15 @@ def pages_router(store: SqlCallStore, recordings: Path) -> APIRouter:
     async def openapi_document(request: Request) -> JSONResponse:
         # Made on the first demand, which takes a tenth of a second: not on the calls' loop.
         return JSONResponse(await to_thread.run_sync(request.app.openapi))
+
+    @router.get("/asyncapi.json")
+    async def asyncapi_document() -> JSONResponse:
+        return JSONResponse(await to_thread.run_sync(asyncapi))
+
+    if desk:
+
+        @router.get("/agent")
+        async def agent_page(visitor: Agent) -> HTMLResponse:
+            return page("agent.html", visitor=visitor)
 
     return router

@@ -8,7 +8,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 
+from agent_assist.desk.ports import Conflict
 from agent_assist.web.headers import SECURITY_HEADERS
 from agent_assist.web.templates import page
 from dialog.errors import (
@@ -33,6 +35,7 @@ _STATUS: tuple[tuple[type[CentralinoError], HTTPStatus], ...] = (
     (NotFound, HTTPStatus.NOT_FOUND),
     (PeerForbidden, HTTPStatus.FORBIDDEN),
     (PeerTimeout, HTTPStatus.REQUEST_TIMEOUT),
+    (Conflict, HTTPStatus.CONFLICT),
     (PeerError, HTTPStatus.BAD_REQUEST),
     (EngineTimeout, HTTPStatus.GATEWAY_TIMEOUT),
     (EngineError, HTTPStatus.SERVICE_UNAVAILABLE),
@@ -49,7 +52,7 @@ _CODE: dict[int, str] = {
     503: Overloaded.code,
 }
 _ADVICE: dict[int, str] = {
-    403: "This page is for administrators.",
+    403: "This page is not for your role.",
     404: "There is nothing here. A call may have been erased, or its time was up.",
     413: "That was more than this server takes.",
     429: "Too many attempts. Please wait a little.",
@@ -90,7 +93,7 @@ def add_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unexpected)
 
 
-async def _http_error(request: Request, error: Exception) -> Response:
+async def _http_error(request: HTTPConnection, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     headers = dict(error.headers or {})
     if error.status_code < 400:
@@ -106,7 +109,7 @@ async def _invalid(request: Request, error: Exception) -> Response:
     return problem_response(request.url.path, 422, ProtocolError.code, wrong)
 
 
-async def _house_error(request: Request, error: Exception) -> Response:
+async def _house_error(request: HTTPConnection, error: Exception) -> Response:
     assert isinstance(error, CentralinoError)
     status = next((status for kind, status in _STATUS if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
     if status >= 500:

@@ -37,10 +37,11 @@ class SecurityHeaders:
 
 
 class SameOrigin:
-    """Requests that change something and come from another site's page are refused, cookie or none.
+    """Requests that change something, and WebSockets, are refused when they come from another site's page.
 
     Browsers say where a request comes from (Fetch Metadata; Origin); programs say nothing and carry no cookie
-    that somebody else could borrow.
+    that somebody else could borrow. A browser lets any page open a WebSocket and read it, cookie and all, so there a
+    cookie without an Origin counts for nothing either (RFC 6455 section 10.2).
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -48,7 +49,12 @@ class SameOrigin:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on, or answer 403."""
-        if scope["type"] == "http" and scope["method"] not in _SAFE and _foreign(Headers(scope=scope)):
+        headers = Headers(scope=scope) if scope["type"] in ("http", "websocket") else Headers()
+        if scope["type"] == "websocket":
+            refused = _foreign(headers) or ("cookie" in headers and "origin" not in headers)
+        else:
+            refused = scope["type"] == "http" and scope["method"] not in _SAFE and _foreign(headers)
+        if refused:
             refusal = problem_response(scope["path"], 403, PeerForbidden.code, "the request comes from another site")
             await refusal(scope, receive, send)
             return

@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from agent_assist.auth.passwords import LONGEST
 from agent_assist.auth.throttle import Throttle, address_key
-from agent_assist.auth.users import Users
+from agent_assist.auth.users import Role, User, Users
 from agent_assist.web.identity import Identity, identity
 from agent_assist.web.settings import WebSettings
 from agent_assist.web.templates import page
@@ -19,17 +19,25 @@ _log = structlog.get_logger(__name__)
 _OWN_PATH = re.compile(r"/[A-Za-z0-9_.~-]+(/[A-Za-z0-9_.~%-]+)*")
 
 
-def signin_router(users: Users, gate: Identity, settings: WebSettings) -> APIRouter:
-    """`/signin` and `/signout`, with one count of failures by address and one by account."""
+def signin_router(users: Users, gate: Identity, settings: WebSettings, *, desk: bool) -> APIRouter:
+    """`/signin` and `/signout`, with one count of failures by address and one by account.
+
+    Who names no page is led to the calls, an agent to the panel where there is a desk.
+    """
     router = APIRouter(include_in_schema=False)
+
+    def home(user: User) -> str:
+        return "/agent" if desk and user.role is Role.AGENT else "/calls"
+
     ban_s = settings.signin_ban_s
     addresses = Throttle(users.clock, limit=settings.signin_failures_per_address, ban_s=ban_s)
     accounts = Throttle(users.clock, limit=settings.signin_failures_per_account, ban_s=ban_s)
 
     @router.get("/signin")
     async def signin_page(request: Request, next: Annotated[str, Query()] = "") -> Response:
-        if await gate.find(request) is not None:
-            return RedirectResponse(_own(next), 303)
+        visitor = await gate.find(request)
+        if visitor is not None:
+            return RedirectResponse(_own(next) or home(visitor.user), 303)
         return _form(next, "")
 
     @router.post("/signin")
@@ -52,7 +60,7 @@ def signin_router(users: Users, gate: Identity, settings: WebSettings) -> APIRou
             return _form(next, "That name and password do not belong together.", 403)
         addresses.forgive(address)
         accounts.forgive(name)
-        response = RedirectResponse(_own(next), 303)
+        response = RedirectResponse(_own(next) or home(user), 303)
         await gate.open(response, user)
         return response
 
@@ -62,14 +70,14 @@ def signin_router(users: Users, gate: Identity, settings: WebSettings) -> APIRou
         response = RedirectResponse("/signin", 303)
         if visitor is not None:
             gate.check_csrf(visitor, csrf)
-            await gate.end(request, response)
+            await gate.end(request, response, visitor)
         return response
 
     return router
 
 
 def _own(path: str) -> str:
-    return path if _OWN_PATH.fullmatch(path) else "/calls"
+    return path if _OWN_PATH.fullmatch(path) else ""
 
 
 def _form(next_path: str, trouble: str, status: int = 200, wait_s: int = 0) -> HTMLResponse:

@@ -1,0 +1,215 @@
+"""`/api/agent`: what an agent may ask of the desk. A command is answered 204; what came of it is told by the feed."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal, Protocol
+
+from fastapi import APIRouter, Query
+from fastapi import Path as UrlPath
+from pydantic import BaseModel, ConfigDict, StringConstraints
+
+from agent_assist.desk.feed import AgentFeeds
+from agent_assist.desk.ports import AgentDesk
+from agent_assist.store.desk_records import Callback
+from agent_assist.suggester import Suggester
+from agent_assist.web.identity import Agent
+from agent_assist.web.problems import Problem
+from dialog.errors import NotFound
+from dialog.events import Suggestion
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+CallId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+ArticleName = Annotated[str, StringConstraints(max_length=200)]
+Note = Annotated[str, StringConstraints(max_length=4_000)]
+Spoken = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+Search = Annotated[str, Query(max_length=200, description="what to look for")]
+
+_ERRORS: dict[int | str, dict[str, object]] = {
+    401: {"model": Problem, "description": "No session and no token"},
+    403: {"model": Problem, "description": "A token missing from a form"},
+    422: {"model": Problem, "description": "A parameter is wrong; the detail names it"},
+    503: {"model": Problem, "description": "The store or the search does not answer"},
+}
+_CONFLICT: dict[int | str, dict[str, object]] = {
+    409: {"model": Problem, "description": "It does not fit what is: the call was taken, there is none to hold"}
+}
+_MISSING: dict[int | str, dict[str, object]] = {404: {"model": Problem, "description": "There is no such one"}}
+
+
+class Callbacks(Protocol):
+    """The callers to be called back: `agent_assist.store.desk_records.DeskRecords`. Raises StoreError."""
+
+    async def open_callbacks(self) -> list[Callback]: ...
+
+    async def finish_callback(self, callback: int, agent: str) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class DeskParts:
+    """What stands behind the agent's side of the web. Without a suggester there are no articles to be found."""
+
+    desk: AgentDesk
+    feeds: AgentFeeds
+    records: Callbacks
+    suggester: Suggester | None = None
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class PresenceWish(_Body):
+    """Ready takes calls; during a call it says what follows."""
+
+    presence: Literal["ready", "away"]
+
+
+class OneCall(_Body):
+    """The call that is meant."""
+
+    call_id: CallId
+
+
+class HoldWish(_Body):
+    """With `on` the caller hears music."""
+
+    on: bool
+
+
+class Transfer(_Body):
+    """The colleague to ring."""
+
+    to: Name
+
+
+class Speech(_Body):
+    """What the bot's voice is to say to both; `article` names the suggestion it came from."""
+
+    text: Spoken
+    article: ArticleName = ""
+
+
+class NoteText(_Body):
+    """What the agent writes down during the call."""
+
+    text: Annotated[Note, StringConstraints(min_length=1)]
+
+
+class SuggestionUse(_Body):
+    """What became of a suggestion."""
+
+    article: Annotated[ArticleName, StringConstraints(min_length=1)]
+    how: Literal["copied", "dismissed"]
+
+
+class WrapUpText(_Body):
+    """How a call ended for the agent."""
+
+    call_id: CallId
+    disposition: Name
+    note: Note = ""
+
+
+class ArticleView(BaseModel):
+    """One article of the knowledge base; `body` is Markdown."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+    article: str
+    title: str
+    reply: str
+    body: str
+
+
+class CallbackView(BaseModel):
+    """A caller to be called back; `asked_at` is ISO 8601 UTC."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+    id: int
+    call_id: str
+    caller: str
+    reason: str
+    asked_at: str
+
+
+def agent_router(parts: DeskParts) -> APIRouter:
+    """The operations of an agent."""
+    router = APIRouter(prefix="/api/agent", tags=["agent"], responses=_ERRORS)
+    desk = parts.desk
+
+    @router.post("/presence", status_code=204, summary="Say ready or away", responses=_CONFLICT)
+    async def presence(visitor: Agent, body: PresenceWish) -> None:
+        """Ready needs audio."""
+        desk.set_presence(visitor.user.name, body.presence)
+
+    @router.post("/answer", status_code=204, summary="Take the call that rings", responses=_CONFLICT)
+    async def answer(visitor: Agent, body: OneCall) -> None:
+        desk.answer(visitor.user.name, body.call_id)
+
+    @router.post("/decline", status_code=204, summary="Decline the call that rings", responses=_CONFLICT)
+    async def decline(visitor: Agent, body: OneCall) -> None:
+        """It goes to the next."""
+        desk.decline(visitor.user.name, body.call_id)
+
+    @router.post("/pick", status_code=204, summary="Take a waiting call out of turn", responses=_CONFLICT)
+    async def pick(visitor: Agent, body: OneCall) -> None:
+        """Of two who do so the first gets it."""
+        desk.pick(visitor.user.name, body.call_id)
+
+    @router.post("/hold", status_code=204, summary="Put the caller on hold, or take them off it", responses=_CONFLICT)
+    async def hold(visitor: Agent, body: HoldWish) -> None:
+        desk.hold(visitor.user.name, on=body.on)
+
+    @router.post("/hangup", status_code=204, summary="Hang up", responses=_CONFLICT)
+    async def hang_up(visitor: Agent) -> None:
+        desk.hang_up(visitor.user.name)
+
+    @router.post("/handback", status_code=204, summary="Give the caller back to the bot", responses=_CONFLICT)
+    async def hand_back(visitor: Agent) -> None:
+        desk.hand_back(visitor.user.name)
+
+    @router.post("/transfer", status_code=204, summary="Ring a colleague for this call", responses=_CONFLICT)
+    async def transfer(visitor: Agent, body: Transfer) -> None:
+        """The caller stays until the colleague answers."""
+        desk.transfer(visitor.user.name, body.to)
+
+    @router.post("/speak", status_code=204, summary="Let the bot's voice say a text", responses=_CONFLICT)
+    async def speak(visitor: Agent, body: Speech) -> None:
+        """Both hear it."""
+        desk.speak(visitor.user.name, body.text, body.article)
+
+    @router.post("/note", status_code=204, summary="Write a note into the call's journal", responses=_CONFLICT)
+    async def note(visitor: Agent, body: NoteText) -> None:
+        desk.note(visitor.user.name, body.text)
+
+    @router.post("/suggestion", status_code=204, summary="Say what became of a suggestion", responses=_CONFLICT)
+    async def suggestion(visitor: Agent, body: SuggestionUse) -> None:
+        """One that is spoken is told by `speak`."""
+        desk.suggestion(visitor.user.name, body.article, body.how)
+
+    @router.post("/wrapup", status_code=204, summary="Write down how a call ended", responses=_CONFLICT)
+    async def wrap_up(visitor: Agent, body: WrapUpText) -> None:
+        """The agent is free again."""
+        await desk.wrap_up(visitor.user.name, body.call_id, body.disposition, body.note)
+
+    @router.get("/articles", summary="Search the knowledge base")
+    async def articles(visitor: Agent, q: Search) -> list[Suggestion]:
+        """Best first."""
+        return list(await parts.suggester.search(q)) if parts.suggester and q.strip() else []
+
+    @router.get("/articles/{article:path}", summary="Read an article", responses=_MISSING)
+    async def article(visitor: Agent, article: Annotated[str, UrlPath(max_length=200)]) -> ArticleView:
+        found = parts.suggester.article(article) if parts.suggester else None
+        if found is None:
+            raise NotFound("there is no such article")
+        return ArticleView.model_validate(found)
+
+    @router.get("/callbacks", summary="List the callers to be called back")
+    async def callbacks(visitor: Agent) -> list[CallbackView]:
+        """Those not done yet, longest waiting first."""
+        return [CallbackView.model_validate(each) for each in await parts.records.open_callbacks()]
+
+    @router.post("/callbacks/{callback}/done", status_code=204, summary="A caller was called back", responses=_MISSING)
+    async def callback_done(visitor: Agent, callback: Annotated[int, UrlPath(ge=1, le=2**53)]) -> None:
+        if not await parts.records.finish_callback(callback, visitor.user.name):
+            raise NotFound("there is no such callback, or it is done")
+
+    return router

@@ -4,6 +4,7 @@ A test compares the files with what this makes, so the reference is never older 
 """
 
 import inspect
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
@@ -13,6 +14,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
+from agent_assist.web.asyncapi import asyncapi
 from dialog.events import PII_FIELDS, Event
 from voice.cli import app
 from voice.config import Settings
@@ -117,7 +119,12 @@ def _leaves(path: str, command: object) -> Iterator[tuple[str, TyperCommand]]:
             yield from _leaves(f"{path} {name}", below)
 
 
-FILES = {"configuration.md": configuration, "events.md": events, "commands.md": commands}
+def feed() -> str:
+    """The whole of docs/asyncapi.json, as a node serves it."""
+    return json.dumps(asyncapi(), indent=2) + "\n"
+
+
+FILES = {"configuration.md": configuration, "events.md": events, "commands.md": commands, "asyncapi.json": feed}
 
 if __name__ == "__main__":
     for name, make in FILES.items():

@@ -27,6 +27,7 @@ app.add_typer(models_app, name="models")
 
 Config = Annotated[Path | None, typer.Option("--config", help="Settings file; default: centralino.toml, if there.")]
 Assignments = Annotated[list[str] | None, typer.Option("--set", help="SECTION.NAME=VALUE, over file and environment.")]
+Skills = Annotated[list[str] | None, typer.Option("--skill", help="What callers may be routed by; give one each.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -108,18 +109,32 @@ def models_get(name: str, config: Config = None, assignments: Assignments = None
 
 @users_app.command("list")
 def users_list(config: Config = None, assignments: Assignments = None) -> None:
-    """Everybody who may sign in."""
+    """Everybody who may sign in, with role and skills."""
     from voice.commands.records import list_users
 
     asyncio.run(list_users(_settings(config, assignments)))
 
 
 @users_app.command("add")
-def users_add(name: str, role: str = "agent", config: Config = None, assignments: Assignments = None) -> None:
-    """Add somebody as agent, supervisor or administrator; the password is printed once."""
+def users_add(
+    name: str,
+    role: Annotated[str, typer.Option("--role", help="agent, supervisor or administrator")] = "agent",
+    skills: Skills = None,
+    config: Config = None,
+    assignments: Assignments = None,
+) -> None:
+    """Add somebody; the password is printed once. Agents take calls and read those they took."""
     from voice.commands.records import add_user
 
-    asyncio.run(add_user(_settings(config, assignments), name, role))
+    asyncio.run(add_user(_settings(config, assignments), name, role, skills or ()))
+
+
+@users_app.command("skills")
+def users_skills(name: str, skills: Skills = None, config: Config = None, assignments: Assignments = None) -> None:
+    """Give somebody these skills and no others."""
+    from voice.commands.records import set_skills
+
+    asyncio.run(set_skills(_settings(config, assignments), name, skills or ()))
 
 
 @users_app.command("password")

@@ -131,6 +131,11 @@ class AgentFeeds:
         self._screens: Screens | None = None
         self._streams: dict[str, _Stream] = {}
 
+    @property
+    def readers(self) -> int:
+        """Pages that are open."""
+        return sum(len(stream.readers) for stream in self._streams.values())
+
     def serve(self, screens: Screens) -> None:
         """Whose screens these are."""
         self._screens = screens

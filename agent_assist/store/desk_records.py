@@ -30,6 +30,7 @@ class Callback:
     call_id: str
     caller: str
     reason: str
+    skill: str
     asked_at: str
 
 
@@ -68,9 +69,10 @@ class DeskRecords:
         written = {"agent": agent, "disposition": disposition, "note": note, "written_at": self._now()}
         await self._add(WrapUpRow, call_id, written)
 
-    async def add_callback(self, call_id: str, reason: str) -> None:
-        """The caller wants to be called back, for `reason`."""
-        await self._add(CallbackRow, call_id, {"reason": reason, "asked_at": self._now(), "done_at": "", "done_by": ""})
+    async def add_callback(self, call_id: str, reason: str, skill: str = "") -> None:
+        """The caller wants to be called back, for `reason`, by somebody who has `skill` ("" is anybody)."""
+        asked = {"reason": reason, "skill": skill, "asked_at": self._now(), "done_at": "", "done_by": ""}
+        await self._add(CallbackRow, call_id, asked)
 
     async def open_callbacks(self) -> list[Callback]:
         """Those not done yet, longest waiting first, at most `CALLBACKS`."""
@@ -80,6 +82,7 @@ class DeskRecords:
                 CallRow.call_id,
                 CallRow.caller,
                 CallbackRow.reason,
+                CallbackRow.skill,
                 CallbackRow.asked_at,
             )
             .join(CallRow, CallRow.number == CallbackRow.call)

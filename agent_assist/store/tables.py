@@ -72,6 +72,7 @@ class CallbackRow(Base):
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     call: Mapped[int] = mapped_column(ForeignKey("calls.number", ondelete="CASCADE"), index=True)
     reason: Mapped[str]
+    skill: Mapped[str]
     asked_at: Mapped[str]
     done_at: Mapped[str] = mapped_column(default="")
     done_by: Mapped[str] = mapped_column(default="")

@@ -127,6 +127,7 @@ class CallbackView(BaseModel):
     call_id: str
     caller: str
     reason: str
+    skill: str
     asked_at: str
 
 

@@ -7,6 +7,7 @@ is too long is refused by its head, and one that takes nothing is cut off.
 import asyncio
 from collections import Counter
 
+from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from agent_assist.auth.throttle import address_key
@@ -21,7 +22,7 @@ BYTES_PER_S = 4_096
 PING_S = 10.0
 """A ping goes out this often, and has as long to be answered; else 1011."""
 
-_LINGER_S = 2.0
+_LINGER_S = 1.0
 
 
 def guarded_websocket(
@@ -57,6 +58,12 @@ def guarded_websocket(
                 dropped["chatty_socket"] += 1
                 self.conn.fail(1008, "too much at once")
                 self.handle_parser_exception()
+
+        async def send(self, message: ASGISendEvent) -> None:
+            """A refusal in words is a whole answer too; uvicorn takes it for none, and logs an error for each."""
+            await super().send(message)
+            if self.initial_response is not None and self.close_sent:
+                self.handshake_complete = True
 
         def handle_parser_exception(self) -> None:
             """Say why and close, yet go on reading for a moment: closing over unread bytes resets the connection, and

@@ -1,6 +1,6 @@
 """`centralino users` and `centralino calls`: the store from the command line, whether or not a node is running."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import typer
@@ -35,20 +35,26 @@ async def _store(settings: Settings) -> AsyncIterator[SqlCallStore]:
 
 
 async def list_users(settings: Settings) -> None:
-    """Print name and role of everybody."""
+    """Print name, role and skills of everybody."""
     async with _users(settings) as users:
         for user in await users.everyone():
-            typer.echo(f"{user.name}\t{user.role}")
+            typer.echo(f"{user.name}\t{user.role}\t{' '.join(user.skills)}".rstrip())
 
 
-async def add_user(settings: Settings, name: str, role: str) -> None:
+async def add_user(settings: Settings, name: str, role: str, skills: Sequence[str]) -> None:
     """Add a user and print the password."""
     if role not in tuple(Role):
         raise ConfigurationError(f"role {role!r}: choose {', '.join(Role)}")
     password = new_password()
     async with _users(settings) as users:
-        await users.add(name, Role(role), password)
+        await users.add(name, Role(role), password, skills)
     typer.echo(password)
+
+
+async def set_skills(settings: Settings, name: str, skills: Sequence[str]) -> None:
+    """Give a user these skills and no others."""
+    async with _users(settings) as users:
+        await users.set_skills(name, skills)
 
 
 async def reset_password(settings: Settings, name: str) -> None:

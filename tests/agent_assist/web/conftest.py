@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from agent_assist.auth.users import Role, Users
 from agent_assist.store.calls import SqlCallStore
+from agent_assist.web.agent_api import DeskParts
 from agent_assist.web.app import create_app
 from agent_assist.web.settings import WebSettings
 from tests.agent_assist.journals import balance_call
@@ -38,9 +39,17 @@ def settings() -> WebSettings:
 
 
 @pytest.fixture
-async def site(store: SqlCallStore, users: Users, recordings: Path, settings: WebSettings) -> AsyncIterator[Site]:
+def parts() -> DeskParts | None:
+    """Tests of the agents' side override this; a house without a desk is a house."""
+    return None
+
+
+@pytest.fixture
+async def site(
+    store: SqlCallStore, users: Users, recordings: Path, settings: WebSettings, parts: DeskParts | None
+) -> AsyncIterator[Site]:
     await users.add("anna", Role.ADMINISTRATOR, PASSWORD)
-    app = create_app(store, users, recordings, settings)
+    app = create_app(store, users, recordings, settings, parts)
     async with serving(app, settings) as url:
         yield Site(url, app, store, users, recordings)
 

@@ -33,6 +33,7 @@ def upgrade() -> None:
         sa.Column("number", sa.Integer(), primary_key=True, autoincrement=True),
         sa.Column("call", sa.Integer(), sa.ForeignKey("calls.number", ondelete="CASCADE"), nullable=False, index=True),
         sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("skill", sa.String(), nullable=False),
         sa.Column("asked_at", sa.String(), nullable=False),
         sa.Column("done_at", sa.String(), nullable=False),
         sa.Column("done_by", sa.String(), nullable=False),

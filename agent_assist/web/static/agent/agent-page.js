@@ -17,6 +17,7 @@ import "./queue-list.js";
 import { DeskSession } from "./session.js";
 import "./sound-strip.js";
 import "./suggestion-cards.js";
+import { callText } from "./words.js";
 import "./wrap-up-form.js";
 
 const LINK = {
@@ -37,6 +38,7 @@ class AgentPage extends LitElement {
   #onAsk = ({ detail: { name, body } }) => this.#session.ask(name, body);
   #onKey = (event) => this.#typed(event);
   #onLeave = () => this.#session.stop();
+  #onShow = ({ persisted }) => persisted && location.reload(); // kept by the browser, and long since out of step
   #onUnload = (event) => this.#session.busy && event.preventDefault();
   // Handed to parts: one function each, so that nothing is painted anew without need.
   #find = (query) => this.#session.search(query);
@@ -50,6 +52,7 @@ class AgentPage extends LitElement {
     this.addEventListener("ask", this.#onAsk);
     window.addEventListener("keydown", this.#onKey);
     window.addEventListener("pagehide", this.#onLeave);
+    window.addEventListener("pageshow", this.#onShow);
     window.addEventListener("beforeunload", this.#onUnload);
     this.#session.start();
   }
@@ -60,6 +63,7 @@ class AgentPage extends LitElement {
     this.removeEventListener("ask", this.#onAsk);
     window.removeEventListener("keydown", this.#onKey);
     window.removeEventListener("pagehide", this.#onLeave);
+    window.removeEventListener("pageshow", this.#onShow);
     window.removeEventListener("beforeunload", this.#onUnload);
     this.#session.stop();
   }
@@ -77,6 +81,7 @@ class AgentPage extends LitElement {
       </div>
       ${screen.call ? this.#bar(screen) : nothing}
       <div class="words">${this.#words()}</div>
+      <p class="unseen" aria-live="assertive">${screen.offer ? `A call for you: ${callText(screen.offer.brief)}. Alt+A answers.` : ""}</p>
       <div class="columns" @copy=${({ detail }) => this.#copy(detail)} @article=${({ detail }) => this.#part("article-search").show(detail)} @called-back=${({ detail }) => this.#session.finishCallback(detail)}>
         ${screen.call ? this.#calling(screen) : screen.wrapUp ? this.#wrapping(screen) : this.#waiting(screen)}
       </div>
@@ -105,7 +110,7 @@ class AgentPage extends LitElement {
   #waiting({ me, offer, queue }) {
     const lists = html`<queue-list .queue=${queue} ?free=${me?.presence === "ready"}></queue-list><callback-list .callbacks=${this.#session.callbacks}></callback-list>`;
     if (offer) return html`<div class="column two"><offer-card .offer=${offer}></offer-card></div><div class="column">${lists}</div>`;
-    return html`<div class="column two"><div class="card idle"><h2>${IDLE[me?.presence] ?? ""}</h2></div>${lists}</div><div class="column">${this.#search(false)}</div>`;
+    return html`<div class="column two"><div class="card idle"><h2>${IDLE[me?.presence ?? "offline"] ?? ""}</h2></div>${lists}</div><div class="column">${this.#search(false)}</div>`;
   }
 
   #calling({ me, call }) {

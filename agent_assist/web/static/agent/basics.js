@@ -12,6 +12,7 @@ export const basics = css`
   ul, ol { list-style: none; margin: 0; padding: 0; }
   :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; border-radius: 8px; }
   .card { background: var(--surface); border: 1px solid var(--line); border-radius: var(--radius); padding: 1rem 1.1rem; box-shadow: var(--shadow); }
+  .unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; } /* heard all the same */
   .muted { color: var(--muted); }
   .small { font-size: 0.875rem; }
   .row { display: flex; flex-wrap: wrap; gap: 0.5rem; align-items: center; }

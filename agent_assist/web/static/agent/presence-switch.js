@@ -20,7 +20,6 @@ class PresenceSwitch extends LitElement {
       .two button[aria-pressed="true"] { background: var(--sunken); box-shadow: inset 0 0 0 1px var(--muted); }
       .two .ready[aria-pressed="true"] { background: var(--accent); color: var(--accent-ink); box-shadow: none; }
       .now { font-weight: 600; white-space: nowrap; }
-      .said { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); } /* the switch shows it */
     `,
   ];
 
@@ -31,7 +30,7 @@ class PresenceSwitch extends LitElement {
       @click=${() => tell(this, "presence", presence)}>${PRESENCE[presence]}</button>`;
     const shown = this.preparing || !["ready", "away"].includes(this.me?.presence);
     return html`<div class="row">
-      <span class=${shown ? "now" : "said"} role="status">${this.#now()}</span>
+      <span class=${shown ? "now" : "unseen"} role="status">${this.#now()}</span>
       ${later ? html`<span class="muted small">afterwards</span>` : ""}
       <div class="two" role="group" aria-label=${later ? "Presence after this call" : "Presence"}>
         ${choice("ready", ready)}${choice("away", !ready)}

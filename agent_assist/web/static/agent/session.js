@@ -7,7 +7,7 @@ import { BLANK_DEVICES, devices, keep } from "./devices.js";
 import { Feed } from "./feed.js";
 import { Ringer } from "./ringer.js";
 import { BLANK, shown } from "./screen.js";
-import { callerName } from "./words.js";
+import { callText } from "./words.js";
 
 const WORKING = ["ready", "ringing", "talking", "wrapping"];
 const CALLBACKS_MS = 60_000;
@@ -161,8 +161,7 @@ export class DeskSession extends EventTarget {
   #ring() {
     const { offer } = this.screen;
     if (!offer || this.audio.state === "elsewhere") return this.ringer.stop();
-    const { caller, reason } = offer.brief;
-    this.ringer.ring(`${callerName(caller)}: ${reason}`, offer.expires_s);
+    this.ringer.ring(callText(offer.brief), offer.expires_s);
   }
 
   /** Bring audio and presence to where they are to be. */

@@ -30,7 +30,7 @@ class SuggestionCards extends LitElement {
       <h2 id="title">Suggested replies</h2>
       ${this.cards.length
         ? html`<p class="muted small phrase">The caller: “${this.phrase}”</p>
-            <ol aria-live="polite">${this.cards.map((card, n) => html`<li>${this.#card(card, n + 1)}</li>`)}</ol>`
+            <ol>${this.cards.map((card, n) => html`<li>${this.#card(card, n + 1)}</li>`)}</ol>`
         : html`<p class="muted small">Nothing fits what was said last.</p>`}
     </section>`;
   }

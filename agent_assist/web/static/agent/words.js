@@ -15,6 +15,11 @@ export function callerName(caller) {
   return caller.replace(/^(sips?|tel):/, "").replace(/@.*$/, "") || "Unknown caller";
 }
 
+/** A call in a line: who, and why. */
+export function callText({ caller, reason }) {
+  return `${callerName(caller)}: ${reason}`;
+}
+
 /** An identifier as words: account_number is "account number". */
 export function plain(name) {
   return name.replaceAll(/[_.]/g, " ");

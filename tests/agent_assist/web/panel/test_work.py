@@ -9,21 +9,10 @@ from playwright.async_api import Browser, Dialog, WebSocketRoute, expect
 from agent_assist.desk.ports import Presence
 from dialog.events import PartialHeard, SpeechStarted, Suggestion
 from tests.agent_assist.web.conftest import PASSWORD, Site
-from tests.agent_assist.web.panel import (
-    AGENT,
-    Panel,
-    browser,
-    desk,
-    desk_and_parts,
-    open_panel,
-    panel,
-    settings,
-    site,
-)
+from tests.agent_assist.web.panel.conftest import AGENT, Panel, open_panel
 from tests.agent_assist.web.watching import until
 from tests.fakes.desk import FakeDesk, sample_brief
 
-__all__ = ["browser", "desk", "desk_and_parts", "panel", "settings", "site"]
 pytestmark = pytest.mark.timeout(120)
 
 DUE = Suggestion(article="bills/due", title="When a bill is due", reply="On the fifth.", words=("due",), score=0.9)
@@ -331,7 +320,7 @@ async def test_two_who_take_the_same_call(panel: Panel) -> None:
 
 async def test_who_asked_to_be_called_back_is_struck_off(panel: Panel) -> None:
     task = panel.page.get_by_role("listitem").filter(has_text="+3225550177")
-    await expect(task).to_contain_text("The bill")
+    await expect(task).to_contain_text("Asked for a person, billing")
     await task.get_by_role("button", name="Done").click()
     await expect(panel.page.get_by_text("Nobody waits to be called back.")).to_be_visible()
 

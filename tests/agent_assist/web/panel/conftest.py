@@ -4,26 +4,21 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, ViewportSize, expect
 
-from agent_assist.auth.users import Role, Users
-from agent_assist.store.calls import SqlCallStore
+from agent_assist.auth.users import Role
 from agent_assist.web.agent_api import DeskParts
-from agent_assist.web.app import create_app
 from agent_assist.web.settings import WebSettings
 from tests.agent_assist.web.conftest import PASSWORD, Site
 from tests.agent_assist.web.watching import Watched
-from tests.fakes.chromium import chromium
 from tests.fakes.desk import FakeDesk, fake_desk
-from tests.fakes.http_server import serving
 from tests.fakes.whip_answerer import WhipAnswerer
 
 AGENT = "bea"
-DESK = {"width": 1280, "height": 800}
-SIDE = {"width": 420, "height": 800}
+DESK: ViewportSize = {"width": 1280, "height": 800}
+SIDE: ViewportSize = {"width": 420, "height": 800}
 
 
 @dataclass(frozen=True)
@@ -66,12 +61,6 @@ def settings() -> WebSettings:
 
 
 @pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium("--use-fake-ui-for-media-stream") as browser:
-        yield browser
-
-
-@pytest.fixture
 def desk_and_parts() -> tuple[FakeDesk, DeskParts]:
     return fake_desk()
 
@@ -82,17 +71,8 @@ def desk(desk_and_parts: tuple[FakeDesk, DeskParts]) -> FakeDesk:
 
 
 @pytest.fixture
-async def site(
-    store: SqlCallStore,
-    users: Users,
-    recordings: Path,
-    settings: WebSettings,
-    desk_and_parts: tuple[FakeDesk, DeskParts],
-) -> AsyncIterator[Site]:
-    """Like any site, with a desk."""
-    app = create_app(store, users, recordings, settings, desk_and_parts[1])
-    async with serving(app, settings) as url:
-        yield Site(url, app, store, users, recordings)
+def parts(desk_and_parts: tuple[FakeDesk, DeskParts]) -> DeskParts:
+    return desk_and_parts[1]
 
 
 @pytest.fixture
@@ -110,7 +90,7 @@ async def open_panel(
     await site.users.add(AGENT, Role.AGENT, PASSWORD, ["billing"])
     answerer = WhipAnswerer(monkeypatch, "/api/agent/audio", lambda connected: desk.audio(AGENT, connected=connected))
     site.app.include_router(answerer.router)
-    context = await browser.new_context(viewport={"width": 1280, "height": 800})
+    context = await browser.new_context(viewport=DESK)
     await context.grant_permissions(["clipboard-read", "clipboard-write"], origin=site.url)
     page = await context.new_page()
     for script in scripts:

@@ -41,10 +41,8 @@ from dialog.events import (
     SuggestionTaken,
 )
 from tests.agent_assist.web.conftest import Site
-from tests.agent_assist.web.panel import browser, settings
 
-__all__ = ["browser", "settings"]
-DOCS = Path(__file__).parents[3] / "docs"
+DOCS = Path(__file__).parents[4] / "docs"
 
 BRIEF = Brief(caller="sip:7@host", transport="sip", bot="helpdesk", reason="a bill", summary="A bill.")
 ME = Me(agent="bea", presence=Presence.TALKING, audio=True)
@@ -141,7 +139,7 @@ async def test_an_offer_a_queue_and_a_wrap_up_come_and_go(browser: Browser, site
     offered = Offered(offer=Offer(call_id="call-1", brief=BRIEF, expires_s=12.5))
     assert await screens.part("offer.until", offered) == 112_500
     assert await screens.part("offer.call_id", offered, OfferWithdrawn(call_id="other", why="caller")) == "call-1"
-    gone = [offered, OfferWithdrawn(call_id="call-1", why="no_answer")]
+    gone: list[Message] = [offered, OfferWithdrawn(call_id="call-1", why="no_answer")]
     assert await screens.part("offer", *gone) is None
     assert await screens.part("notice", *gone) == "You did not answer in time, so you are away now."
     line = QueueLine(call_id="call-2", reason="a bill", skill="", waited_s=7)

@@ -16,11 +16,10 @@ from dialog.events import (
     Suggestion,
 )
 from tests.agent_assist.journals import started
-from tests.agent_assist.web.panel import AGENT, DESK, SIDE, Panel, browser, desk, desk_and_parts, panel, settings, site
+from tests.agent_assist.web.panel.conftest import AGENT, DESK, SIDE, Panel
 from tests.agent_assist.web.watching import sound_axe
 from tests.fakes.desk import FakeDesk, sample_brief
 
-__all__ = ["browser", "desk", "desk_and_parts", "panel", "settings", "site"]
 pytestmark = pytest.mark.timeout(120)
 
 SUGGESTIONS = (

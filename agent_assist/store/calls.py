@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agent_assist.store.database import Database, store_errors
 from agent_assist.store.recordings import remove_older, remove_recording
-from agent_assist.store.tables import CallRow, ErasedRow, ParticipantRow, RecordRow
+from agent_assist.store.tables import CallRow, ErasedRow, ParticipantRow, RecordRow, WrapUpRow
 from dialog.errors import StoreError
 from dialog.events import CallEnded, CallStarted, Record
 from dialog.ports import CallHead
@@ -32,6 +33,16 @@ _HEAD = (
     CallRow.cause,
     CallRow.recording,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class WrapUp:
+    """How a call ended for an agent. `written_at` is ISO 8601 UTC."""
+
+    agent: str
+    disposition: str
+    note: str
+    written_at: str
 
 
 class SqlCallStore:
@@ -93,6 +104,17 @@ class SqlCallStore:
         async with self._database.read("read a call") as connection:
             row = (await connection.execute(statement)).first()
         return None if row is None else CallHead(**row._asdict())
+
+    async def wrap_ups(self, call_id: str) -> list[WrapUp]:
+        """How the call ended for each agent who had it, in the order in which they wrote it down."""
+        statement = (
+            select(WrapUpRow.agent, WrapUpRow.disposition, WrapUpRow.note, WrapUpRow.written_at)
+            .join(CallRow, CallRow.number == WrapUpRow.call)
+            .where(CallRow.call_id == call_id)
+            .order_by(WrapUpRow.number)
+        )
+        async with self._database.read("read wrap-ups") as connection:
+            return [WrapUp(**row._asdict()) for row in await connection.execute(statement)]
 
     async def journal(self, call_id: str) -> list[Record]:
         """All records of one call in order; empty when there is none."""

@@ -30,18 +30,7 @@ class Callback:
     call_id: str
     caller: str
     reason: str
-    skill: str
     asked_at: str
-
-
-@dataclass(frozen=True, slots=True)
-class WrapUp:
-    """How a call ended for an agent. `written_at` is ISO 8601 UTC."""
-
-    agent: str
-    disposition: str
-    note: str
-    written_at: str
 
 
 class DeskRecords:
@@ -69,9 +58,9 @@ class DeskRecords:
         written = {"agent": agent, "disposition": disposition, "note": note, "written_at": self._now()}
         await self._add(WrapUpRow, call_id, written)
 
-    async def add_callback(self, call_id: str, reason: str, skill: str = "") -> None:
-        """The caller wants to be called back, for `reason`, by somebody who has `skill` ("" is anybody)."""
-        asked = {"reason": reason, "skill": skill, "asked_at": self._now(), "done_at": "", "done_by": ""}
+    async def add_callback(self, call_id: str, reason: str) -> None:
+        """The caller wants to be called back, for `reason`; of several times the first counts until it is done."""
+        asked = {"reason": reason, "asked_at": self._now(), "done_at": "", "done_by": ""}
         await self._add(CallbackRow, call_id, asked)
 
     async def open_callbacks(self) -> list[Callback]:
@@ -82,7 +71,6 @@ class DeskRecords:
                 CallRow.call_id,
                 CallRow.caller,
                 CallbackRow.reason,
-                CallbackRow.skill,
                 CallbackRow.asked_at,
             )
             .join(CallRow, CallRow.number == CallbackRow.call)
@@ -99,17 +87,6 @@ class DeskRecords:
         async with self._database.write("finish a callback") as connection:
             changed = await connection.execute(done.values(done_at=self._now(), done_by=agent))
             return changed.rowcount > 0
-
-    async def wrap_ups(self, call_id: str) -> list[WrapUp]:
-        """How the call ended for those who had it, in order."""
-        statement = (
-            select(WrapUpRow.agent, WrapUpRow.disposition, WrapUpRow.note, WrapUpRow.written_at)
-            .join(CallRow, CallRow.number == WrapUpRow.call)
-            .where(CallRow.call_id == call_id)
-            .order_by(WrapUpRow.number)
-        )
-        async with self._database.read("read wrap-ups") as connection:
-            return [WrapUp(**row._asdict()) for row in await connection.execute(statement)]
 
     async def _add(self, table: type[Base], call_id: str, values: dict[str, str]) -> None:
         doing = f"write to {table.__tablename__}"

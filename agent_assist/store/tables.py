@@ -1,6 +1,6 @@
 """The tables as the newest migration leaves them; a test compares the two."""
 
-from sqlalchemy import ForeignKey, Index
+from sqlalchemy import ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -64,15 +64,14 @@ class WrapUpRow(Base):
 
 
 class CallbackRow(Base):
-    """A caller to be called back; done when `done_at` is not empty."""
+    """A caller to be called back; done when `done_at` is not empty. A call has one open callback at most."""
 
     __tablename__ = "callbacks"
-    __table_args__ = ({"sqlite_autoincrement": True},)
+    __table_args__ = (UniqueConstraint("call", "done_at"), {"sqlite_autoincrement": True})
 
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
-    call: Mapped[int] = mapped_column(ForeignKey("calls.number", ondelete="CASCADE"), index=True)
+    call: Mapped[int] = mapped_column(ForeignKey("calls.number", ondelete="CASCADE"))
     reason: Mapped[str]
-    skill: Mapped[str]
     asked_at: Mapped[str]
     done_at: Mapped[str] = mapped_column(default="")
     done_by: Mapped[str] = mapped_column(default="")

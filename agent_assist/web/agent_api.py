@@ -127,7 +127,6 @@ class CallbackView(BaseModel):
     call_id: str
     caller: str
     reason: str
-    skill: str
     asked_at: str
 
 

@@ -54,12 +54,23 @@ class CallPage(BaseModel):
     next: str
 
 
+class WrapUpView(BaseModel):
+    """How the call ended for an agent; `written_at` is ISO 8601 UTC."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+    agent: str
+    disposition: str
+    note: str
+    written_at: str
+
+
 class CallDetail(BaseModel):
-    """One call: its head, its figures, and its whole journal in order."""
+    """One call: its head, its figures, what agents wrote at its end, and its whole journal in order."""
 
     model_config = ConfigDict(frozen=True)
     call: Call
     summary: CallSummary
+    wrap_ups: list[WrapUpView] = []
     records: list[Record]
 
 
@@ -75,11 +86,12 @@ async def call_detail(store: SqlCallStore, call_id: str, agent: str) -> CallDeta
     head = await store.head(call_id, agent)
     if head is None:
         raise NotFound("there is no such call")
+    wrap_ups = [WrapUpView.model_validate(each) for each in await store.wrap_ups(call_id)]
     records = await store.journal(call_id)
     figures = Summariser()
     for record in records:
         figures.take(record)
-    return CallDetail(call=Call.model_validate(head), summary=figures.summary, records=records)
+    return CallDetail(call=Call.model_validate(head), summary=figures.summary, wrap_ups=wrap_ups, records=records)
 
 
 def api_router(store: SqlCallStore, recordings: Path) -> APIRouter:

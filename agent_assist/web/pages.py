@@ -75,6 +75,7 @@ def pages_router(store: SqlCallStore, recordings: Path, *, desk: bool) -> APIRou
                 visitor=visitor,
                 call=detail.call,
                 summary=detail.summary,
+                wrap_ups=detail.wrap_ups,
                 drawn=drawn,
                 scale=Scale.of(drawn.length_ms),
                 audio=recorded is not None and recorded.is_file(),

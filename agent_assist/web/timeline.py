@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from agent_assist.web.handover import handover
 from dialog.events import (
+    AgentJoined,
     AudioGapped,
     BargedIn,
     CallAnswered,
@@ -18,13 +20,14 @@ from dialog.events import (
     PlaybackStarted,
     Record,
     SilencePassed,
+    Speaker,
     SpeechDiscarded,
     SpeechStarted,
     TurnTimed,
     TurnUnderstood,
 )
 
-Kind = Literal["caller", "noise", "bot", "cut", "key", "event", "trouble"]
+Kind = Literal["caller", "noise", "bot", "cut", "agent", "key", "event", "trouble"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +56,15 @@ class Line:
     """One line of the transcript; `note` is what stands beside it in small."""
 
     at_ms: int
-    side: Literal["caller", "bot", "event"]
+    side: Literal["caller", "bot", "agent", "event"]
     text: str
     note: str = ""
 
 
 @dataclass(slots=True)
 class Timeline:
-    """What a call's page draws. `length_ms` is never 0."""
+    """What a call's page draws. `length_ms` is never 0; `agents` are those who took part, who speak in the bot's lane
+    as in its channel of the recording."""
 
     length_ms: int = 1_000
     caller: list[Span] = field(default_factory=list)
@@ -68,31 +72,35 @@ class Timeline:
     marks: list[Span] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
+    agents: list[str] = field(default_factory=list)
 
 
 def timeline(records: Sequence[Record]) -> Timeline:
     """Draw `records`, which may be a running call's, or have holes where the store could not keep up."""
     drawn = Timeline()
     answered_ms = next((r.at_ms for r in records if isinstance(r.event, CallAnswered)), 0)
-    speech: dict[int, int] = {}
+    speech: dict[tuple[Speaker, int], int] = {}
     voice_end: dict[int, int] = {}
     playing: dict[int, tuple[int, str]] = {}
     for record in records:
         at_ms = max(0, record.at_ms - answered_ms)
         drawn.length_ms = max(drawn.length_ms, at_ms)
         match record.event:
-            case SpeechStarted(utterance=utterance):
-                speech[utterance] = at_ms
+            case SpeechStarted(utterance=utterance, speaker=speaker):
+                speech[speaker, utterance] = at_ms
             case FinalHeard() as heard:
                 text = heard.readings[0].text if heard.readings else ""
                 doubt = f"{heard.readings[0].confidence:.0%} sure" if heard.readings else "no words"
                 note = f"{doubt}, decoded again" if heard.redecoded else doubt
-                drawn.caller.append(Span(heard.voice_start_ms, heard.voice_end_ms, "caller", text))
-                drawn.lines.append(Line(heard.voice_start_ms, "caller", text, note))
-                voice_end[heard.utterance] = heard.voice_end_ms
-                speech.pop(heard.utterance, None)
-            case SpeechDiscarded(utterance=utterance):
-                drawn.caller.append(Span(speech.pop(utterance, at_ms), at_ms, "noise", "no words"))
+                lane = drawn.caller if heard.speaker == "caller" else drawn.bot
+                lane.append(Span(heard.voice_start_ms, heard.voice_end_ms, heard.speaker, text))
+                drawn.lines.append(Line(heard.voice_start_ms, heard.speaker, text, note))
+                if heard.speaker == "caller":
+                    voice_end[heard.utterance] = heard.voice_end_ms
+                speech.pop((heard.speaker, heard.utterance), None)
+            case SpeechDiscarded(utterance=utterance, speaker=speaker):
+                lane = drawn.caller if speaker == "caller" else drawn.bot
+                lane.append(Span(speech.pop((speaker, utterance), at_ms), at_ms, "noise", "no words"))
             case PlaybackStarted(playback=playback, text=text):
                 playing[playback] = (at_ms, text)
             case PlaybackEnded() as ended:
@@ -143,5 +151,10 @@ def _mark(drawn: Timeline, at_ms: int, record: Record) -> None:
         case CallEnded(cause=cause):
             drawn.marks.append(Span(at_ms, at_ms, "event", f"ended: {cause}"))
             drawn.lines.append(Line(at_ms, "event", f"the call ended: {cause.replace('_', ' ')}"))
-        case _:
-            pass
+        case event:
+            if isinstance(event, AgentJoined) and event.agent not in drawn.agents:
+                drawn.agents.append(event.agent)
+            if told := handover(event):
+                text, note = told
+                drawn.marks.append(Span(at_ms, at_ms, "event", f"{text} {note}".strip()))
+                drawn.lines.append(Line(at_ms, "event", text, note))

@@ -56,6 +56,4 @@ ARTICLES = (
     Article("bills/due", "When a bill is due", "Your bill is due on the fifth of the month.", "# When a bill is due\n"),
     Article("sim/lost", "A lost SIM card", "I can block the card at once.", "# A lost SIM card\n\nBlock it *first*.\n"),
 )
-CALLBACKS = (
-    Callback(1, "call-7", "sip:+3225550177@192.0.2.7", "asked for a person", "billing", "2026-11-02T09:12:00+00:00"),
-)
+CALLBACKS = (Callback(1, "call-7", "sip:+3225550177@192.0.2.7", "asked for a person", "2026-11-02T09:12:00+00:00"),)

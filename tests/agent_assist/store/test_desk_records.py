@@ -5,9 +5,9 @@ import sqlite3
 
 import pytest
 
-from agent_assist.store.calls import SqlCallStore
+from agent_assist.store.calls import SqlCallStore, WrapUp
 from agent_assist.store.database import Database
-from agent_assist.store.desk_records import Callback, DeskRecords, WrapUp
+from agent_assist.store.desk_records import Callback, DeskRecords
 from dialog.errors import StoreError
 from tests.agent_assist.conftest import Clock
 from tests.agent_assist.journals import balance_call
@@ -65,25 +65,28 @@ async def test_wrap_ups_stand_in_order_two_of_one_agent_too(store: SqlCallStore,
     await desk_records.add_wrap_up("call-1", "gus", "follow-up", "Will send it.")
     await desk_records.add_wrap_up("call-1", "ida", "solved", "")
     await desk_records.add_wrap_up("call-1", "gus", "solved", "Sent.")
-    assert await desk_records.wrap_ups("call-1") == [
+    assert await store.wrap_ups("call-1") == [
         WrapUp("gus", "follow-up", "Will send it.", NOW),
         WrapUp("ida", "solved", "", NOW),
         WrapUp("gus", "solved", "Sent.", NOW),
     ]
-    assert await desk_records.wrap_ups("nobody") == []
+    assert await store.wrap_ups("nobody") == []
 
 
 async def test_a_callback_is_open_until_somebody_has_called(store: SqlCallStore, desk_records: DeskRecords) -> None:
     await store.append(balance_call("call-1"))
     await store.append(balance_call("call-2"))
-    await desk_records.add_callback("call-1", "the bill", "billing")
+    await desk_records.add_callback("call-1", "the bill")
+    await desk_records.add_callback("call-1", "the bill, again")
     await desk_records.add_callback("call-2", "an order")
     first, second = await desk_records.open_callbacks()
-    assert first == Callback(1, "call-1", "sip:+3225550123@127.0.0.1", "the bill", "billing", NOW)
+    assert first == Callback(1, "call-1", "sip:+3225550123@127.0.0.1", "the bill", NOW)
     assert await desk_records.finish_callback(first.id, "gus")
     assert not await desk_records.finish_callback(first.id, "ida")
     assert not await desk_records.finish_callback(77, "gus")
     assert await desk_records.open_callbacks() == [second]
+    await desk_records.add_callback("call-1", "the bill, later")
+    assert [task.reason for task in await desk_records.open_callbacks()] == ["an order", "the bill, later"]
 
 
 async def test_erasing_a_call_takes_all_of_it_from_every_file(
@@ -136,4 +139,4 @@ async def test_a_locked_file_is_a_store_error(
     other.execute("ROLLBACK")
     other.close()
     await desk_records.add_wrap_up("call-1", "gus", "solved", "")
-    assert len(await desk_records.wrap_ups("call-1")) == 1
+    assert len(await store.wrap_ups("call-1")) == 1

@@ -178,7 +178,7 @@ async def test_callbacks_are_listed_until_they_are_done(site: Site) -> None:
     async with signed_in(site) as gus:
         [open_one] = (await gus.client.get("/api/agent/callbacks")).json()
         task = CallbackView.model_validate(open_one)
-        assert (task.caller, task.skill) == ("sip:+3225550177@192.0.2.7", "billing")
+        assert (task.caller, task.reason) == ("sip:+3225550177@192.0.2.7", "asked for a person")
         assert await gus.do(f"callbacks/{task.id}/done") == 204
         assert await gus.do(f"callbacks/{task.id}/done") == 404
         assert await gus.do("callbacks/0/done") == 422

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket as sockets
 import time
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -15,12 +16,14 @@ from agent_assist.desk.feed import READERS
 from agent_assist.desk.messages import MeChanged, Snapshot
 from agent_assist.desk.ports import Presence
 from agent_assist.web.agent_api import DeskParts
+from agent_assist.web.app import create_app
 from agent_assist.web.problems import Problem
 from agent_assist.web.settings import WebSettings
 from tests.agent_assist.conftest import Clock
 from tests.agent_assist.web.agents import Agent, feed, signed_in, told
 from tests.agent_assist.web.conftest import Site
 from tests.fakes.desk import FakeDesk, fake_desk
+from tests.fakes.http_server import serving
 
 WITHIN_S = 5.0
 
@@ -290,6 +293,20 @@ async def test_a_feed_outlives_the_clocks_of_its_request(site: Site, desk: FakeD
         await asyncio.sleep(0.8)  # the head's clock would have rung
         desk.audio("gus", connected=True)
         await told(socket)
+
+
+async def test_a_node_that_stops_says_so_and_does_not_wait(site: Site, parts: DeskParts) -> None:
+    await site.users.add("gus", Role.AGENT, "correct horse battery")
+    token = await site.users.add_token("gus", "screen")
+    settings = WebSettings()
+    began = 0.0
+    async with serving(create_app(site.store, site.users, site.recordings, settings, parts), settings) as url:
+        socket = await feed(replace(site, url=url), token=token)
+        await told(socket)
+        began = time.monotonic()
+    assert time.monotonic() - began < 3
+    assert await closed(socket) == 1012
+    assert parts.feeds.readers == 0
 
 
 class TestFewConnections:

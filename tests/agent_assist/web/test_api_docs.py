@@ -4,12 +4,21 @@ import re
 from pathlib import Path
 
 import httpx
+import pytest
 
+from agent_assist.web.agent_api import DeskParts
+from agent_assist.web.agent_feed import CloseCode
 from agent_assist.web.problems import Problem
 from agent_assist.webhook import CallReport, sign
 from tests.agent_assist.web.conftest import Site
+from tests.fakes.desk import fake_desk
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "api.md").read_text()
+
+
+@pytest.fixture
+def parts() -> DeskParts:
+    return fake_desk()[1]
 
 
 async def test_every_operation_is_there(site: Site) -> None:
@@ -18,6 +27,8 @@ async def test_every_operation_is_there(site: Site) -> None:
     for path, operations in paths.items():
         for method in operations:
             assert re.search(rf"`{method.upper()} {re.escape(path)}[`?]", DOCUMENT), (method, path)
+    for code in CloseCode:
+        assert f"{code:d}" in DOCUMENT.partition("### The feed")[2]
 
 
 def test_the_check_of_a_signature_works() -> None:

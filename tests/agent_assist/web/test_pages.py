@@ -3,9 +3,20 @@
 import httpx
 import pytest
 
+from agent_assist.store.desk_records import DeskRecords
 from agent_assist.web.pages import Scale
 from dialog.errors import StoreError
-from dialog.events import CallAnswered, CallEnded, FinalHeard, KeysPressed, PlaybackEnded, PlaybackStarted, Reading
+from dialog.events import (
+    AgentJoined,
+    CallAnswered,
+    CallEnded,
+    FinalHeard,
+    KeysPressed,
+    NoteWritten,
+    PlaybackEnded,
+    PlaybackStarted,
+    Reading,
+)
 from tests.agent_assist.journals import balance_call, records, started
 from tests.agent_assist.web.conftest import Site
 
@@ -47,15 +58,26 @@ async def test_nothing_a_caller_sends_becomes_markup(anna: httpx.AsyncClient, si
             FinalHeard(utterance=1, readings=(Reading(text=EVIL, confidence=1),), voice_start_ms=10, voice_end_ms=20),
         ),
         (30, KeysPressed(digits=EVIL)),
+        (32, AgentJoined(agent=EVIL)),
+        (34, NoteWritten(agent=EVIL, text=EVIL)),
         (40, CallEnded(cause=EVIL, duration_ms=40)),
     )
     await site.store.append(told)
+    await DeskRecords(site.users.database).add_wrap_up("call-1", EVIL, EVIL, EVIL)
     for path in ("/calls", "/calls/call-1"):
         text = (await anna.get(path)).text
         assert "&lt;script&gt;" in text
         assert "<script>" not in text
         assert "<img src=x" not in text
         assert "{{7*7}}" in text
+
+
+async def test_how_a_call_ended_for_agents_stands_on_its_page(anna: httpx.AsyncClient, site: Site) -> None:
+    await site.store.append(balance_call())
+    assert "How it ended" not in (await anna.get("/calls/call-1")).text
+    await DeskRecords(site.users.database).add_wrap_up("call-1", "gus", "solved", "Paid by card.")
+    page = (await anna.get("/calls/call-1")).text
+    assert "<dt>gus</dt><dd>solved: Paid by card.</dd>" in page
 
 
 async def test_an_unknown_call_has_a_page_that_says_so(anna: httpx.AsyncClient) -> None:

@@ -4,14 +4,23 @@ import random
 
 from agent_assist.web.timeline import Answer, Line, Span, timeline
 from dialog.events import (
+    AgentJoined,
+    AgentLeft,
+    AgentMissed,
     AudioGapped,
     CallAnswered,
+    CallQueued,
     EngineFailed,
     EngineRecovered,
     FinalHeard,
     HandoffRequested,
+    HoldChanged,
+    NoteWritten,
     PlaybackStarted,
+    Reading,
     SilencePassed,
+    SpeechDiscarded,
+    SpeechStarted,
 )
 from tests.agent_assist.journals import balance_call, records, started
 
@@ -84,3 +93,47 @@ def test_a_journal_with_holes_is_drawn_all_the_same() -> None:
         drawn = timeline(kept)
         for span in drawn.caller + drawn.bot:
             assert 0 <= span.start_ms <= span.end_ms
+
+
+def test_an_agent_speaks_in_its_own_name() -> None:
+    def said(speaker: str, text: str, at_ms: int) -> FinalHeard:
+        reading = Reading(text=text, confidence=0.9)
+        return FinalHeard.model_validate(
+            {"utterance": 1, "readings": (reading,), "voice_start_ms": at_ms, "voice_end_ms": at_ms + 90}
+            | {"speaker": speaker}
+        )
+
+    drawn = timeline(
+        records(
+            "call-1",
+            (0, started()),
+            (0, CallAnswered(codec="PCMU")),
+            (100, CallQueued(position=2, estimate_s=40)),
+            (200, AgentMissed(agent="ida", why="no_answer")),
+            (300, AgentJoined(agent="gus")),
+            (310, SpeechStarted(utterance=1, speaker="agent")),
+            (320, SpeechStarted(utterance=1)),
+            (500, said("agent", "good morning", 400)),
+            (700, said("caller", "hello", 600)),
+            (750, SpeechStarted(utterance=2, speaker="agent")),
+            (790, SpeechDiscarded(utterance=2, speaker="agent")),
+            (800, HoldChanged(on=True, agent="gus")),
+            (850, NoteWritten(agent="gus", text="pays on Monday")),
+            (900, AgentLeft(agent="gus", why="handed_back")),
+            (950, AgentJoined(agent="gus")),
+        )
+    )
+    assert drawn.agents == ["gus"]
+    assert drawn.bot == [Span(400, 490, "agent", "good morning"), Span(750, 790, "noise", "no words")]
+    assert drawn.caller == [Span(600, 690, "caller", "hello")]
+    assert [(line.side, line.text, line.note) for line in drawn.lines] == [
+        ("event", "the caller waits", "place 2, about 40 s"),
+        ("event", "ida missed it", "no answer"),
+        ("event", "gus is in the call", ""),
+        ("agent", "good morning", "90% sure"),
+        ("caller", "hello", "90% sure"),
+        ("event", "on hold", "gus"),
+        ("event", "pays on Monday", "gus noted"),
+        ("event", "gus left", "handed back"),
+        ("event", "gus is in the call", ""),
+    ]

@@ -31,11 +31,11 @@ def upgrade() -> None:
     op.create_table(
         "callbacks",
         sa.Column("number", sa.Integer(), primary_key=True, autoincrement=True),
-        sa.Column("call", sa.Integer(), sa.ForeignKey("calls.number", ondelete="CASCADE"), nullable=False, index=True),
+        sa.Column("call", sa.Integer(), sa.ForeignKey("calls.number", ondelete="CASCADE"), nullable=False),
         sa.Column("reason", sa.String(), nullable=False),
-        sa.Column("skill", sa.String(), nullable=False),
         sa.Column("asked_at", sa.String(), nullable=False),
         sa.Column("done_at", sa.String(), nullable=False),
         sa.Column("done_by", sa.String(), nullable=False),
+        sa.UniqueConstraint("call", "done_at"),
         sqlite_autoincrement=True,
     )

@@ -1,0 +1,45 @@
+"""What became of a caller who wanted a person, in the words of a call's page."""
+
+from dialog.events import (
+    AgentJoined,
+    AgentLeft,
+    AgentMissed,
+    AgentRung,
+    BotReturned,
+    CallbackRequested,
+    CallQueued,
+    Event,
+    HoldChanged,
+    NoteWritten,
+    SuggestionTaken,
+    TurnedAway,
+)
+
+
+def handover(event: Event) -> tuple[str, str] | None:
+    """What the event tells, and what stands beside it in small; None where it is told otherwise, or not at all."""
+    match event:
+        case CallQueued(position=position, estimate_s=estimate_s):
+            return "the caller waits", f"place {position}" + (f", about {estimate_s} s" if estimate_s else "")
+        case TurnedAway(why=why):
+            return "nobody comes", why.replace("_", " ")
+        case AgentRung(agent=agent):
+            return f"it rings {agent}", ""
+        case AgentMissed(agent=agent, why=why):
+            return f"{agent} missed it", why.replace("_", " ")
+        case AgentJoined(agent=agent):
+            return f"{agent} is in the call", ""
+        case AgentLeft(agent=agent, why=why):
+            return f"{agent} left", why.replace("_", " ")
+        case HoldChanged(on=on, agent=agent):
+            return ("on hold" if on else "off hold"), agent
+        case BotReturned(why=why):
+            return "the bot goes on", why.replace("_", " ")
+        case CallbackRequested():
+            return "the caller wants to be called back", ""
+        case NoteWritten(agent=agent, text=text):
+            return text, f"{agent} noted"
+        case SuggestionTaken(agent=agent, article=article, how=how):
+            return f"{agent} took {article}", how
+        case _:
+            return None

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 from fastapi import FastAPI
+from playwright.async_api import Browser
 
 from agent_assist.auth.users import Role, Users
 from agent_assist.store.calls import SqlCallStore
@@ -16,6 +17,7 @@ from agent_assist.web.agent_api import DeskParts
 from agent_assist.web.app import create_app
 from agent_assist.web.settings import SiteSettings
 from tests.agent_assist.journals import balance_call
+from tests.fakes.chromium import chromium
 from tests.fakes.http_server import serving
 
 PASSWORD = "correct horse battery"
@@ -52,6 +54,13 @@ async def site(
     app = create_app(store, users, recordings, settings, parts)
     async with serving(app, settings) as url:
         yield Site(url, app, store, users, recordings)
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    """It allows the microphone without asking."""
+    async with chromium("--use-fake-ui-for-media-stream") as browser:
+        yield browser
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from playwright.async_api import Browser, Page, ViewportSize, expect
 
 from agent_assist.auth.users import Role
 from agent_assist.web.agent_api import DeskParts
-from agent_assist.web.settings import WebSettings
+from agent_assist.web.settings import SiteSettings
 from tests.agent_assist.web.conftest import PASSWORD, Site
 from tests.agent_assist.web.watching import Watched
 from tests.fakes.desk import FakeDesk, fake_desk
@@ -56,8 +56,8 @@ class Panel:
 
 
 @pytest.fixture
-def settings() -> WebSettings:
-    return WebSettings()
+def settings() -> SiteSettings:
+    return SiteSettings()
 
 
 @pytest.fixture

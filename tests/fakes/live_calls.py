@@ -79,7 +79,7 @@ class FakeCalls:
     def return_to_bot(self, call_id: str) -> None:
         """The caller chose the bot."""
         self[call_id].place = Place.BOT
-        self.tell(call_id, BotReturned(why="key"))
+        self.tell(call_id, BotReturned(why="left"))
 
     def end(self, call_id: str) -> None:
         """The caller hangs up; the journal ends."""

@@ -117,9 +117,10 @@ async def _run(loads: Sequence[int]) -> list[Figure]:
 async def _hand_over(node: ServedNode, caller: Caller, agents: Sequence[ProgramAgent]) -> Pair:
     """One more call, from the keypad bot to whichever agent it rings."""
     line = await caller.dial(f"sip:100@127.0.0.1:{node.sip_port}")
+    await line.wait(3_000)
+    await line.press("0")
     while True:
-        await line.wait(500)
-        await line.press("0")
+        await line.wait(200)
         for agent in agents:
             if agent.ringing and await agent.post("answer", {"call_id": agent.ringing}) == 204:
                 assert isinstance(line.wire, TimedWire)

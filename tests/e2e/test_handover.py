@@ -56,24 +56,29 @@ def tone(frequency_hz: int, seconds: float) -> Pcm:
 
 
 def level_at(pcm: Pcm, frequency_hz: int, rate_hz: int) -> float:
-    """How much of `frequency_hz` there is, as an amplitude."""
-    if not pcm.size:
+    """How much of `frequency_hz` there is, as an amplitude: the middle one of windows of 40 ms, so that a packet that
+    comes late elsewhere does not count."""
+    size = rate_hz // 25
+    windows = pcm[: pcm.size // size * size].reshape(-1, size).astype(np.float64)
+    if not windows.size:
         return 0.0
-    turns = np.exp(-2j * np.pi * frequency_hz * np.arange(pcm.size) / rate_hz)
-    return float(2 * abs(np.dot(pcm.astype(np.float64), turns)) / pcm.size)
+    turns = np.exp(-2j * np.pi * frequency_hz * np.arange(size) / rate_hz)
+    return float(np.median(2 * np.abs(windows @ turns) / size))
 
 
 async def ask_for_a_person(caller: Caller, node: Node) -> tuple[OutgoingLine, str]:
-    """Call the keypad bot, press 0 until it takes it (notices are not interrupted); the line and the call's id."""
+    """Call the keypad bot and press 0, again where that was during a notice; the line and the call's id."""
     before = set(node.calls())
     line = await caller.dial(f"sip:100@127.0.0.1:{node.sip_port}")
+    await line.wait(2_000)
     while True:
-        await line.wait(500)
         await line.press("0")
-        assert not line.ended.done(), "the call ended before anybody was asked for"
-        for call_id in set(node.calls()) - before:
-            if told(node, HandoffRequested, call_id):
-                return line, call_id
+        for _ in range(20):
+            await line.wait(200)
+            assert not line.ended.done(), "the call ended before anybody was asked for"
+            for call_id in set(node.calls()) - before:
+                if told(node, HandoffRequested, call_id):
+                    return line, call_id
 
 
 E = TypeVar("E")

@@ -20,6 +20,7 @@ from dsp.g711 import MU_LAW, decode_block, encode_block
 from dsp.resample import resample
 from tests.fakes.browser import FakeBrowser, rtp
 from voice.ports import RATE_HZ, TICK_MS, Pcm
+from voice.tasks import sole_error
 from voice.wire.rtp import RtpPacket
 
 M = TypeVar("M", bound=Message)
@@ -103,6 +104,12 @@ class ProgramAgent:
             return
         await self._client.delete(self._audio_at, headers={"x-csrf-token": self._csrf})
         await browser.close()
+
+    async def leave(self) -> None:
+        """Close the audio and the feed."""
+        await self.close_audio()
+        if self._socket is not None:
+            await self._socket.close()
 
     async def start(self, password: str) -> None:
         """Sign in, read, connect, and be ready."""
@@ -191,7 +198,7 @@ class ProgramAgent:
         while browser is self._browser:
             payload = self._speech.pop(0) if self._speech else _SILENCE
             try:
-                await browser.send(rtp(number, payload, payload_type=0))
+                await browser.send(rtp(number, payload, payload_type=0, units=_NARROW_TICK))
             except ConnectionError:
                 return
             number += 1
@@ -205,13 +212,14 @@ async def program_agents(base_url: str, *names: str) -> AsyncIterator[list[Progr
     agents: list[ProgramAgent] = []
     clients = [httpx.AsyncClient(base_url=base_url, trust_env=False, timeout=PATIENCE_S) for _ in names]
     try:
-        async with asyncio.TaskGroup() as tasks:
-            agents += [ProgramAgent(client, name, tasks) for client, name in zip(clients, names, strict=True)]
-            yield agents
-            for agent in agents:
-                await agent.close_audio()
-                if agent._socket is not None:
-                    await agent._socket.close()
+        with sole_error():
+            async with asyncio.TaskGroup() as tasks:
+                agents += [ProgramAgent(client, name, tasks) for client, name in zip(clients, names, strict=True)]
+                try:
+                    yield agents
+                finally:
+                    for agent in agents:
+                        await agent.leave()
     finally:
         for client in clients:
             await client.aclose()

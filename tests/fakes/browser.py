@@ -153,7 +153,10 @@ class FakeBrowser:
         self.reports.append(data)
 
 
-def rtp(sequence: int, payload: bytes = b"payload", *, ssrc: int = 0x1234, payload_type: int = 111) -> bytes:
-    """An RTP packet with a one-byte header extension in it, as browsers send them."""
-    header = struct.pack("!BBHII", 0x90, payload_type, sequence & 0xFFFF, sequence * 960 & 0xFFFFFFFF, ssrc)
+def rtp(
+    sequence: int, payload: bytes = b"payload", *, ssrc: int = 0x1234, payload_type: int = 111, units: int = 960
+) -> bytes:
+    """An RTP packet with a one-byte header extension in it, as browsers send them, `units` of the clock after the one
+    before: 20 ms of Opus."""
+    header = struct.pack("!BBHII", 0x90, payload_type, sequence & 0xFFFF, sequence * units & 0xFFFFFFFF, ssrc)
     return header + struct.pack("!HHI", 0xBEDE, 1, 0x10AA0000) + payload

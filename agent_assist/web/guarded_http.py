@@ -13,7 +13,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from agent_assist.auth.throttle import address_key
-from agent_assist.web.guarded_websocket import MESSAGE_LIMIT_BYTES, PING_S, guarded_websocket
+from agent_assist.web.guarded_websocket import MESSAGE_LIMIT_BYTES, guarded_websocket
 from agent_assist.web.settings import SiteSettings
 
 HEAD_LIMIT_BYTES = 16_384
@@ -52,8 +52,8 @@ def uvicorn_options(settings: SiteSettings, dropped: Counter[str] | None = None)
         "http": guarded_http(settings, open_by_address, dropped),
         "ws": guarded_websocket(settings, open_by_address, dropped),
         "ws_max_size": MESSAGE_LIMIT_BYTES,
-        "ws_ping_interval": PING_S,
-        "ws_ping_timeout": PING_S,
+        "ws_ping_interval": settings.feed_ping_s,
+        "ws_ping_timeout": settings.feed_ping_s,  # else 1011
         "ws_per_message_deflate": False,
         "lifespan": "off",
         "log_config": None,

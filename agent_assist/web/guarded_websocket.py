@@ -19,9 +19,6 @@ MESSAGE_LIMIT_BYTES = 1_024
 BYTES_PER_S = 4_096
 """More, in frames of any kind, close it with 1008."""
 
-PING_S = 10.0
-"""A ping goes out this often, and has as long to be answered; else 1011."""
-
 _LINGER_S = 1.0
 
 

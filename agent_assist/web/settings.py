@@ -17,6 +17,7 @@ class SiteSettings(BaseModel):
     connections: int = Field(default=512, gt=0)
     connections_per_address: int = Field(default=64, gt=0)
     feeds_per_address: int = Field(default=16, gt=0)
+    feed_ping_s: float = Field(default=10.0, gt=0)
     feed_stall_s: float = Field(default=10.0, gt=0)
     feed_check_s: float = Field(default=30.0, gt=0, le=60)
     session_longest_s: int = Field(default=LONGEST_S, gt=0)

@@ -371,9 +371,9 @@ class FakeDesk:
         self._feeds.tell(agent, message)
 
 
-def fake_desk() -> tuple[FakeDesk, DeskParts]:
+def fake_desk(feeds: AgentFeeds | None = None) -> tuple[FakeDesk, DeskParts]:
     """The desk, and what `create_app` is given."""
-    feeds = AgentFeeds()
+    feeds = feeds or AgentFeeds()
     desk = FakeDesk(feeds)
     feeds.serve(desk)
     return desk, DeskParts(desk, feeds, FakeCallbacks(*CALLBACKS), FakeSuggester(*ARTICLES))

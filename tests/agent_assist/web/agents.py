@@ -61,7 +61,7 @@ def feed(
     headers |= {"Authorization": f"Bearer {token}"} if token else {}
     headers |= {"Origin": origin} if origin else {}
     uri = f"{site.url.replace('http', 'ws', 1)}{path}" + (f"?after={after}" if after else "")
-    return connect(uri, additional_headers=headers, proxy=None, ping_interval=None, close_timeout=2)
+    return connect(uri, additional_headers=headers, proxy=None, ping_interval=None, close_timeout=2, max_size=None)
 
 
 async def told(socket: ClientConnection) -> Envelope:

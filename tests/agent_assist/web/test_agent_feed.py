@@ -12,7 +12,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from agent_assist.auth.users import Role
-from agent_assist.desk.feed import READERS
+from agent_assist.desk.feed import READERS, AgentFeeds
 from agent_assist.desk.messages import MeChanged, Snapshot
 from agent_assist.desk.ports import Presence
 from agent_assist.web.agent_api import DeskParts
@@ -248,6 +248,46 @@ async def test_a_reader_that_stops_reading_is_cut_and_comes_back(site: Site, des
         raw.close()
         async with gus.feed(f"{first.run}.{first.seq}") as back:
             assert (await told(back)).seq == first.seq + 1
+
+
+class TestQuickPings:
+    @pytest.fixture
+    def settings(self) -> WebSettings:
+        return WebSettings(feed_ping_s=0.2)
+
+    async def test_a_page_that_is_gone_without_a_word_is_noticed(self, site: Site, parts: DeskParts) -> None:
+        async with signed_in(site) as gus, gus.feed() as other:
+            await told(other)
+            raw = await stopped_reader(site, gus)
+            async with asyncio.timeout(WITHIN_S):
+                while parts.feeds.readers < 2:
+                    await asyncio.sleep(0.01)
+                while parts.feeds.readers > 1:
+                    await asyncio.sleep(0.01)
+            raw.close()
+            assert other.close_code is None  # it answers, without being asked to by its page
+
+
+class TestAShortLog:
+    @pytest.fixture
+    def desk_and_parts(self) -> tuple[FakeDesk, DeskParts]:
+        return fake_desk(AgentFeeds(log=20))
+
+    async def test_a_reader_that_fell_behind_is_told_to_come_back(self, site: Site, desk: FakeDesk) -> None:
+        async with signed_in(site) as gus, gus.feed() as socket:
+            first = await told(socket)
+            desk.audio("gus", connected=True)
+            desk.ring("gus")
+            desk.answer("gus", "call-1")
+            for utterance in range(100):
+                desk.hear("call-1", "word " * 20_000, utterance=utterance)
+                await asyncio.sleep(0.001)  # the node sends until the socket is full; nobody reads
+            assert await closed(socket) == 1013
+            async with gus.feed(f"{first.run}.{first.seq}") as back:
+                message = (await told(back)).message
+                assert isinstance(message, Snapshot)
+                assert message.call is not None
+                assert len(message.call.records) == 201
 
 
 async def stopped_reader(site: Site, gus: Agent) -> sockets.socket:

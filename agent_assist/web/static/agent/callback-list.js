@@ -2,7 +2,7 @@
 
 import { LitElement, css, html, repeat } from "../vendor/lit.min.js";
 import { basics, tell } from "./basics.js";
-import { callerName, plain, sentence } from "./words.js";
+import { callerName, sentence } from "./words.js";
 
 const WHEN = new Intl.DateTimeFormat(undefined, { weekday: "short", hour: "2-digit", minute: "2-digit" });
 
@@ -27,10 +27,10 @@ class CallbackList extends LitElement {
     </section>`;
   }
 
-  #task({ id, caller, reason, skill, asked_at }) {
+  #task({ id, caller, reason, asked_at }) {
     const name = callerName(caller);
     return html`<li>
-      <div><p class="who">${name}</p><p class="muted small">${sentence(reason)}${skill ? `, ${plain(skill)}` : ""}, <time datetime=${asked_at}>${WHEN.format(new Date(asked_at))}</time></p></div>
+      <div><p class="who">${name}</p><p class="muted small">${sentence(reason)}, <time datetime=${asked_at}>${WHEN.format(new Date(asked_at))}</time></p></div>
       <button type="button" aria-label="Done: ${name} was called back" @click=${() => tell(this, "called-back", id)}>Done</button>
     </li>`;
   }

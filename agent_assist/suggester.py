@@ -1,8 +1,10 @@
 """The suggester seam: articles that may help with what a caller just said. Built-ins and plug-ins use the same door
 (entry points `centralino.suggesters`)."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from dialog.events import Suggestion
@@ -44,3 +46,21 @@ class Suggester(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class SuggesterOptions:
+    """What a suggester is opened with: the folder of articles, a folder in which it may keep what it derived, and where
+    to tell one line to whoever starts the node."""
+
+    articles: Path
+    cache: Path
+    say: Callable[[str], None] = lambda line: None
+
+
+class OpenSuggester(Protocol):
+    """What an entry point names. Tasks that last as long as the suggester go into `tasks`; `close` ends them."""
+
+    async def __call__(self, options: SuggesterOptions, tasks: asyncio.TaskGroup) -> Suggester:
+        """Ready to be asked, within seconds. Raises ConfigurationError."""
+        ...

@@ -8,31 +8,26 @@ nothing fills the wait. The parts come from the node's own ledger.
 
 import argparse
 import asyncio
-import socket
 import statistics
-import struct
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random, SystemRandom
 
-import numpy as np
-
 from agent_assist.store.calls import SqlCallStore
 from agent_assist.store.database import Database
 from bench.figures import Figure
 from bench.served import ServedNode, served_node
+from bench.timed_wire import TimedWire, cut
 from dialog.bot.phrases import fixed
 from dialog.events import CallEnded, PlaybackStarted, TurnTimed
-from dsp.g711 import MU_LAW, decode_block
 from voice.caller import FIRST_PORT, LAST_PORT, Caller, OutgoingLine, open_caller
 from voice.commands.call import render
-from voice.media.wires import Address
-from voice.net.rtp_port import RtpPorts, UdpWire
-from voice.ports import TICK_MS, TICK_SAMPLES, Pcm
+from voice.net.rtp_port import RtpPorts
+from voice.ports import TICK_MS, Pcm
 from voice.speech.host import SpeechHost
-from voice.speech.settings import SpeechSettings
+from voice.speech.phrases import split_phrases
+from voice.speech.settings import EngineSettings
 
 CALLS = (1, 4, 8)
 ROUNDS = {1: 4, 4: 3, 8: 2}
@@ -43,51 +38,6 @@ QUESTIONS = (
     "There is a fault on my line.",
     "Five five five zero one four two.",
 )
-VOICED_RMS = 200.0
-"""-44 dBFS: far above G.711's idle noise, far below a word."""
-
-_HEADER_BYTES = 12
-_SO_TIMESTAMPNS = 35
-_TIMESPEC = struct.Struct("@qq")
-
-
-class TimedWire(UdpWire):
-    """Keeps when each packet left, and when the first packet with sound came after `watch`."""
-
-    def __init__(self, sock: socket.socket, remote: Address | None) -> None:
-        super().__init__(sock, remote)
-        sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
-        self.voiced_left_s = 0.0
-        self.answer_came_s = 0.0
-
-    def watch(self) -> None:
-        """A question begins: forget the times of the one before."""
-        self.voiced_left_s = self.answer_came_s = 0.0
-
-    def send(self, packet: bytes) -> None:
-        super().send(packet)
-        if _voiced(packet):
-            self.voiced_left_s, self.answer_came_s = time.time(), 0.0
-
-    def receive(self) -> list[tuple[bytes, Address]]:
-        packets: list[tuple[bytes, Address]] = []
-        while True:
-            try:
-                data, controls, _, source = self.socket.recvmsg(2048, 64)
-            except OSError:
-                return packets
-            packets.append((data, (source[0], source[1])))
-            if self.voiced_left_s and not self.answer_came_s and _voiced(data):
-                seconds, nanoseconds = _TIMESPEC.unpack(controls[0][2])
-                self.answer_came_s = seconds + nanoseconds / 1e9
-
-
-def _voiced(packet: bytes) -> bool:
-    """Whether a PCMU packet holds sound; keys (another payload type) do not."""
-    if len(packet) <= _HEADER_BYTES or packet[1] & 0x7F != 0:
-        return False
-    pcm = decode_block(np.frombuffer(packet, np.uint8, offset=_HEADER_BYTES), MU_LAW).astype(np.float32)
-    return bool(np.sqrt(np.mean(pcm * pcm)) > VOICED_RMS)
 
 
 @dataclass(slots=True)
@@ -127,18 +77,12 @@ async def _run(calls: Sequence[int], rounds: int) -> list[Figure]:
 
 async def _render() -> list[Pcm]:
     """The questions, spoken, each cut at its last voiced tick so that the end is known to the packet."""
-    speech = SpeechHost(SpeechSettings())
+    speech = SpeechHost(EngineSettings())
     await speech.start()
     try:
-        return [_cut(await render(speech.mouth, text)) for text in QUESTIONS]
+        return [cut(await render(speech.mouth, text)) for text in QUESTIONS]
     finally:
         await speech.close()
-
-
-def _cut(pcm: Pcm) -> Pcm:
-    ticks = pcm[: pcm.size // TICK_SAMPLES * TICK_SAMPLES].reshape(-1, TICK_SAMPLES).astype(np.float32)
-    voiced = np.flatnonzero(np.sqrt(np.mean(ticks * ticks, axis=1)) > VOICED_RMS)
-    return pcm[: (int(voiced[-1]) + 1) * TICK_SAMPLES]
 
 
 async def _measure(node: ServedNode, caller: Caller, calls: int, rounds: int, questions: list[Pcm]) -> Load:
@@ -196,7 +140,8 @@ def _figures(load: Load, journals: dict[str, list[object]]) -> list[Figure]:
     events = [event for journal in journals.values() for event in journal]
     timed = [event for event in events if isinstance(event, TurnTimed)]
     ended = [event for event in events if isinstance(event, CallEnded)]
-    cached = {event.text for event in events if isinstance(event, PlaybackStarted)} & set(fixed())
+    prompts = {phrase for text in fixed() for phrase in split_phrases(text)}
+    cached = {event.text for event in events if isinstance(event, PlaybackStarted)} & prompts
     frames = sum(event.duration_ms for event in ended) / TICK_MS
     late = 100 * sum(event.late_frames for event in ended) / max(frames, 1)
     target = load.calls == 4

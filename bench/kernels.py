@@ -17,6 +17,7 @@ from bench import rivals
 from bench.figures import Figure
 from dsp import g711, levels
 from dsp.kernel import Bytes, Floats, Pcm, Rows
+from dsp.mix import Mixer
 from dsp.plc import Concealer
 from dsp.resample import Downsampler, StreamResampler, Upsampler
 from dsp.tones import DIGITS, DtmfDetector, dtmf_tone
@@ -168,6 +169,21 @@ def _levels(batch: int) -> Contest:
     return Contest(lambda: levels.measure(rows, pcm, rms, peak), {"audioop": lambda: rivals.levels(pcm)})
 
 
+def _mix(batch: int) -> Contest:
+    """Rooms of four; with one call, a room of one. Soft sounds: audioop cuts off at every step."""
+    size = min(batch, 4)
+    rows, sizes, deaf = _rows(batch), np.full(batch // size, size, np.int32), np.zeros(batch, np.uint8)
+    said, told = np.split(_sound(2 * batch, 320) // 8, 2)
+    mixer, out = Mixer(batch), told.copy()
+    mixer.process(rows, sizes, deaf, said, out)
+    np.testing.assert_array_equal(out.reshape(-1), np.frombuffer(b"".join(rivals.mix(said, told, size)), np.int16))
+    np.testing.assert_array_equal(out, rivals.mix_numpy(said, told, size))
+    return Contest(
+        lambda: mixer.process(rows, sizes, deaf, said, out),
+        {"audioop": lambda: rivals.mix(said, told, size), "numpy": lambda: rivals.mix_numpy(said, told, size)},
+    )
+
+
 def _dtmf(batch: int) -> Contest:
     """Eight ticks with a key pressed for 100 ms, a little later in each row."""
     rows, digit = _rows(batch), np.zeros(batch, np.uint8)
@@ -237,6 +253,7 @@ KERNELS: dict[str, Callable[[int], Contest]] = {
     "downsample": _resample(16_000, 8_000),
     "stream_24_to_16": _stream_resample,
     "levels": _levels,
+    "mix": _mix,
     "dtmf": _dtmf,
     "conceal": _conceal,
     "silero_vad": _silero,

@@ -30,7 +30,7 @@ from voice.ports import RATE_HZ, TICK_MS, TICK_SAMPLES, EarsBack, EarsEvent, Fin
 from voice.speech.engines.base import Recogniser
 from voice.speech.engines.catalogue import open_recogniser
 from voice.speech.host import SpeechHost
-from voice.speech.settings import SpeechSettings
+from voice.speech.settings import EngineSettings
 
 EXCLUSIONS = Path(__file__).with_name("recognise_exclusions.tsv")
 WORD_ERRORS = "<= 3.5"
@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> list[Figure]:
     """All figures of the corpus. Bounds are set for the default corpus only: another has other words."""
-    settings = SpeechSettings(recogniser=options.recogniser, model=options.model)
+    settings = EngineSettings(recogniser=options.recogniser, model=options.model)
     recordings = load(options.corpus or debian_prompts())[:: options.every]
     default = options.corpus is None and options.recogniser == "moonshine"
     recogniser = open_recogniser(settings)
@@ -161,7 +161,7 @@ class _Line:
                 await self._came.wait()
 
 
-async def _live(settings: SpeechSettings, recordings: Sequence[Recording], kills: int) -> list[Figure]:
+async def _live(settings: EngineSettings, recordings: Sequence[Recording], kills: int) -> list[Figure]:
     logging_before = structlog.get_config()
     # the report is all that may stand on standard output
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))

@@ -1,6 +1,7 @@
 """A node in a process of its own, as a bench needs it: free ports, a folder of its own, its cost measured."""
 
 import asyncio
+import subprocess
 import sys
 import tempfile
 import time
@@ -14,6 +15,7 @@ from socket import AF_INET, SOCK_DGRAM, SOCK_STREAM, socket
 
 import psutil
 
+COMMAND = (sys.executable, "-c", "from voice.cli import main; main()")
 START_S = 120.0
 STOP_S = 30.0
 
@@ -24,7 +26,17 @@ class ServedNode:
 
     process: psutil.Process
     sip_port: int
+    web_port: int
     folder: Path
+
+    @property
+    def web_url(self) -> str:
+        return f"http://127.0.0.1:{self.web_port}"
+
+    def command(self, *words: str) -> str:
+        """What `centralino WORDS` prints, with this node's store."""
+        own = ("--set", f'record.folder="{self.folder}"')
+        return subprocess.run([*COMMAND, *words, *own], capture_output=True, text=True, check=True).stdout.strip()
 
     def cpu_s(self) -> float:
         """CPU time of the node and its children so far."""
@@ -45,7 +57,7 @@ async def served_node(*assignments: str) -> AsyncIterator[ServedNode]:
         folder = Path(name)
         sip_port, web_port = _free_port(SOCK_DGRAM), _free_port(SOCK_STREAM)
         settings = [f"sip.port={sip_port}", f"web.port={web_port}", f'record.folder="{folder}"', *assignments]
-        command = [sys.executable, "-c", "from voice.cli import main; main()", "serve"]
+        command = [*COMMAND, "serve"]
         log = folder / "log"
         with log.open("wb") as output:
             process = await asyncio.create_subprocess_exec(
@@ -53,7 +65,7 @@ async def served_node(*assignments: str) -> AsyncIterator[ServedNode]:
             )
         try:
             await asyncio.to_thread(_wait_ready, f"http://127.0.0.1:{web_port}/readyz", log, process)
-            yield ServedNode(psutil.Process(process.pid), sip_port, folder)
+            yield ServedNode(psutil.Process(process.pid), sip_port, web_port, folder)
         finally:
             if process.returncode is None:
                 process.terminate()

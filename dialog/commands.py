@@ -1,7 +1,7 @@
 """What people may ask of a live call: the way back from the desk. Imperative and frozen; events tell what came of it.
 
-The desk decides who gets a caller and when; the call decides how that sounds. A command that the call cannot carry out
-(it is over, the agent's audio is gone) changes nothing and is refused to whoever gave it.
+The desk decides who gets a caller and when; the call decides how that sounds, and journals what it did. A command that
+the call cannot carry out (it is over, the agent's audio is gone) changes nothing and is refused to whoever gave it.
 """
 
 from dataclasses import dataclass
@@ -35,16 +35,19 @@ class TurnAway:
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """Connect the caller with `agent`'s audio, in place of whoever had the caller before."""
+    """Connect the caller with `agent`'s audio, in place of whoever had the caller before; nobody is on hold then. Also
+    given when the audio of the agent who has the caller is back."""
 
     agent: str
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """With `on` the caller hears music and the agent nothing; without, both hear each other again."""
+    """With `on` the caller hears music and the agent nothing; without, both hear each other again. `agent` is whose
+    wish it is, for the journal; empty where the house does it."""
 
     on: bool
+    agent: str = ""
 
 
 @dataclass(frozen=True, slots=True)

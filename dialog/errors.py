@@ -132,6 +132,7 @@ class ModelMissing(EngineError):
 
 BOUNDARIES: frozenset[str] = frozenset(
     {
+        "agent_assist.desk.assist:Assist._suggest",
         "voice.browser:BrowserCalls._hold",
         "voice.calls:Calls._hold",
         "voice.media.plane:MediaPlane._deliver_to",

@@ -249,10 +249,10 @@ class HoldChanged(_Event):
 
 
 class BotReturned(_Event):
-    """The bot has the caller again. `why`: key (the caller's wish), handed_back, turned_away."""
+    """The bot has the caller again. `why`: handed_back by an agent, or left: the caller wished to wait no longer."""
 
     type: Literal["bot_returned"] = "bot_returned"
-    why: Literal["key", "handed_back", "turned_away"]
+    why: Literal["handed_back", "left"]
 
 
 class CallbackRequested(_Event):

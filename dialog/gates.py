@@ -40,4 +40,4 @@ class Gate:
 
     def _known(self, text: str) -> bool:
         words = text.split()
-        return bool(words) and (not self.words or any(word in self.words or word.isdigit() for word in words))
+        return bool(words) and (not self.words or bool(digit_runs(text)) or any(word in self.words for word in words))

@@ -1,10 +1,12 @@
 """Spoken numbers to digits, and digits to something a voice can say.
 
 Recognisers write the same number in many ways: "one two three", "1 2 3", "1-2-3", "123", "double two", "twenty three".
-Behind this module there is one: a run of digits. Standard library only, Python 3.10 or newer: it also runs inside Rasa.
+Behind this module there is one: a run of digits. Number words are English; words of other languages pass as they are.
+Standard library only, Python 3.10 or newer: it also runs inside Rasa.
 """
 
 import re
+import unicodedata
 
 
 def _words(text: str) -> list[str]:
@@ -38,10 +40,9 @@ _AFTER_SIGH = frozenset(_words("sorry no wait i my well hold hang dear god yes")
 _CURRENCIES = {"€": "euros", "$": "dollars", "£": "pounds"}
 _MONEY_WORDS = r"(euros?|dollars?|pounds?)"
 
-_SYMBOL_AMOUNT = re.compile(r"([€$£])\s?(\d+(?:,\d{3})*)(?:\.(\d\d))?(?![\d.])")
-_WORD_AMOUNT = re.compile(r"(\d+)\.(\d\d)\s*" + _MONEY_WORDS)
-_BETWEEN_DIGITS = re.compile(r"(?<=\d)[-,./](?=\d)")
-_TOKEN = re.compile(r"[a-z0-9']+")
+_SYMBOL_AMOUNT = re.compile(r"([€$£])\s?(\d+(?:,\d{3})*)(?:\.(\d\d))?(?![\d.])", re.ASCII)
+_WORD_AMOUNT = re.compile(r"(\d+)\.(\d\d)\s*" + _MONEY_WORDS, re.ASCII)
+_BETWEEN_DIGITS = re.compile(r"(?<=\d)[-,./](?=\d)", re.ASCII)
 
 
 def tokens(text: str) -> list[str]:
@@ -52,12 +53,14 @@ def tokens(text: str) -> list[str]:
     )
     lowered = _WORD_AMOUNT.sub(lambda m: f"{m[1]} {m[3]} {m[2]}", lowered)
     lowered = _BETWEEN_DIGITS.sub("", lowered)
-    words = (word.strip("'") for word in _TOKEN.findall(lowered))
+    # by category and not by \w, which takes the vowel signs of Indic scripts for gaps between words
+    spaced = "".join(c if c == "'" or unicodedata.category(c)[0] in "LMN" else " " for c in lowered)
+    words = (word.strip("'") for word in spaced.split())
     return [word for word in words if word and word not in _FILLERS]
 
 
 def normalise(text: str, *, homophones: bool = False) -> str:
-    """`text` as words and runs of digits, parted by single spaces; nothing but `a-z`, `0-9` and `'` is left.
+    """`text` as words and runs of digits, parted by single spaces; nothing but letters, digits and `'` is left.
 
     With `homophones`, "for" or "to" between digits is a digit too: only right where digits are expected.
     """

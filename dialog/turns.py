@@ -19,6 +19,7 @@ class State(StrEnum):
     LISTENING = "listening"  # nobody: the caller is waited for
     HEARING = "hearing"  # the caller speaks
     DECIDING = "deciding"  # the caller has finished; the words are awaited
+    LEAVING = "leaving"  # the bot: it says why the call ends now
     ENDED = "ended"
 
 
@@ -36,6 +37,7 @@ class Input(StrEnum):
     KEY = "key"  # a key that does not complete the entry
     KEYS = "keys"  # the key that does, or the wait for one
     SILENCE = "silence"  # nothing came for as long as the bot waited
+    EXPIRED = "expired"  # the call has reached its longest time
     GONE = "gone"  # the caller, or the call, is gone
 
 
@@ -50,6 +52,7 @@ class Effect(StrEnum):
     DROP = "drop"  # fall silent for good: the reply is void
     WAIT = "wait"  # start the clock of silence
     FORGET = "forget"  # the running utterance is void
+    ANNOUNCE = "announce"  # answer in the bot's place: the longest time is over; what it still makes is void
     CLOSE = "close"  # hang up, or hand over, as the reply said
 
 
@@ -90,6 +93,12 @@ TABLE: tuple[Row, ...] = (
     Row(_S.DECIDING, _I.NO_WORDS, _S.ANSWERING, (_E.RESUME,), "a cough: go on where it was cut"),
     Row(_S.DECIDING, _I.KEY, _S.LISTENING, (_E.FORGET, _E.DROP, _E.WAIT), "keys win over voice"),
     Row(_S.DECIDING, _I.KEYS, _S.ANSWERING, (_E.FORGET, _E.DROP, _E.ASK), "keys win over voice"),
+    *(
+        Row(state, _I.EXPIRED, _S.LEAVING, (_E.FORGET, _E.DROP, _E.ANNOUNCE), "nobody is cut off without a word")
+        for state in (_S.ANSWERING, _S.LISTENING, _S.HEARING, _S.DECIDING)
+    ),
+    Row(_S.LEAVING, _I.REPLY, _S.LEAVING, (_E.PLAY,), "the announcement"),
+    Row(_S.LEAVING, _I.CLOSED, _S.ENDED, (_E.CLOSE,), "that was the last word"),
     *(Row(state, _I.GONE, _S.ENDED, (_E.DROP,), "the line is dead") for state in State if state != _S.ENDED),
 )
 

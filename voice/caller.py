@@ -4,7 +4,6 @@
 """
 
 import asyncio
-import contextlib
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -12,7 +11,7 @@ from random import SystemRandom
 
 import numpy as np
 
-from dialog.errors import CentralinoError, PeerError, PeerTimeout
+from dialog.errors import PeerError, PeerTimeout
 from voice.media.leg import MediaLeg
 from voice.media.plane import MediaPlane
 from voice.net.rtp_port import RtpPorts, UdpWire, media_address
@@ -20,7 +19,7 @@ from voice.net.sip_agent import SipAgent
 from voice.ports import RATE_HZ, TICK_MS, Frame, Pcm
 from voice.tasks import sole_error
 from voice.wire.sdp import make_offer, parse_sdp, read_answer
-from voice.wire.sip.events import CallAnswered, CallCancelled, CallEnded, CallFailed, CallRef, SipEvent
+from voice.wire.sip.events import CallRef, DialogEnded, InviteAnswered, InviteCancelled, InviteRefused, SipEvent
 
 BLOCK = RATE_HZ
 """Samples enqueued at once: a recording longer than the playout queue is fed as it empties."""
@@ -56,17 +55,19 @@ class OutgoingLine:
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.answered: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
         self.hang_up: Callable[[], None] = lambda: None
+        self._ticks = 0
         self._ticked = asyncio.Event()
         self._playback = 0
         self._done: set[int] = set()
 
     @property
     def now_ms(self) -> int:
-        return len(self.heard) * TICK_MS
+        return self._ticks * TICK_MS
 
     def on_frame(self, frame: Frame) -> None:
         """One tick of the leg."""
-        if self.now_ms < LONGEST_MS:
+        self._ticks += 1
+        if self.now_ms <= LONGEST_MS:
             self.heard.append(frame.pcm)
             self.voice.append(frame.voice)
         self._done.update(played.playback for played in frame.played if played.done)
@@ -100,14 +101,12 @@ class OutgoingLine:
 
     async def until_quiet(self, quiet_ms: int = 900, limit_ms: int = 30_000) -> None:
         """Wait until the far end has spoken since now and then been silent for `quiet_ms`; at most `limit_ms`."""
-        first = len(self.voice)
+        first, until_ms = len(self.voice), self.now_ms + limit_ms
         quiet = quiet_ms // TICK_MS
 
         def holds() -> bool:
             spoke = any(voice >= VOICED for voice in self.voice[first:])
-            return (spoke and all(voice < VOICED for voice in self.voice[-quiet:])) or (
-                (len(self.voice) - first) * TICK_MS >= limit_ms
-            )
+            return (spoke and all(voice < VOICED for voice in self.voice[-quiet:])) or self.now_ms >= until_ms
 
         await self._until(holds)
 
@@ -143,19 +142,25 @@ class Caller:
         if line is None:
             return
         match event:
-            case CallAnswered():
-                line.answered.set_result(event.sdp)
-            case CallFailed():
-                line.answered.set_exception(CallRefused(event.status, event.reason))
-                line.over("refused")
-            case CallEnded() | CallCancelled():
+            case InviteAnswered():
+                if not line.answered.done():  # else nobody waits for it any more, and it has been hung up
+                    line.answered.set_result(event.sdp)
+            case InviteRefused():
                 del self._lines[event.call]
-                line.over("far end" if isinstance(event, CallEnded) and event.cause == "remote" else "us")
+                if not line.answered.done():
+                    line.answered.set_exception(CallRefused(event.status, event.reason))
+                line.over("refused")
+            case DialogEnded() | InviteCancelled():
+                del self._lines[event.call]
+                line.over("far end" if isinstance(event, DialogEnded) and event.cause == "remote" else "us")
             case _:
                 pass
 
     async def dial(self, uri: str, limit_s: float = 30.0) -> OutgoingLine:
-        """Call `uri` and wait for the answer. Raises CallRefused, PeerTimeout, ProtocolError, OSError."""
+        """Call `uri` and wait for the answer; a call that comes to nothing is hung up.
+
+        Raises CallRefused, PeerTimeout, NoCommonCodec, ProtocolError, OSError.
+        """
         line = OutgoingLine(self._ports.open(None))
         offer = make_offer(self._host, line.wire.port, secrets.randbits(31), 1)
         try:
@@ -165,15 +170,16 @@ class Caller:
             async with asyncio.timeout(limit_s):
                 sdp = await line.answered
             agreed = read_answer(parse_sdp(sdp or b""))
+            line.wire.remote = media_address(agreed.remote_addr, agreed.remote_port)
+            line.leg = self._plane.add_leg(
+                line.wire, agreed.codec.value, agreed.payload_type, agreed.event_payload_type
+            )
         except TimeoutError as error:
-            line.hang_up()
-            line.wire.close()
             raise PeerTimeout(f"{uri} did not answer within {limit_s:g} s") from error
-        except (CentralinoError, OSError):
-            line.wire.close()
-            raise
-        line.wire.remote = media_address(agreed.remote_addr, agreed.remote_port)
-        line.leg = self._plane.add_leg(line.wire, agreed.codec.value, agreed.payload_type, agreed.event_payload_type)
+        finally:
+            if line.leg is None:
+                line.hang_up()
+                line.wire.close()
         line.leg.listen(line.on_frame)
         return line
 
@@ -191,7 +197,6 @@ async def open_caller(host: str = "127.0.0.1", ports: RtpPorts | None = None) ->
                 try:
                     yield caller
                 finally:
-                    with contextlib.suppress(asyncio.CancelledError):
-                        await caller.agent.close()
+                    await caller.agent.close()
     finally:
         await plane.close()

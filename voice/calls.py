@@ -3,21 +3,30 @@
 import asyncio
 import secrets
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Literal
 
 import structlog
 
+from dialog.commands import Command
 from dialog.errors import Overloaded
-from dialog.events import CallStarted
-from voice.call import ECHO, Call, Services
+from dialog.events import CallStarted, Event
+from voice.call import ECHO, Call, People, Services
 from voice.config import LimitSettings
 from voice.media.leg import MediaLeg
 from voice.media.recorder import Recorder, Recording, RecordingEnded
 from voice.rate import RateLimit
 
 log = structlog.get_logger("calls")
+
+HALF_OPEN_PART = 4
+LEAST_HALF_OPEN = 2
+"""One address has at most a quarter of the places, and at least two, in calls that were admitted and have not begun.
+
+An INVITE that is never acknowledged holds its place for 32 s (RFC 3261 section 13.3.1.4): whoever sends many of them
+shuts out himself, and nobody else.
+"""
 
 
 class Calls:
@@ -41,7 +50,8 @@ class Calls:
         self._empty = asyncio.Event()
         self._empty.set()
         self._draining = False
-        self._coming: list[Callable[[], int]] = []
+        self._people: People | None = None
+        self._coming: list[Callable[[], Iterable[str]]] = []
         self.refused: Counter[str] = Counter()
 
     @property
@@ -52,29 +62,51 @@ class Calls:
     def draining(self) -> bool:
         return self._draining
 
+    def serve(self, people: People) -> None:
+        """From now on calls may be given to people; whoever directs them does so by `command` and `tell`."""
+        self._people = people
+
     def get(self, call_id: str) -> Call | None:
         return self._live.get(call_id)
 
-    def expect(self, coming: Callable[[], int]) -> None:
-        """`coming` tells how many calls were admitted and have not begun yet: they need a place, too."""
+    def command(self, call_id: str, command: Command) -> bool:
+        """Carry out what the desk asks of a call; False when it cannot, or is over."""
+        call = self._live.get(call_id)
+        return call is not None and call.command(command)
+
+    def tell(self, call_id: str, event: Event) -> None:
+        """Note in a call's journal what it did not see for itself; nothing for a call that is over."""
+        call = self._live.get(call_id)
+        if call is not None:
+            call.tell(event)
+
+    def expect(self, coming: Callable[[], Iterable[str]]) -> None:
+        """`coming` tells the address of each call that was admitted and has not begun: it needs a place, too."""
         self._coming.append(coming)
 
     def obstacle(self) -> str:
         """Why no call at all would be taken now; "" when one would."""
         if self._draining:
             return "draining"
-        if len(self._live) + sum(coming() for coming in self._coming) >= self._limits.calls:
+        if len(self._live) + len(self._half_open()) >= self._limits.calls:
             return "full"
         return "lagging" if self._lag_ms() > self._limits.loop_lag_ms else ""
 
-    def admit(self, address: str = "") -> None:
-        """Raise Overloaded, with the reason, when a new call must not be taken now; `address` has a rate of its own."""
-        reason = self.obstacle()
-        if not reason and address and not self._rate.allow(address, asyncio.get_running_loop().time()):
-            reason = "rate"
+    def admit(self, address: str) -> None:
+        """Raise Overloaded, with the reason, when a call from `address` must not be taken now."""
+        reason = self.obstacle() or self._excess(address)
         if reason:
             self.refused[reason] += 1
             raise Overloaded(reason)
+
+    def _half_open(self) -> list[str]:
+        return [address for coming in self._coming for address in coming()]
+
+    def _excess(self, address: str) -> str:
+        """Of what `address` has too much."""
+        if self._half_open().count(address) >= max(LEAST_HALF_OPEN, self._limits.calls // HALF_OPEN_PART):
+            return "half_open"
+        return "" if self._rate.allow(address, asyncio.get_running_loop().time()) else "rate"
 
     def start(
         self,
@@ -105,7 +137,7 @@ class Calls:
             started_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
             recording=recording.path.name if recording is not None else "",
         )
-        call = Call(call_id, started, leg, codec, self._services)
+        call = Call(call_id, started, leg, codec, self._services, self._people)
         leg.record(recording)
         self._live[call_id] = call
         self._empty.clear()

@@ -23,6 +23,8 @@ from pydantic import (
     model_validator,
 )
 
+from dialog.actions import Expect
+from dialog.announcements import Announcements
 from dialog.errors import ConfigurationError
 
 LOOPBACK = "127.0.0.1"
@@ -107,9 +109,11 @@ class WebSettings(_Section):
 class LimitSettings(_Section):
     """What one node takes on. A live call never suffers for a new one."""
 
-    calls: int = Field(default=32, ge=1, le=1_000, description="calls at once")
+    calls: int = Field(
+        default=32, ge=1, le=1_000, description="calls at once; of one address at most a quarter, or two, half open"
+    )
     calls_per_minute: int = Field(default=60, ge=1, description="new calls a minute from one address")
-    longest_call_s: int = Field(default=3_600, ge=10, description="a call is ended after this long")
+    longest_call_s: int = Field(default=3_600, ge=10, description="after this long a call is told so, and ended")
     open_files: int = Field(default=8_192, ge=256, description="descriptor limit asked of the system at start")
     drain_s: int = Field(default=20, ge=0, description="how long a stop waits for live calls")
     loop_lag_ms: int = Field(default=200, ge=20, description="event-loop lag past which new calls are refused")
@@ -130,6 +134,9 @@ class SpeechSettings(_Section):
     model: str = Field(default="", description="vosk: a folder, or a name that `centralino models` lists")
     voice: str = Field(default="hibari", description="hibari, espeak, or a plug-in")
     language: str = Field(default="en", description="language of the voice")
+    grammars: dict[Expect, tuple[str, ...]] = Field(
+        default={}, description="vosk: the only phrases heard where the bot expects `free`, `yes_no` or `digits`"
+    )
 
 
 class DialogSettings(_Section):
@@ -139,12 +146,27 @@ class DialogSettings(_Section):
     project: Path | None = Field(
         default=None, description="a Rasa project of your own; default: the packaged help desk"
     )
-    rasa_url: Url = Field(default="", description="an external Rasa instead of one that is started here")
+    rasa_url: Url = Field(
+        default="",
+        description="an external Rasa instead of one that is started here: `http://HOST:PORT/webhooks/voice`",
+    )
     rasa_token: SecretStr = Field(default=SecretStr(""), description="its token; environment only")
     customers_url: Url = Field(default="", description="HTTP customer base; default: the generated sample")
-    reply_limit_ms: int = Field(
-        default=3_000, ge=500, le=7_000, description="slower than this and the keypad bot answers"
+    reply_limit_ms: int = Field(default=3_000, ge=500, le=7_000, description="slower than this and the bot has failed")
+    stand_in: Literal["auto", "keypad", "none"] = Field(
+        default="auto",
+        description="who goes on with a call when the bot fails: keypad, which knows the packaged help desk's business "
+        "in English, or none, and the caller hears an apology; auto: none for a project of your own",
     )
+
+    @property
+    def stands_alone(self) -> bool:
+        """Nobody goes on with its calls."""
+        return self.project is not None if self.stand_in == "auto" else self.stand_in == "none"
+
+
+class AnnouncementSettings(Announcements, _Section):
+    """What the node itself says to callers, whichever bot answers. A bot in another language needs all of it."""
 
 
 class DeskSettings(_Section):
@@ -165,6 +187,8 @@ class DeskSettings(_Section):
     )
     articles: Path | None = Field(default=None, description="folder of Markdown articles; default: the sample base")
     suggest: bool = Field(default=True, description="show agents articles that may help")
+    suggester: str = Field(default="articles", description="what finds them: articles, or a plug-in")
+    agents: int = Field(default=16, ge=1, description="agents with audio at once")
     music: Path | None = Field(default=None, description="sound file for those who wait; default: made by the node")
 
 
@@ -216,6 +240,7 @@ class Settings(_Section):
     speech: SpeechSettings = SpeechSettings()
     dialog: DialogSettings = DialogSettings()
     desk: DeskSettings = DeskSettings()
+    announcements: AnnouncementSettings = AnnouncementSettings()
     webhook: WebhookSettings = WebhookSettings()
     log: LogSettings = LogSettings()
     models: ModelSettings = ModelSettings()

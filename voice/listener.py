@@ -6,12 +6,36 @@ not silence a sentence; the recogniser gets it from its beginning all the same.
 """
 
 from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from dialog.actions import Collect
+from dialog.events import (
+    AudioGapped,
+    EngineFailed,
+    EngineRecovered,
+    Event,
+    FinalHeard,
+    PartialHeard,
+    Reading,
+    Speaker,
+    SpeechDiscarded,
+    SpeechStarted,
+)
 from dialog.expectation import is_whole
 from dialog.ports import Hypothesis
-from voice.ports import TICK_MS, EarsStream, FinalText, Frame, Pcm
+from voice.ports import (
+    TICK_MS,
+    Ears,
+    EarsBack,
+    EarsEvent,
+    EarsGapped,
+    EarsLost,
+    FinalText,
+    Frame,
+    PartialText,
+    Pcm,
+)
 from voice.speech.endpoint import ONSET_VOICE, Endpointer, Paused, Resumed, VoiceEnded, VoiceStarted
 
 PREROLL_MS = 300
@@ -56,15 +80,21 @@ Heard = VoiceCame | TurnOver | Spoken
 
 
 class Listener:
-    """Feeds `stream` with the leg's utterances; numbers them from 0 within the call."""
+    """Feeds a recogniser's stream with the utterances of `speaker`, and tells the journal of them.
 
-    def __init__(self, stream: EarsStream) -> None:
-        self._stream = stream
+    `numbers` numbers the speaker's utterances within the call.
+    """
+
+    def __init__(self, ears: Ears, speaker: Speaker, numbers: Iterator[int], tell: Callable[[Event], None]) -> None:
+        self._stream = ears.open(self._on_ears)
+        self._speaker = speaker
+        self._tell = tell
         self._endpointer = Endpointer()
         self._collect = Collect()
         self._before: deque[Pcm] = deque(maxlen=PREROLL_MS // TICK_MS)
         self._now_ms = 0
-        self._next_utterance = 0
+        self._numbers = numbers
+        self._utterance = 0
         self.running: int | None = None
         self._claimed = False
         self._voice = False
@@ -109,6 +139,7 @@ class Listener:
         meant = frame.voice >= ONSET_VOICE and self._now_ms - self._voice_start_ms >= CLAIM_MS
         if self._unclaimed and (floor_is_free or (yielding and meant)):
             self._claimed = True
+            self._tell(SpeechStarted(utterance=self._utterance, speaker=self._speaker))
             heard.append(VoiceCame(self._utterance, resumed=False))
         if not ended and self._is_whole:
             self._endpointer.finish()
@@ -116,15 +147,10 @@ class Listener:
         if ended:
             self._finish(heard)
         if self._over_ms is not None and (spoken := self._read()) is not None:
+            self._note(spoken)
             heard.append(spoken)
             self.forget()
         return heard
-
-    def on_final(self, final: FinalText) -> None:
-        """A reading arrived; it counts if it covers all that was said."""
-        if final.utterance == self.running and self._asked_ms is not None and final.audio_ms >= self._asked_ms:
-            self._final = final
-            self._final_ms = self._now_ms
 
     def forget(self) -> None:
         """The running utterance is void, or done."""
@@ -134,11 +160,25 @@ class Listener:
         self._over_ms = self._final = self._asked_ms = None
 
     def close(self) -> None:
+        """Free the recogniser's stream. Idempotent."""
         self._stream.close()
 
-    @property
-    def _utterance(self) -> int:
-        return self._next_utterance - 1
+    def _on_ears(self, event: EarsEvent) -> None:
+        match event:
+            case PartialText():
+                if event.text and self.running == event.utterance:
+                    self._tell(PartialHeard(utterance=event.utterance, text=event.text, speaker=self._speaker))
+            case FinalText():
+                # it counts if it covers all that was said
+                if event.utterance == self.running and self._asked_ms is not None and event.audio_ms >= self._asked_ms:
+                    self._final = event
+                    self._final_ms = self._now_ms
+            case EarsLost():
+                self._tell(EngineFailed(engine="ears", code=event.code))
+            case EarsBack():
+                self._tell(EngineRecovered(engine="ears", after_ms=event.after_ms))
+            case EarsGapped():
+                self._tell(AudioGapped(gap_ms=event.gap_ms))
 
     @property
     def _unclaimed(self) -> bool:
@@ -156,8 +196,7 @@ class Listener:
             self._over_ms = self._final = self._asked_ms = None
             heard.append(VoiceCame(self._utterance, resumed=True))
             return
-        self.running = self._next_utterance
-        self._next_utterance += 1
+        self.running = self._utterance = next(self._numbers)
         self._claimed = False
         self._voice_start_ms = at_ms
         self._pushed_ms = 0
@@ -186,6 +225,21 @@ class Listener:
         if self._asked_ms is None:
             self._ask()  # no pause came before the end: the utterance was cut at its longest
         heard.append(TurnOver(self._utterance))
+
+    def _note(self, spoken: Spoken) -> None:
+        if not spoken.hypotheses:
+            self._tell(SpeechDiscarded(utterance=spoken.utterance, speaker=self._speaker))
+            return
+        self._tell(
+            FinalHeard(
+                utterance=spoken.utterance,
+                readings=tuple(Reading(text=h.text, confidence=round(h.confidence, 3)) for h in spoken.hypotheses),
+                voice_start_ms=spoken.voice_start_ms,
+                voice_end_ms=spoken.voice_end_ms,
+                redecoded=spoken.redecoded,
+                speaker=self._speaker,
+            )
+        )
 
     def _read(self) -> Spoken | None:
         over_ms = self._over_ms if self._over_ms is not None else self._now_ms

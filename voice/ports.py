@@ -68,6 +68,10 @@ FrameSink = Callable[[Frame], None]
 """Called on the event loop, once a tick, in order; must return at once."""
 
 
+class Room:
+    """Where legs hear each other; see `Leg.enter`. Just a place: nothing is held for it, nothing has to be closed."""
+
+
 class Leg(Protocol):
     """One party's audio. All methods are called on the event loop and return at once."""
 
@@ -92,11 +96,25 @@ class Leg(Protocol):
         ...
 
     def stop(self) -> Played | None:
-        """Drop what is queued, at the next tick at the latest; where the running playback stood."""
+        """Drop what is queued, at the next tick at the latest; where the running playback stood.
+
+        A frame of a tick that ran before may still come, and tell that a playback was done."""
+        ...
+
+    def send_keys(self, digits: str) -> bool:
+        """Press keys towards the far end; False when it takes none."""
+        ...
+
+    def enter(self, room: Room | None) -> None:
+        """Be in `room`, and in no other, from the next tick on; None: alone again.
+
+        In a room each leg hears what the others say, one tick later, and all that is played to any of them. It goes
+        on giving frames of its own far end only. Raises Overloaded when too many commands wait for the tick.
+        """
         ...
 
     def close(self) -> None:
-        """Free the leg. Idempotent."""
+        """Free the leg, which leaves its room. Idempotent."""
         ...
 
 

@@ -1,7 +1,7 @@
 """The bot's voice on one leg: a reply is spoken phrase by phrase, can be cut, and goes on where it was cut."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from dialog.errors import EngineError, EngineUnavailable
 from dialog.events import EngineFailed, Event, PlaybackEnded, PlaybackStarted
+from voice.mind import Strand
 from voice.ports import Frame, Leg, Mouth, Pcm, Played
 
 AHEAD_MS = 2_000
@@ -34,11 +35,17 @@ class Speaker:
     """Speaks replies on `leg`.
 
     `tell` takes the events for the journal, `done` is called when a whole reply was heard. Both run on the event
-    loop; so does everything here, so a method sees no change but its own. Playbacks are numbered within the call.
+    loop; so does everything here, so a method sees no change but its own. `numbers` numbers the call's playbacks.
     """
 
     def __init__(
-        self, leg: Leg, mouth: Mouth, tasks: asyncio.TaskGroup, tell: Callable[[Event], None], done: Callable[[], None]
+        self,
+        leg: Leg,
+        mouth: Mouth,
+        tasks: Strand,
+        tell: Callable[[Event], None],
+        done: Callable[[], None],
+        numbers: Iterator[int],
     ) -> None:
         self._leg = leg
         self._mouth = mouth
@@ -47,27 +54,38 @@ class Speaker:
         self._done = done
         self._phrases: list[Phrase] = []
         self._current = 0
-        self._playing: dict[int, int] = {}
-        self._heard: set[int] = set()
+        self._playing: dict[int, int] = {}  # playback to phrase, of those whose end is not told
+        self._begun: set[int] = set()
         self._mute: set[int] = set()
-        self._next_playback = 0
+        self._numbers = numbers
+        self._halted = False
         self._feeder: asyncio.Task[None] | None = None
         self._room = asyncio.Event()
 
     @property
     def pending(self) -> bool:
-        """Something of the reply is unsaid."""
-        return self._current < len(self._phrases)
+        """The reply is not over: `resume` has something to say, or only to tell that all was said."""
+        return bool(self._phrases)
 
     @property
     def interruptible(self) -> bool:
         """Whether what is being said now may be cut; true in silence."""
-        return not self.pending or self._phrases[self._current].interruptible
+        return self._current == len(self._phrases) or self._phrases[self._current].interruptible
 
     def say(self, phrases: Sequence[Phrase]) -> None:
         """Speak a reply; what was left of the one before is void."""
         self.hold(phrases)
         self.resume()
+
+    def add(self, phrases: Sequence[Phrase]) -> None:
+        """Speak more, after what is being said."""
+        if not self.pending:
+            self.say(phrases)
+            return
+        start = len(self._phrases)
+        self._phrases += phrases
+        if self._feeder is None or self._feeder.done():
+            self._feeder = self._tasks.create_task(self._feed(self._phrases, start), name="mouth")
 
     def hold(self, phrases: Sequence[Phrase]) -> None:
         """Keep a reply unsaid until `resume`."""
@@ -77,55 +95,75 @@ class Speaker:
 
     def resume(self) -> None:
         """Go on from the first phrase that was not heard to its end."""
-        self._feeder = self._tasks.create_task(self._feed(self._phrases, self._current), name="mouth")
+        self._forget_playing()
+        self._halted = False
+        self._advance(self._current)
+        if self.pending:
+            self._feeder = self._tasks.create_task(self._feed(self._phrases, self._current), name="mouth")
 
     def halt(self) -> Played | None:
-        """Fall silent at once; what was playing, and how much of it was heard. `resume` begins with that phrase."""
+        """Fall silent at once; what was playing, and how much of it was heard. `resume` begins with that phrase,
+        unless its last sample has left: the frame that tells so may still be on its way."""
         if self._feeder is not None:
             self._feeder.cancel()
             self._feeder = None
+        self._halted = True
         played = self._leg.stop()
-        if played is not None and played.playback in self._playing:
-            self._tell(PlaybackEnded(playback=played.playback, played_ms=played.played_ms, interrupted=True))
-        self._playing.clear()
-        self._heard.clear()
+        if played is not None and played.done:
+            self._follow(played)
+        elif played is not None:
+            self._tell_end(played)
         return played
 
     def drop(self) -> Played | None:
         """Fall silent for good: nothing of the reply is left."""
         played = self.halt()
+        self._forget_playing()
         self._phrases, self._current = [], 0
         return played
+
+    def _forget_playing(self) -> None:
+        self._playing.clear()
+        self._begun.clear()
 
     def on_frame(self, frame: Frame) -> None:
         """Follow what the leg has played; once a tick."""
         if self._leg.queued_ms < AHEAD_MS:
             self._room.set()
         for played in frame.played:
-            index = self._playing.get(played.playback)
-            if index is None:
-                continue
-            if played.playback not in self._heard:
-                self._heard.add(played.playback)
-                self._tell(PlaybackStarted(playback=played.playback, text=self._phrases[index].text))
-            if played.done:
-                self._heard.discard(played.playback)
-                del self._playing[played.playback]
-                self._tell(PlaybackEnded(playback=played.playback, played_ms=played.played_ms, interrupted=False))
-                self._advance(index + 1)
+            self._follow(played)
+
+    def _follow(self, played: Played) -> None:
+        index = self._playing.get(played.playback)
+        if index is None:
+            return
+        if played.playback not in self._begun and not self._halted:
+            self._begun.add(played.playback)
+            self._tell(PlaybackStarted(playback=played.playback, text=self._phrases[index].text))
+        if played.done:
+            del self._playing[played.playback]
+            self._tell_end(played)
+            self._advance(index + 1)
+
+    def _tell_end(self, played: Played) -> None:
+        """Of a playback whose beginning was told; once."""
+        if played.playback in self._begun:
+            self._begun.remove(played.playback)
+            self._tell(PlaybackEnded(playback=played.playback, played_ms=played.played_ms, interrupted=not played.done))
 
     def _advance(self, index: int) -> None:
         """Everything before `index` was heard; phrases without sound are stepped over."""
         while index in self._mute:
             index += 1
         self._current = index
-        if not self.pending:
+        if index == len(self._phrases) and not self._halted:
+            self._phrases, self._current = [], 0
             self._done()
 
     async def _feed(self, phrases: Sequence[Phrase], start: int) -> None:
-        for index in range(start, len(phrases)):
-            playback = self._next_playback
-            self._next_playback += 1
+        index = start
+        while index < len(phrases):  # it may grow meanwhile
+            playback = next(self._numbers)
             self._playing[playback] = index
             if not await self._render(playback, phrases[index]):
                 # Nothing will ever be played of it, so no frame will report its end.
@@ -133,6 +171,7 @@ class Speaker:
                 self._mute.add(index)
                 if not self._playing:
                     self._advance(index)
+            index += 1
 
     async def _render(self, playback: int, phrase: Phrase) -> bool:
         """Enqueue one phrase; False when there was no audio to enqueue."""

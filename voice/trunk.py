@@ -1,12 +1,13 @@
 """Calls by SIP: offer and answer, a leg for each call, and whoever hangs up first."""
 
 import secrets
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
 
-from dialog.errors import CentralinoError, Overloaded
+from dialog.errors import CentralinoError, NotFound, Overloaded
 from voice.call import Call
 from voice.calls import Calls
 from voice.config import Settings
@@ -17,11 +18,11 @@ from voice.net.sip_agent import SipAgent
 from voice.wire.sdp import Codec, Negotiated, answer, make_offer, parse_sdp, read_answer
 from voice.wire.sip.endpoint import RETRY_AFTER_S
 from voice.wire.sip.events import (
-    CallAcknowledged,
-    CallCancelled,
-    CallEnded,
     CallRef,
+    DialogEnded,
     EndCause,
+    InviteAcknowledged,
+    InviteCancelled,
     InviteReceived,
     ReinviteAcknowledged,
     ReinviteReceived,
@@ -59,7 +60,8 @@ class Trunk:
         self._ports = ports
         self._lines: dict[CallRef, _Line] = {}
         self._agent: SipAgent | None = None
-        calls.expect(lambda: sum(line.call is None for line in self._lines.values()))
+        self.refused: Counter[str] = Counter()
+        calls.expect(lambda: [line.invite.source[0] for line in self._lines.values() if line.call is None])
 
     def serve(self, agent: SipAgent) -> None:
         """Answer on `agent`."""
@@ -70,15 +72,15 @@ class Trunk:
         match event:
             case InviteReceived():
                 self._refusing(event.call, lambda: self._invited(event))
-            case CallAcknowledged():
+            case InviteAcknowledged():
                 self._with_line(event.call, lambda line: self._acknowledged(line, event.answer))
             case ReinviteReceived():
                 self._with_line(event.call, lambda line: self._reinvited(line, event.offer))
             case ReinviteAcknowledged():
                 self._with_line(event.call, lambda line: self._agree_late(line, event.answer))
-            case CallCancelled():
+            case InviteCancelled():
                 self._ended(event.call, "caller")
-            case CallEnded():
+            case DialogEnded():
                 self._ended(event.call, _CAUSES.get(event.cause, "caller"))
             case _:
                 pass  # the rest belongs to calls that we place, and this side places none
@@ -89,10 +91,11 @@ class Trunk:
         return self._agent
 
     def _refusing(self, ref: CallRef, work: Callable[[], None]) -> None:
-        """Do `work`; an error of the tree becomes the SIP status it hints at."""
+        """Do `work`; an error of the tree is counted and becomes the SIP status it hints at."""
         try:
             work()
         except CentralinoError as error:
+            self.refused[error.code] += 1
             retry_after = RETRY_AFTER_S if isinstance(error, Overloaded) else None
             if not self.agent.reject(ref, error.sip_status, "", retry_after):
                 self.agent.hangup(ref)  # too late to refuse: it was answered
@@ -108,8 +111,7 @@ class Trunk:
     def _invited(self, invite: InviteReceived) -> None:
         bot = self._settings.bot_for(invite.dialled)
         if not bot:
-            self.agent.reject(invite.call, 404)
-            return
+            raise NotFound("bots names neither the number dialled nor '*'")
         self._calls.admit(invite.source[0])
         wire = self._ports.open(None)
         line = _Line(invite, bot, wire, session_id=secrets.randbits(31))
@@ -124,10 +126,11 @@ class Trunk:
     def _respond(self, line: _Line, offer: bytes | None) -> bytes:
         """The SDP to send: an answer, or an offer of ours when the peer made none (RFC 3264)."""
         host = self._settings.media_advertised
-        codecs = tuple(Codec) if line.agreed is None else (line.agreed.codec,)  # a leg keeps the codec it began with
         if offer is None:
+            former = line.agreed.codec if line.agreed is not None else Codec.PCMU
+            codecs = tuple(sorted(Codec, key=lambda codec: codec != former))  # rather the one that is spoken already
             return make_offer(host, line.wire.port, line.session_id, line.version, codecs=codecs)
-        agreed = answer(parse_sdp(offer), host, line.wire.port, line.session_id, line.version, codecs)
+        agreed = answer(parse_sdp(offer), host, line.wire.port, line.session_id, line.version)
         self._apply(line, agreed)
         return agreed.answer_bytes
 
@@ -138,10 +141,12 @@ class Trunk:
 
     def _apply(self, line: _Line, agreed: Negotiated) -> None:
         remote = media_address(agreed.remote_addr, agreed.remote_port)
-        line.agreed = agreed
+        former, line.agreed = line.agreed, agreed
         if line.leg is None:
             line.wire.remote = remote
             return
+        if former is not None and (former.codec, former.payload_type) != (agreed.codec, agreed.payload_type):
+            line.leg.switch(agreed.codec.value, agreed.payload_type)
         if remote is not None:
             line.leg.update_remote(*remote)
         line.leg.set_direction(send=agreed.direction.sends, receive=agreed.direction.receives)

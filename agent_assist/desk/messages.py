@@ -31,7 +31,8 @@ class Brief(_Model):
 
 
 class Offer(_Model):
-    """A call that rings. `by` names the colleague who transfers it, empty from the queue."""
+    """A call that rings, for `expires_s` more seconds. `by` names the colleague who transfers it, empty from the
+    queue."""
 
     call_id: str
     brief: Brief
@@ -124,7 +125,8 @@ class Offered(_Model):
 
 
 class OfferWithdrawn(_Model):
-    """It rings no more. `why`: answered (by this agent), declined, no_answer, gone, caller (hung up or chose)."""
+    """It rings no more. `why`: answered (by this agent), declined, no_answer, gone, taken (by a colleague from the
+    list), caller (hung up or chose)."""
 
     type: Literal["offer_withdrawn"] = "offer_withdrawn"
     call_id: str
@@ -139,7 +141,8 @@ class CallJoined(_Model):
 
 
 class CallChanged(_Model):
-    """Hold, or a transfer that began or failed; `trouble` says why it failed."""
+    """Hold, or a transfer that began or failed; `trouble` says why it failed: declined, no_answer, gone, or refused
+    (the call could not do what was asked)."""
 
     type: Literal["call_changed"] = "call_changed"
     call_id: str

@@ -3,6 +3,7 @@
     voice  --CallDesk-->  desk  --LiveCalls-->  voice
     web    --AgentDesk->  desk  --AgentFeed-->  web
                           desk  --Router----->  the choice of an agent
+                          desk  --DeskStore-->  what is kept
 
 Everything runs on the event loop and returns at once, except what the store has to confirm.
 """
@@ -41,6 +42,10 @@ class Conflict(PeerError):
 
     code: ClassVar[str] = "peer.conflict"
     sip_status: ClassVar[int] = 409
+
+
+GRACE_S = 15.0
+"""For so long an agent whose page or audio went away is waited for, with the presence it had."""
 
 
 class LiveCalls(Protocol):
@@ -147,5 +152,22 @@ class Router(Protocol):
     """Who gets a caller. A learned one takes the place of the longest-idle rule behind this seam."""
 
     def choose(self, waiting: Waiting, candidates: Sequence[Candidate]) -> str | None:
-        """The agent to ring, None for nobody of these."""
+        """The agent to ring, None for nobody of these. Of a single candidate the desk learns whether that agent, who
+        may be busy now, could be given this caller at all: nobody waits for those who could not."""
+        ...
+
+
+class DeskStore(Protocol):
+    """Where the desk's own records go. Every method may raise StoreError, and may be asked again after one."""
+
+    async def add_participant(self, call_id: str, agent: str) -> None:
+        """The agent is in the call, and may read it from now on; of several times the first counts."""
+        ...
+
+    async def add_callback(self, call_id: str, reason: str) -> None:
+        """The caller is to be called back: an open task."""
+        ...
+
+    async def add_wrap_up(self, call_id: str, agent: str, disposition: str, note: str) -> None:
+        """How the call ended for the agent."""
         ...

@@ -18,7 +18,7 @@ from agent_assist.auth.throttle import address_key
 from agent_assist.desk.feed import AgentFeeds, FeedEnd, FeedReader
 from agent_assist.desk.messages import CallJoined, Envelope, Snapshot
 from agent_assist.web.identity import Agent, Identity, Visitor
-from agent_assist.web.settings import WebSettings
+from agent_assist.web.settings import SiteSettings
 from dialog.errors import StoreError
 
 PATH = "/api/agent/feed"
@@ -38,7 +38,7 @@ class CloseCode(IntEnum):
 _ENDS = {FeedEnd.LAGGED: CloseCode.LAGGED, FeedEnd.REPLACED: CloseCode.REPLACED}
 
 
-def feed_router(feeds: AgentFeeds, gate: Identity, settings: WebSettings) -> APIRouter:
+def feed_router(feeds: AgentFeeds, gate: Identity, settings: SiteSettings) -> APIRouter:
     """The stream's route. One address holds at most `feeds_per_address` of them."""
     router = APIRouter()
     open_by_address: Counter[str] = Counter()

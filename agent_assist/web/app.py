@@ -15,7 +15,7 @@ from agent_assist.web.identity import Identity
 from agent_assist.web.openapi import serve_openapi
 from agent_assist.web.pages import pages_router
 from agent_assist.web.problems import add_handlers
-from agent_assist.web.settings import WebSettings
+from agent_assist.web.settings import SiteSettings
 from agent_assist.web.shields import BodyLimit, SameOrigin, SecurityHeaders
 from agent_assist.web.signin import signin_router
 
@@ -23,7 +23,7 @@ STATIC = Path(__file__).parent / "static"
 
 
 def create_app(
-    store: SqlCallStore, users: Users, recordings: Path, settings: WebSettings, desk: DeskParts | None = None
+    store: SqlCallStore, users: Users, recordings: Path, settings: SiteSettings, desk: DeskParts | None = None
 ) -> FastAPI:
     """Pages and API on `store`; with a `desk` the agents' panel, commands and feed as well.
 

@@ -14,7 +14,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from agent_assist.auth.throttle import address_key
 from agent_assist.web.guarded_websocket import MESSAGE_LIMIT_BYTES, guarded_websocket
-from agent_assist.web.settings import WebSettings
+from agent_assist.web.settings import SiteSettings
 
 HEAD_LIMIT_BYTES = 16_384
 KEEP_ALIVE_S = 5
@@ -41,7 +41,7 @@ class UvicornOptions(TypedDict):
     h11_max_incomplete_event_size: int
 
 
-def uvicorn_options(settings: WebSettings, dropped: Counter[str] | None = None) -> UvicornOptions:
+def uvicorn_options(settings: SiteSettings, dropped: Counter[str] | None = None) -> UvicornOptions:
     """How `serve` is to run uvicorn. No access log: its lines would hold call ids, which are the callers' own.
 
     `dropped` counts, by reason, connections and requests that no route ever saw.
@@ -68,7 +68,7 @@ def uvicorn_options(settings: WebSettings, dropped: Counter[str] | None = None) 
     }
 
 
-def guarded_http(settings: WebSettings, open_by_address: Counter[str], dropped: Counter[str]) -> type[H11Protocol]:
+def guarded_http(settings: SiteSettings, open_by_address: Counter[str], dropped: Counter[str]) -> type[H11Protocol]:
     """The HTTP protocol of one server: connections are counted by address, heads and stalled readers are timed."""
 
     class GuardedHttp(H11Protocol):

@@ -11,7 +11,7 @@ from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from agent_assist.auth.throttle import address_key
-from agent_assist.web.settings import WebSettings
+from agent_assist.web.settings import SiteSettings
 
 MESSAGE_LIMIT_BYTES = 1_024
 """A longer message closes the connection with 1009."""
@@ -23,7 +23,7 @@ _LINGER_S = 1.0
 
 
 def guarded_websocket(
-    settings: WebSettings, open_by_address: Counter[str], dropped: Counter[str]
+    settings: SiteSettings, open_by_address: Counter[str], dropped: Counter[str]
 ) -> type[WebSocketsSansIOProtocol]:
     """The WebSocket protocol of one server, which counts its connections with the HTTP ones."""
 

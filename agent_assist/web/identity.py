@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from agent_assist.auth.sessions import Sessions
 from agent_assist.auth.users import Role, User, Users
-from agent_assist.web.settings import WebSettings
+from agent_assist.web.settings import SiteSettings
 from dialog.errors import PeerForbidden
 
 _SAFE = frozenset({"GET", "HEAD"})
@@ -37,7 +37,7 @@ class Visitor:
 class Identity:
     """Finds the visitor of a request, and sets and clears the cookie."""
 
-    def __init__(self, users: Users, sessions: Sessions, settings: WebSettings) -> None:
+    def __init__(self, users: Users, sessions: Sessions, settings: SiteSettings) -> None:
         self._users = users
         self._sessions = sessions
         self._settings = settings
@@ -125,3 +125,8 @@ def _least(role: Role) -> Callable[[HTTPConnection], Awaitable[Visitor]]:
 
 Agent = Annotated[Visitor, Depends(_least(Role.AGENT))]
 Administrator = Annotated[Visitor, Depends(_least(Role.ADMINISTRATOR))]
+
+
+async def agent_name(request: HTTPConnection) -> str:
+    """Whose request it is, who must be an agent at least; for routes that are not told by a `Visitor`."""
+    return (await identity(request).visitor(request, Role.AGENT)).user.name

@@ -5,7 +5,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from agent_assist.auth.sessions import IDLE_S, LONGEST_S
 
 
-class WebSettings(BaseModel):
+class SiteSettings(BaseModel):
     """Limits of the web side. `secure` is on where pages come by HTTPS: cookies then travel by nothing else."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

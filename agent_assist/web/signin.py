@@ -11,7 +11,7 @@ from agent_assist.auth.passwords import LONGEST
 from agent_assist.auth.throttle import Throttle, address_key
 from agent_assist.auth.users import Role, User, Users
 from agent_assist.web.identity import Identity, identity
-from agent_assist.web.settings import WebSettings
+from agent_assist.web.settings import SiteSettings
 from agent_assist.web.templates import page
 
 _log = structlog.get_logger(__name__)
@@ -19,7 +19,7 @@ _log = structlog.get_logger(__name__)
 _OWN_PATH = re.compile(r"/[A-Za-z0-9_.~-]+(/[A-Za-z0-9_.~%-]+)*")
 
 
-def signin_router(users: Users, gate: Identity, settings: WebSettings, *, desk: bool) -> APIRouter:
+def signin_router(users: Users, gate: Identity, settings: SiteSettings, *, desk: bool) -> APIRouter:
     """`/signin` and `/signout`, with one count of failures by address and one by account.
 
     Who names no page is led to the calls, an agent to the panel where there is a desk.

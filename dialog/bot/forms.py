@@ -64,8 +64,10 @@ TOPICS: Mapping[str, str] = {
 """Which form an intent opens."""
 
 CONFIRMS = frozenset({"pay_confirmed", "block_confirmed"})
-ASIDES = frozenset({"opening_hours", "repeat", "slower", "help", "person", "goodbye", "hung_up", "call_opened"})
-"""Intents that are answered at any time; the form then goes on where it was."""
+ASIDES = frozenset(
+    {"opening_hours", "repeat", "slower", "help", "person", "goodbye", "hung_up", "call_opened", "returned"}
+)
+"""Intents that are answered at any time; the form then goes on where it was, unless the answer leads out of it."""
 
 YES = frozenset({"yes", "yeah", "yep", "yup", "yea"})
 NO = frozenset({"no", "not", "nope", "nah", "don't", "dont", "never", "stop", "cancel", "wait", "isn't"})

@@ -15,6 +15,7 @@ THANKS = "Thank you."
 WELCOME = "You are welcome."
 GO_ON = "What can I do for you?"
 LEFT = "All right."
+BACK = "I am the automatic help desk again."
 GOODBYE = "Thank you for calling. Goodbye."
 TO_PERSON = "One moment. I will connect you to a person."
 SWITCHED = "I will switch to the keypad."
@@ -45,8 +46,8 @@ MENU = (
 
 def fixed() -> tuple[str, ...]:
     """Every sentence that is always the same, for a voice that keeps them ready."""
-    talk = (HOW_CAN_I_HELP, ANYTHING_ELSE, THANKS, WELCOME, GO_ON, LEFT, GOODBYE, TO_PERSON, SWITCHED, CAN_DO, CAN_SAY)
-    return (MACHINE, RECORDED, *talk, SORRY, STILL_THERE, *MENU)
+    talk = (HOW_CAN_I_HELP, ANYTHING_ELSE, THANKS, WELCOME, GO_ON, LEFT, BACK, GOODBYE, CAN_DO, CAN_SAY)
+    return (MACHINE, RECORDED, *talk, TO_PERSON, SWITCHED, SORRY, STILL_THERE, *MENU)
 
 
 def opening(recorded: bool) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from dialog.actions import Action, Collect, Expect, Handoff, Hangup, Reply, Say,
 from dialog.bot import actions, forms, phrases
 from dialog.bot.customers import Customers
 from dialog.numbers import digit_runs, normalise
-from dialog.ports import HungUp, Keys, SessionOpened, UserTurn, Utterance
+from dialog.ports import HungUp, Keys, Returned, SessionOpened, UserTurn, Utterance
 
 MAX_CALLS = 4_096
 NO_INPUT_MS = 10_000
@@ -88,6 +88,9 @@ class KeypadEngine:
         call = self._call(call_id)
         if isinstance(turn, SessionOpened):
             return self._open(call, turn)
+        if isinstance(turn, Returned):
+            _leave_form(call)
+            return self._reply(call, _Answer([phrases.BACK, *phrases.MENU]), "returned", 1.0)
         # the customer base blocks: off the event loop
         return await asyncio.to_thread(self._answer, call, turn)
 
@@ -260,11 +263,15 @@ def _slower(call: _Call, answer: _Answer) -> None:
     answer.again = True
 
 
-def _leave(call: _Call, answer: _Answer) -> None:
-    answer.acts.append("action_go_back")
+def _leave_form(call: _Call) -> None:
     call.form = ""
     _forget(call.slots)
     call.slots.pop(forms.PARTIAL, None)
+
+
+def _leave(call: _Call, answer: _Answer) -> None:
+    answer.acts.append("action_go_back")
+    _leave_form(call)
     answer.say += (phrases.LEFT, *phrases.MENU)
 
 

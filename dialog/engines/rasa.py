@@ -80,7 +80,7 @@ class RasaEngine:
 
     async def _request(self, event: _Json) -> _Json:
         at = self._host.address()
-        headers = {"Authorization": f"Bearer {at.token}"}
+        headers = {"Authorization": f"Bearer {at.token}"} if at.token else {}
         try:
             response = await self._client.post(f"{at.url}/event", json=event, headers=headers)
         except httpx.TimeoutException as error:

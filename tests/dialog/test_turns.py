@@ -46,6 +46,13 @@ def test_nothing_comes_before_the_notices() -> None:
         assert step(State.OPENING, happened) == (State.OPENING, ())
 
 
+def test_the_announcement_of_the_end_is_not_interrupted() -> None:
+    for state in set(State) - {State.OPENING, State.LEAVING, State.ENDED}:
+        assert step(state, Input.EXPIRED)[0] is State.LEAVING
+    for happened in set(Input) - {Input.REPLY, Input.CLOSED, Input.GONE}:
+        assert step(State.LEAVING, happened) == (State.LEAVING, ())
+
+
 def test_a_late_reply_is_never_spoken_over_the_caller() -> None:
     for state in (State.HEARING, State.DECIDING):
         assert Effect.PLAY not in step(state, Input.REPLY)[1]

@@ -22,7 +22,7 @@ class Compilations(event.Listener):
 
 def use_everything() -> None:
     """Calls as a node makes them, not as `warm` makes them: several rows, real sizes."""
-    from dsp import g711, levels, plc, resample, tones, vad
+    from dsp import g711, levels, mix, plc, resample, tones, vad
 
     rows, pcm, wide = np.arange(3, dtype=np.int32), np.ones((3, 160), np.int16), np.ones((3, 320), np.int16)
     law, payload, values = np.zeros(3, np.uint8), np.zeros((3, 160), np.uint8), np.zeros(3, np.float32)
@@ -33,6 +33,7 @@ def use_everything() -> None:
     resample.Downsampler(3).process(rows, wide, pcm)
     resample.resample(np.ones(999, np.float32), 24_000, 16_000)
     levels.measure(rows, pcm, values, np.zeros(3, np.uint16))
+    mix.Mixer(3).process(rows, np.array([2, 1], np.int32), law, wide, wide.copy())
     plc.Concealer(3).process(rows, pcm, np.ones(3, np.uint8))
     tones.DtmfDetector(3).process(rows, pcm, law)
     silero = vad.SileroVad(3)

@@ -34,7 +34,7 @@ from tests.e2e.scripts import Turn
 from voice.ports import RATE_HZ, Pcm
 from voice.speech.engines.base import Recogniser
 from voice.speech.engines.catalogue import open_recogniser
-from voice.speech.settings import SpeechSettings
+from voice.speech.settings import EngineSettings
 
 TURN_S = 45.0
 """From what the caller does to the end of the answer; the longest wait is for a silence to be noticed, twice."""
@@ -147,7 +147,7 @@ def hold(node: Node, phone: Phone, caller: str, turns: Sequence[Turn]) -> Held:
             seen += len(held[-1].records)
             if turn is not None:
                 check_turn(turn, held[-1])
-        if turns[-1].ends:
+        if turns[-1].ends == "hangup":
             phone.wait_over()
         else:
             phone.hang_up()
@@ -241,7 +241,7 @@ def word_overlap(text: str, recognised: str) -> float:
 
 @cache
 def _recogniser() -> Recogniser:
-    return open_recogniser(SpeechSettings())
+    return open_recogniser(EngineSettings())
 
 
 def _end(node: Node, call_id: str) -> CallEnded | None:

@@ -1,37 +1,44 @@
-"""A real node as a subprocess: `centralino serve` with free ports and a data folder of its own."""
+"""A real node as a subprocess: `centralino serve` with ports and a data folder of its own."""
 
 import json
 import os
+import re
 import signal
 import socket
 import sqlite3
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import psutil
+from prometheus_client.parser import text_string_to_metric_families
 
 from dialog.bot.sample import generate
 from dialog.events import Record
 
+ROOT = Path(__file__).parents[2]
+COMMAND = (sys.executable, "-c", "from voice.cli import main; main()")
 READY_S = 180.0
 """Start-up with a cold kernel cache and an untrained bot."""
 STOP_S = 40.0
-_COMMAND = "from voice.cli import main; main()"
+"""Longer than a node may take: 20 s of draining, then farewells."""
 _POLL_S = 0.05
+
+_SIP = re.compile(r"phone +sip:100@127\.0\.0\.1:(\d+)")
+_WEB = re.compile(r"browser +http://127\.0\.0\.1:(\d+)/")
+_BAD_LINES = re.compile(r"Traceback|never retrieved|Fatal error|call failed|leg failed|exception", re.IGNORECASE)
 
 T = TypeVar("T")
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    """A port nobody holds at the moment."""
+    """A port nobody holds at the moment, for peers that cannot say which one the system gave them."""
     with closing(socket.socket(socket.AF_INET, kind)) as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -49,23 +56,66 @@ def wait_for(what: str, look: Callable[[], T | None], limit_s: float) -> T:
         time.sleep(_POLL_S)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Node:
-    """A node that serves; read its journals, put its customers back."""
+    """A node that serves: its ports, its children, its figures, its journals and every line it prints."""
 
     process: subprocess.Popen[bytes]
     folder: Path
-    sip_port: int
-    web_url: str
+    sip_port: int = 0
+    web_port: int = 0
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def web_url(self) -> str:
+        return f"http://127.0.0.1:{self.web_port}"
 
     @property
     def log(self) -> str:
         return (self.folder / "node.log").read_text(errors="replace")
 
+    def bad_lines(self) -> list[str]:
+        """Lines that speak of an error nobody expected."""
+        return [line for line in self.log.splitlines() if _BAD_LINES.search(line)]
+
+    def child(self, kind: str) -> psutil.Process | None:
+        """The child that listens and speaks ("speech"), or Rasa ("rasa"), while there is one."""
+        for child in psutil.Process(self.process.pid).children(recursive=True):
+            try:
+                name, command = child.name(), " ".join(child.cmdline())
+            except psutil.NoSuchProcess:
+                continue
+            if kind == "speech" and (name == "speech-child" or "voice.speech.child" in command):
+                return child
+            if kind == "rasa" and "rasa/host/serve.py" in command:
+                return child
+        return None
+
+    def figures(self) -> dict[str, dict[str, float]]:
+        """/metrics: by name, the figures by their labels' values."""
+        with urllib.request.urlopen(f"{self.web_url}/metrics", timeout=10) as answer:
+            text = answer.read().decode()
+        found: dict[str, dict[str, float]] = {}
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                found.setdefault(sample.name, {})[",".join(sample.labels.values())] = sample.value
+        return found
+
+    def total(self, name: str) -> int:
+        """All figures of one name added up."""
+        return int(sum(self.figures().get(f"{name}_total", {}).values()))
+
+    def calls(self, caller: str = "") -> list[str]:
+        """Ids of the stored calls of whose caller's address `caller` is a part, the newest first."""
+        rows = self.query("SELECT call_id FROM calls WHERE caller LIKE ? ORDER BY number DESC", (f"%{caller}%",))
+        return [call_id for (call_id,) in rows]
+
     def call_id(self, caller: str) -> str | None:
-        """The call of `caller`, once it is in the store."""
-        rows = self.query("SELECT call_id FROM calls WHERE caller LIKE ? ORDER BY number DESC", (f"%{caller}@%",))
-        return str(rows[0][0]) if rows else None
+        """The newest call of `caller`, once it is in the store."""
+        return next(iter(self.calls(f"{caller}@")), None)
 
     def journal(self, call_id: str) -> list[Record]:
         """What the store holds of a call, which may be live."""
@@ -78,71 +128,72 @@ class Node:
     def recording(self, call_id: str) -> Path:
         """The two-channel recording: the caller on the left, the bot on the right."""
         ((name,),) = self.query("SELECT recording FROM calls WHERE call_id = ?", (call_id,))
-        return self.folder / "data" / "recordings" / str(name)
+        return self.data / "recordings" / name
+
+    def query(self, statement: str, values: Sequence[str] = ()) -> list[tuple[str, ...]]:
+        """Rows of the store, read only."""
+        with closing(sqlite3.connect(f"file:{self.data / 'calls.sqlite'}?mode=ro", uri=True, timeout=10)) as store:
+            return store.execute(statement, values).fetchall()
+
+    def command(self, *words: str) -> str:
+        """What `centralino WORDS` prints, with this node's settings and store."""
+        own = ("--config", str(self.folder / "node.toml"), "--set", f"record.folder={json.dumps(str(self.data))}")
+        ran = subprocess.run([*COMMAND, *words, *own], cwd=ROOT, capture_output=True, text=True, timeout=60)
+        assert ran.returncode == 0, ran.stderr
+        return ran.stdout.strip()
 
     def restore(self, table: str, key: str, value: str) -> None:
         """Put a row of the customer base back as it was generated."""
         pristine = self.folder / "pristine.sqlite"
         if not pristine.exists():
             generate(pristine)
-        with closing(sqlite3.connect(self.folder / "data" / "customers.sqlite", timeout=10.0)) as base, base:
+        with closing(sqlite3.connect(self.data / "customers.sqlite", timeout=10)) as base, base:
             base.execute("ATTACH ? AS pristine", (str(pristine),))
             base.execute(f"DELETE FROM main.{table} WHERE {key} = ?", (value,))
             base.execute(f"INSERT INTO main.{table} SELECT * FROM pristine.{table} WHERE {key} = ?", (value,))
 
-    def query(self, statement: str, values: Sequence[str] = ()) -> list[tuple[str, ...]]:
-        """Rows of the store, read only."""
-        path = self.folder / "data" / "calls.sqlite"
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10.0)) as store:
-            return store.execute(statement, values).fetchall()
-
 
 @contextmanager
 def serving(folder: Path, settings: str = "") -> Iterator[Node]:
-    """Start a node in `folder`, and stop it: it must end with 0 and leave no child behind. `settings` is more TOML."""
-    sip_port, web_port = free_port(socket.SOCK_DGRAM), free_port()
+    """Serve from `folder` with `settings` (TOML); at the end the node must stop in good order, leaving no child.
+
+    The node takes the ports that the system gives it. A test may have ended it by the end of the block, in good order.
+    """
     config = folder / "node.toml"
-    config.write_text(
-        f"[sip]\nport = {sip_port}\n[web]\nport = {web_port}\n"
-        f"[media]\nfirst_port = 42000\nlast_port = 43998\n"
-        f"[limits]\ncalls_per_minute = 600\n"
-        f"[record]\nfolder = {json.dumps(str(folder / 'data'))}\n{settings}"
-    )
+    config.write_text(settings)
+    own = ("sip.port=0", "web.port=0", f"record.folder={json.dumps(str(folder / 'data'))}")
+    assignments = [part for assignment in own for part in ("--set", assignment)]
     with (folder / "node.log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-c", _COMMAND, "serve", "--config", str(config)],
+            [*COMMAND, "serve", "--config", str(config), *assignments],
             stdout=log,
             stderr=subprocess.STDOUT,
+            cwd=ROOT,
             env=os.environ | {"PYTHONUNBUFFERED": "1"},
         )
-    node = Node(process, folder, sip_port, f"http://127.0.0.1:{web_port}")
+    node = Node(process, folder)
     try:
-        wait_for(f"readiness of the node; its log:\n{node.log}", lambda: _ready(node), READY_S)
+        node.sip_port, node.web_port = wait_for("readiness of the node", lambda: _ports(node), READY_S)
         yield node
-        children = psutil.Process(process.pid).children(recursive=True)
+        children = _children(process)
         process.send_signal(signal.SIGTERM)
         assert process.wait(STOP_S) == 0, f"the node ended with {process.returncode}:\n{node.log}"
-        orphans = [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
-        assert not orphans, f"left behind: {orphans}"
+        assert not psutil.wait_procs(children, timeout=5)[1], "children outlived the node"
     finally:
-        _end(process)
-
-
-def _ready(node: Node) -> bool | None:
-    assert node.process.poll() is None, f"the node ended with {node.process.returncode}:\n{node.log}"
-    try:
-        with urllib.request.urlopen(f"{node.web_url}/readyz", timeout=5.0) as answer:
-            return True if answer.status == 200 else None
-    except (urllib.error.URLError, OSError):
-        return None
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Nothing of a node whose test failed stays behind."""
-    if process.poll() is None:
-        children = psutil.Process(process.pid).children(recursive=True)
+        for member in _children(process):  # nothing of a node whose test failed stays behind
+            with suppress(psutil.NoSuchProcess):
+                member.kill()
         process.kill()
         process.wait()
-        for child in children:
-            if child.is_running():
-                child.kill()
+
+
+def _ports(node: Node) -> tuple[int, int] | None:
+    """SIP and web, once the node has said them: its last words before it serves."""
+    log = node.log
+    assert node.process.poll() is None, f"the node ended with {node.process.returncode}:\n{log}"
+    sip, web = _SIP.search(log), _WEB.search(log)
+    return (int(sip[1]), int(web[1])) if sip and web else None
+
+
+def _children(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    return psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []

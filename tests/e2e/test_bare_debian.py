@@ -22,4 +22,4 @@ def test_a_bare_debian_builds_what_is_missing_and_a_second_run_takes_seconds() -
     # Debian 12 has no Python 3.10: either uv fetched one, or set-up says what that means
     assert "Rasa's environment: done in" in first or KEYPAD in first
     assert "..." not in second.split("==")[0], "the second run found something to do"
-    assert shown.stdout.endswith("bare_debian: the project set itself up\n")
+    assert "\nbare_debian: the project set itself up\n" in shown.stdout  # the node may still say that it stops

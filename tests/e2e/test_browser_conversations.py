@@ -56,12 +56,6 @@ def _loudness(pcm: Pcm) -> npt.NDArray[np.float64]:
     return level
 
 
-def newest_browser_call(node: Node) -> str | None:
-    """The last call that came by the page."""
-    rows = node.query("SELECT call_id FROM calls WHERE transport = 'browser' ORDER BY number DESC")
-    return rows[0][0] if rows else None
-
-
 async def call(url: str, microphone: Path) -> tuple[Pcm, str]:
     """Click, wait until the far end has hung up; what was played, and what the transcript shows."""
     async with chromium(microphone, loop=False) as browser:
@@ -94,8 +88,7 @@ def test_the_page_holds_a_conversation(node: Node, script: Script, tmp_path: Pat
 def converse(node: Node, script: Script, caller: Path) -> None:
     """Hold `script` from the page, and look at all of it."""
     heard, shown = asyncio.run(call(f"{node.web_url}/", caller))
-    call_id = newest_browser_call(node)
-    assert call_id is not None
+    call_id = node.calls("browser")[0]
     journal = node.journal(call_id)
     account = "\n".join(f"{r.at_ms} {r.event}" for r in journal if r.event.type != "partial_heard")
     try:

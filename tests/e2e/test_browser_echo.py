@@ -43,8 +43,8 @@ class EchoCalls(FakeBrowserCalls):
         self._plane = plane
         self._wires: dict[str, RingWire] = {}
 
-    async def accept(self, peer: BrowserPeer) -> str:
-        call_id = await super().accept(peer)
+    async def accept(self, peer: BrowserPeer, who: str) -> str:
+        call_id = await super().accept(peer, who)
         wire = self._wires[call_id] = RingWire(lambda packets: self.peers[call_id].send(packets))
         leg = self._plane.add_leg(wire, peer.make_codec(), peer.payload_type, peer.event_payload_type)
 
@@ -153,7 +153,7 @@ async def test_speech_comes_back_and_keys_and_records_cross(server: EchoServer, 
     assert resemblance(said, heard) > 0.9
     assert abs(level_db) < 3
     assert server.calls.legs[0].stats.packets_lost == 0
-    assert server.guard.dropped.keys() <= {Drop.UNCHECKED_SOURCE, Drop.UNEXPECTED_MEDIA}
+    assert server.guard.dropped.keys() <= {Drop.UNCHECKED_SOURCE, Drop.UNEXPECTED_MEDIA, Drop.UNSENT}
 
 
 async def frames_in(tab: Tab, seconds: float) -> float:

@@ -16,13 +16,13 @@ from tests.peers import peer
 from voice.net.sip_agent import SipAgent
 from voice.wire.sdp import Codec, Direction, make_offer, parse_sdp, read_answer
 from voice.wire.sip.events import (
-    CallAcknowledged,
-    CallAnswered,
-    CallCancelled,
-    CallEnded,
-    CallFailed,
+    DialogEnded,
     EndCause,
+    InviteAcknowledged,
+    InviteAnswered,
+    InviteCancelled,
     InviteReceived,
+    InviteRefused,
     ReinviteAnswered,
     ReinviteReceived,
     SipEvent,
@@ -88,7 +88,7 @@ async def test_100_calls(tmp_path: Path) -> None:
     callee = SilentCallee()
     async with answering(callee) as address:
         await sipp(tmp_path, "-sf", str(SCENARIOS / "caller.xml"), "-m", "100", "-r", "25", address)
-    assert counts(callee) == {"InviteReceived": 100, "CallAcknowledged": 100, "CallEnded": 100}
+    assert counts(callee) == {"InviteReceived": 100, "InviteAcknowledged": 100, "DialogEnded": 100}
     assert callee.codecs == [Codec.PCMA] * 100
     assert not callee.agent.dropped
 
@@ -101,7 +101,7 @@ async def test_100_calls_with_a_tenth_of_the_packets_lost(tmp_path: Path) -> Non
         host, port = await relay.start(HOST)
         await sipp(tmp_path, "-sf", str(SCENARIOS / "caller.xml"), "-m", "100", "-r", "25", f"{host}:{port}")
         await relay.close()
-    ended = [event for event in callee.events if isinstance(event, CallEnded)]
+    ended = [event for event in callee.events if isinstance(event, DialogEnded)]
     assert callee.count(InviteReceived) == len(ended) == len({event.call for event in ended}) == 100
     assert {event.cause for event in ended} == {EndCause.REMOTE}
     assert relay.lost > 50
@@ -111,8 +111,8 @@ async def test_calls_given_up_while_ringing(tmp_path: Path) -> None:
     callee = SilentCallee(ring_only=True)
     async with answering(callee) as address:
         await sipp(tmp_path, "-sf", str(SCENARIOS / "cancel.xml"), "-m", "20", "-r", "20", address)
-    assert counts(callee) == {"InviteReceived": 20, "CallCancelled": 20}
-    assert callee.count(CallCancelled) == 20
+    assert counts(callee) == {"InviteReceived": 20, "InviteCancelled": 20}
+    assert callee.count(InviteCancelled) == 20
 
 
 async def test_calls_put_on_hold(tmp_path: Path) -> None:
@@ -120,14 +120,14 @@ async def test_calls_put_on_hold(tmp_path: Path) -> None:
     async with answering(callee) as address:
         await sipp(tmp_path, "-sf", str(SCENARIOS / "hold.xml"), "-m", "20", "-r", "20", address)
     assert callee.count(ReinviteReceived) == 40
-    assert callee.count(CallEnded) == 20
+    assert callee.count(DialogEnded) == 20
 
 
 async def test_calls_without_an_offer(tmp_path: Path) -> None:
     callee = SilentCallee()
     async with answering(callee) as address:
         await sipp(tmp_path, "-sf", str(SCENARIOS / "delayed.xml"), "-m", "20", "-r", "20", address)
-    acknowledged = [event for event in callee.events if isinstance(event, CallAcknowledged)]
+    acknowledged = [event for event in callee.events if isinstance(event, InviteAcknowledged)]
     assert len(acknowledged) == 20
     assert all(event.answer for event in acknowledged)
     assert callee.codecs == [Codec.PCMA] * 20
@@ -144,9 +144,9 @@ class Dialler:
 
     async def on_event(self, event: SipEvent) -> None:
         self.events.append(event)
-        if isinstance(event, CallAnswered) and self._hold:
+        if isinstance(event, InviteAnswered) and self._hold:
             self.agent.reoffer(event.call, make_offer(HOST, RTP_PORT, 1, 2, direction=Direction.SENDONLY))
-        elif isinstance(event, CallAnswered | ReinviteAnswered):
+        elif isinstance(event, InviteAnswered | ReinviteAnswered):
             if isinstance(event, ReinviteAnswered):
                 self.directions.append(read_answer(parse_sdp(event.answer or b"")).direction)
             self.agent.hangup(event.call)
@@ -177,16 +177,16 @@ async def listening(port: int) -> None:
 async def test_calling_sipp(tmp_path: Path) -> None:
     dialler = Dialler(hold=False)
     await dial(dialler, tmp_path, 50, "-sn", "uas")
-    assert sum(isinstance(event, CallAnswered) for event in dialler.events) == 50
-    assert sum(event.cause is EndCause.LOCAL for event in dialler.events if isinstance(event, CallEnded)) == 50
-    assert not any(isinstance(event, CallFailed) for event in dialler.events)
+    assert sum(isinstance(event, InviteAnswered) for event in dialler.events) == 50
+    assert sum(event.cause is EndCause.LOCAL for event in dialler.events if isinstance(event, DialogEnded)) == 50
+    assert not any(isinstance(event, InviteRefused) for event in dialler.events)
 
 
 async def test_putting_sipp_on_hold(tmp_path: Path) -> None:
     dialler = Dialler(hold=True)
     await dial(dialler, tmp_path, 20, "-sf", str(SCENARIOS / "callee.xml"))
     assert dialler.directions == [Direction.SENDONLY] * 20
-    assert sum(isinstance(event, CallEnded) for event in dialler.events) == 20
+    assert sum(isinstance(event, DialogEnded) for event in dialler.events) == 20
 
 
 async def test_sipsak_pings() -> None:
@@ -217,5 +217,5 @@ async def test_baresip_phones_in(tmp_path: Path, codec: str) -> None:
         async with asyncio.timeout(5):
             while callee.agent.calls:
                 await asyncio.sleep(0.02)
-    assert counts(callee) == {"InviteReceived": 1, "CallAcknowledged": 1, "CallEnded": 1}
+    assert counts(callee) == {"InviteReceived": 1, "InviteAcknowledged": 1, "DialogEnded": 1}
     assert callee.codecs == [Codec(codec)]

@@ -32,6 +32,20 @@ class FakeBot:
         """Nothing is held."""
 
 
+class RudeBot(FakeBot):
+    """Breaks on turns of the kind `hated`, as somebody's plug-in may."""
+
+    def __init__(self, hated: type[UserTurn], error: Exception | None = None) -> None:
+        super().__init__()
+        self._hated = hated
+        self._error = error or ZeroDivisionError()
+
+    async def respond(self, call_id: str, turn: UserTurn) -> Reply:
+        if isinstance(turn, self._hated):
+            raise self._error
+        return await super().respond(call_id, turn)
+
+
 def ask(text: str, collect: Collect | None = None) -> Reply:
     """A reply that says `text` and listens."""
     return Reply("fake", (Say(text), collect or Collect()))

@@ -16,7 +16,7 @@ class FakeBrowserCalls:
         self._running: set[asyncio.Task[str]] = set()
         self._count = 0
 
-    async def accept(self, peer: BrowserPeer) -> str:
+    async def accept(self, peer: BrowserPeer, who: str) -> str:
         if len(self.peers) >= self.room:
             raise Overloaded("full")
         self._count += 1

@@ -9,11 +9,11 @@ import uvicorn
 from fastapi import FastAPI
 
 from agent_assist.web.guarded_http import uvicorn_options
-from agent_assist.web.settings import WebSettings
+from agent_assist.web.settings import SiteSettings
 
 
 @asynccontextmanager
-async def serving(app: FastAPI, settings: WebSettings) -> AsyncIterator[str]:
+async def serving(app: FastAPI, settings: SiteSettings) -> AsyncIterator[str]:
     """The base URL, while it serves."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))

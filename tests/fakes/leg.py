@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from voice.ports import QUEUE_MS, TICK_MS, TICK_SAMPLES, Frame, FrameSink, LegStats, Pcm, Played
+from voice.ports import QUEUE_MS, TICK_MS, TICK_SAMPLES, Frame, FrameSink, LegStats, Pcm, Played, Room
 
 
 @dataclass
@@ -19,21 +19,33 @@ class _Item:
 
 @dataclass
 class FakeLeg:
-    """Plays out 20 ms a tick, as a real leg does, with no jitter allowance."""
+    """Plays out 20 ms a tick, as a real leg does, with no jitter allowance.
 
+    `behind` frames are on their way to the event loop when a tick is over. Not `sending`, as on hold, the queue
+    stands; not `receiving`, the far end is on hold; when it is `dead`, nothing comes in any more.
+    """
+
+    behind: int = 0
     sent: list[Pcm] = field(default_factory=list)
     closed: bool = False
     tick_count: int = 0
     received: int = 0
+    room: Room | None = None
+    keyed: str = ""
+    receiving: bool = True
+    sending: bool = True
+    dead: bool = False
 
     def __post_init__(self) -> None:
+        self._failure_sink: Callable[[Exception], None] = lambda error: None
         self._sink: FrameSink | None = None
         self._queue: deque[_Item] = deque()
-        self._played: dict[int, int] = {}
+        self._frames: deque[Frame] = deque()
+        self.played: dict[int, int] = {}  # ms by playback
 
     @property
     def stats(self) -> LegStats:
-        return LegStats(packets_received=self.received, packets_sent=len(self.sent))
+        return LegStats(packets_received=self.received, packets_sent=len(self.sent), receiving=self.receiving)
 
     @property
     def queued_ms(self) -> int:
@@ -43,7 +55,11 @@ class FakeLeg:
         self._sink = sink
 
     def on_failure(self, sink: Callable[[Exception], None]) -> None:
-        """This leg never fails."""
+        self._failure_sink = sink
+
+    def fail(self, error: Exception) -> None:
+        """The leg cannot go on."""
+        self._failure_sink(error)
 
     def play(self, playback: int, pcm: Pcm, *, last: bool) -> bool:
         if self.queued_ms >= QUEUE_MS:
@@ -56,7 +72,14 @@ class FakeLeg:
             return None
         playback = self._queue[0].playback
         self._queue.clear()
-        return Played(playback, self._played.get(playback, 0), done=False)
+        return Played(playback, self.played.get(playback, 0), done=False)
+
+    def send_keys(self, digits: str) -> bool:
+        self.keyed += digits
+        return True
+
+    def enter(self, room: Room | None) -> None:
+        self.room = room
 
     def close(self) -> None:
         self.closed = True
@@ -66,24 +89,26 @@ class FakeLeg:
         out = np.zeros(TICK_SAMPLES, np.int16)
         moved: dict[int, bool] = {}
         filled = 0
-        while self._queue and (filled < TICK_SAMPLES or not self._queue[0].pcm.size):
+        while self.sending and self._queue and (filled < TICK_SAMPLES or not self._queue[0].pcm.size):
             item = self._queue[0]
             piece = item.pcm[item.taken : item.taken + TICK_SAMPLES - filled]
             out[filled : filled + piece.size] = piece
             item.taken += piece.size
             filled += piece.size
-            self._played[item.playback] = self._played.get(item.playback, 0) + piece.size * 1000 // 16_000
+            self.played[item.playback] = self.played.get(item.playback, 0) + piece.size * 1000 // 16_000
             done = item.taken >= item.pcm.size
             moved[item.playback] = moved.get(item.playback, False) or (done and item.last)
             if not done:
                 break
             self._queue.popleft()
         self.sent.append(out)
-        self.received += 1
-        played = tuple(Played(key, self._played[key], done) for key, done in moved.items())
+        self.received += not self.dead
+        played = tuple(Played(key, self.played[key], done) for key, done in moved.items())
         level = -20.0 if voice >= 0.5 else -70.0
         pcm = np.full(TICK_SAMPLES, int(voice * 1000), np.int16)
-        frame = Frame(self.tick_count, pcm, voice, level, keys, played)
+        self._frames.append(Frame(self.tick_count, pcm, voice, level, keys, played))
         self.tick_count += 1
-        if self._sink is not None and not self.closed:
-            self._sink(frame)
+        while len(self._frames) > self.behind:
+            frame = self._frames.popleft()
+            if self._sink is not None and not self.closed:
+                self._sink(frame)

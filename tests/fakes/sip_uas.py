@@ -2,7 +2,7 @@
 
 from voice.net.sip_agent import SipAgent
 from voice.wire.sdp import Codec, answer, make_offer, parse_sdp, read_answer
-from voice.wire.sip.events import CallAcknowledged, InviteReceived, ReinviteReceived, SipEvent
+from voice.wire.sip.events import InviteAcknowledged, InviteReceived, ReinviteReceived, SipEvent
 
 HOST = "127.0.0.1"
 RTP_PORT = 21_900
@@ -26,7 +26,7 @@ class SilentCallee:
                 self.agent.answer(event.call, self._describe(event.offer))
         elif isinstance(event, ReinviteReceived):
             self.agent.reanswer(event.call, self._describe(event.offer))
-        elif isinstance(event, CallAcknowledged) and event.answer is not None:
+        elif isinstance(event, InviteAcknowledged) and event.answer is not None:
             self.codecs.append(read_answer(parse_sdp(event.answer)).codec)
 
     def count(self, kind: type[SipEvent]) -> int:

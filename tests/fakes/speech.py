@@ -7,7 +7,7 @@ import numpy as np
 from dialog.actions import Expect
 from dialog.errors import EngineTimeout, EngineUnavailable
 from dialog.ports import Hypothesis
-from voice.ports import TICK_MS, EarsSink, FinalText, PartialText, Pcm
+from voice.ports import TICK_MS, EarsEvent, EarsSink, FinalText, PartialText, Pcm
 
 MS_PER_LETTER = 40
 
@@ -36,7 +36,9 @@ class FakeEarsStream:
         text = self._ears.script[self._utterance] if self._utterance < len(self._ears.script) else ""
         self._sink(PartialText(self._utterance, text))
         hypotheses = (Hypothesis(text, 0.9),) if text else ()
-        self._sink(FinalText(self._utterance, self._pushed_ms, hypotheses))
+        final = FinalText(self._utterance, self._pushed_ms, hypotheses)
+        self._ears.finals.append(final)
+        self._sink(final)
 
     def end(self) -> None:
         self._utterance = None
@@ -53,11 +55,19 @@ class FakeEars:
         self.deaf = False
         self.expected: list[Expect] = []
         self.streams: list[FakeEarsStream] = []
+        self.finals: list[FinalText] = []
+        self._sinks: list[EarsSink] = []
 
     def open(self, sink: EarsSink) -> FakeEarsStream:
         stream = FakeEarsStream(self, sink)
         self.streams.append(stream)
+        self._sinks.append(sink)
         return stream
+
+    def say(self, event: EarsEvent) -> None:
+        """Tell every stream something of the test's own."""
+        for sink in self._sinks:
+            sink(event)
 
 
 class FakeMouth:

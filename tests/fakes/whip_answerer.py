@@ -1,9 +1,9 @@
-"""The far end of the caller's page: a WHIP answerer on aiortc that plays a tone and tells the records it is given."""
+"""The far end of a page's audio: a WHIP answerer on aiortc that plays a tone and tells the records it is given."""
 
 import asyncio
 import fractions
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import aioice.ice
 import numpy as np
@@ -38,18 +38,27 @@ class _Tone(MediaStreamTrack):
 
 
 class WhipAnswerer:
-    """One call at a time. `refuse_with` answers offers by that status; `messages` is what the page sent."""
+    """One call at a time. `refuse_with` answers offers by that status; `messages` is what the page sent, `tokens` the
+    session's tokens it sent with its requests; `told` is called with whether audio is connected."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        path: str = "/api/whip",
+        told: Callable[[bool], None] = lambda connected: None,
+    ) -> None:
         # aioice leaves loopback out, and loopback is all a test may use.
         monkeypatch.setattr(aioice.ice, "get_host_addresses", lambda use_ipv4, use_ipv6: ["127.0.0.1"])
         self.router = APIRouter()
-        self.router.add_api_route("/api/whip", self._post, methods=["POST"])
-        self.router.add_api_route("/api/whip/1", self._patch, methods=["PATCH"])
-        self.router.add_api_route("/api/whip/1", self._delete, methods=["DELETE"])
+        self.router.add_api_route(path, self._post, methods=["POST"])
+        self.router.add_api_route(f"{path}/1", self._patch, methods=["PATCH"])
+        self.router.add_api_route(f"{path}/1", self._delete, methods=["DELETE"])
         self.refuse_with = 0
         self.messages: list[str] = []
         self.requests: list[str] = []
+        self.tokens: set[str] = set()
+        self._path = path
+        self._told = told
         self._peer: RTCPeerConnection | None = None
         self._channel: RTCDataChannel | None = None
         self._opened = asyncio.Event()
@@ -66,20 +75,23 @@ class WhipAnswerer:
         peer, self._peer = self._peer, None
         self._opened.clear()
         if peer is not None:
+            self._told(False)
             await peer.close()
 
     async def _answer(self, request: Request, status: int) -> Response:
         self.requests.append(request.method)
+        self.tokens.add(request.headers.get("x-csrf-token", ""))
         if self.refuse_with:
             return Response(status_code=self.refuse_with)
         assert request.headers["content-type"] == "application/sdp"
         await self.vanish()
         self._peer = peer = RTCPeerConnection()
         peer.on("datachannel", self._on_channel)
+        peer.on("connectionstatechange", lambda: self._moved(peer))
         peer.addTrack(_Tone())
         await peer.setRemoteDescription(RTCSessionDescription((await request.body()).decode(), "offer"))
         await peer.setLocalDescription(await peer.createAnswer())
-        headers = {"Location": "/api/whip/1"}
+        headers = {"Location": f"{self._path}/1"}
         return Response(peer.localDescription.sdp, status, headers, media_type="application/sdp")
 
     async def _post(self, request: Request) -> Response:
@@ -88,8 +100,13 @@ class WhipAnswerer:
     async def _patch(self, request: Request) -> Response:
         return await self._answer(request, 200)
 
+    def _moved(self, peer: RTCPeerConnection) -> None:
+        if peer is self._peer and peer.connectionState == "connected":
+            self._told(True)
+
     async def _delete(self, request: Request) -> Response:
         self.requests.append("DELETE")
+        self.tokens.add(request.headers.get("x-csrf-token", ""))
         await self.vanish()
         return Response(status_code=204)
 

@@ -6,8 +6,10 @@ from contextlib import asynccontextmanager
 from typing import TypeVar
 
 import numpy as np
+import pytest
 
-from dialog.actions import Collect, Expect, Hangup, Reply, Say
+from dialog.actions import Collect, Expect, Handoff, Hangup, Reply, Say
+from dialog.announcements import Announcements
 from dialog.errors import EngineUnavailable
 from dialog.events import BargedIn, EngineFailed, PlaybackEnded, PlaybackStarted, Record, SpeechDiscarded, TurnTimed
 from dialog.journal import Journal
@@ -16,7 +18,9 @@ from tests.fakes.bot import FakeBot, ask
 from tests.fakes.leg import FakeLeg
 from tests.fakes.speech import MS_PER_LETTER, FakeEars, FakeMouth
 from voice.brain import CallBrain
+from voice.mind import Numbers, Strand
 from voice.ports import TICK_MS
+from voice.speech.phrases import split_phrases
 
 E = TypeVar("E")
 OPENED = SessionOpened(caller="+4930123", dialled="100", transport="sip", recorded=True)
@@ -31,9 +35,19 @@ class Table:
         self.mouth = FakeMouth()
         self.bot = bot
         self.records: list[Record] = []
-        self.ended: list[str] = []
+        self.ended: list[Handoff | Hangup] = []
         journal = Journal("c1", (self.records.append,))
-        self.brain = CallBrain(self.leg, ears, self.mouth, bot, journal, tasks, self.ended.append)
+        self.brain = CallBrain(
+            self.leg,
+            ears,
+            self.mouth,
+            bot,
+            journal,
+            Announcements(),
+            Numbers(),
+            Strand(tasks),
+            self.ended.append,
+        )
         self.leg.listen(self.brain.on_frame)
         self.brain.open(OPENED)
 
@@ -119,6 +133,34 @@ async def test_noise_without_words_resumes_at_the_interrupted_phrase() -> None:
         assert abs(played - sent) <= 60
 
 
+@pytest.mark.parametrize("left_ms", range(0, 400, TICK_MS))
+async def test_a_phrase_whose_last_sample_has_left_is_not_said_again(left_ms: int) -> None:
+    first, second = "The first sentence of it.", "The second sentence of it."
+    async with table(ask(f"{first} {second}"), hears=("",)) as call:
+        call.leg.behind = 1
+        await call.tick(len(first) * MS_PER_LETTER - left_ms)
+        await call.speak(400)
+        await call.tick(1_000)
+        await call.until_quiet()
+        started = [event.text for event in call.told(PlaybackStarted)]
+        cut = call.leg.played[0] < len(first) * MS_PER_LETTER
+        assert started.count(first) == 1 + cut
+        assert len(call.told(PlaybackEnded)) == len(started)
+
+
+@pytest.mark.parametrize("left_ms", range(0, 400, TICK_MS))
+async def test_noise_over_the_end_of_a_reply_does_not_undo_it(left_ms: int) -> None:
+    goodbye = "Thank you and goodbye."
+    async with table(Reply("fake", (Say(goodbye), Hangup("done"))), hears=("",)) as call:
+        call.leg.behind = 1
+        await call.tick(len(goodbye) * MS_PER_LETTER - left_ms)
+        await call.speak(400)
+        await call.tick(1_000)
+        await call.until_quiet()
+        assert call.ended == [Hangup("done")]
+        assert call.mouth.spoken.count(goodbye) == 1 + (call.leg.played[0] < len(goodbye) * MS_PER_LETTER)
+
+
 async def test_a_notice_is_said_to_the_end() -> None:
     notice = Reply("fake", (Say("This call is recorded.", interruptible=False), Say(LONG), Collect()))
     async with table(notice, hears=("hello",)) as call:
@@ -165,7 +207,7 @@ async def test_a_caller_who_goes_on_is_not_answered_in_between() -> None:
 async def test_the_last_word_ends_the_call() -> None:
     async with table(Reply("fake", (Say("Goodbye."), Hangup("done")))) as call:
         await call.until_quiet()
-        assert call.ended == ["done"]
+        assert call.ended == [Hangup("done")]
 
 
 async def test_a_bot_that_fails_ends_in_an_apology_not_in_silence() -> None:
@@ -173,7 +215,7 @@ async def test_a_bot_that_fails_ends_in_an_apology_not_in_silence() -> None:
         await call.until_quiet()
         await call.until_quiet()
         assert call.mouth.spoken[0].startswith("I am sorry")
-        assert call.ended == ["engine"]
+        assert call.ended == [Hangup("engine")]
         assert [event.code for event in call.told(EngineFailed)] == ["engine.unavailable"]
 
 
@@ -248,5 +290,48 @@ async def test_a_phrase_that_cannot_be_spoken_is_left_out_and_the_reply_goes_on(
     async with table(Reply("fake", (Say("Goodbye now."), Say("Unspeakable."), Hangup("done")))) as call:
         call.mouth.unspeakable = "Unspeakable."
         await call.until_quiet()
-        assert call.ended == ["done"]
+        assert call.ended == [Hangup("done")]
         assert [event.code for event in call.told(EngineFailed)] == ["engine.timeout"]
+
+
+def ended_in_so_many_words(call: Table) -> bool:
+    return call.mouth.spoken[-2:] == split_phrases(Announcements().longest_call) and call.ended == [
+        Hangup("longest_call")
+    ]
+
+
+async def test_a_call_whose_time_is_over_says_so_over_its_own_words() -> None:
+    async with table(ask(LONG)) as call:
+        await call.tick(600)
+        for _ in range(3):
+            call.brain.expire()
+            await call.tick(20)
+        await call.tick(400, voice=0.95)
+        await call.tick(20, keys="1")
+        await call.until_quiet()
+        assert ended_in_so_many_words(call)
+        assert call.told(BargedIn) == []
+
+
+async def test_a_call_whose_time_is_over_says_so_to_a_caller_who_speaks() -> None:
+    async with table(ask("Hello."), hears=("and another thing",)) as call:
+        await call.until_quiet()
+        await call.speak(600)
+        call.brain.expire()
+        await call.speak(600)
+        await call.until_quiet()
+        assert ended_in_so_many_words(call)
+        assert len(call.bot.turns) == 1
+
+
+async def test_an_answer_that_comes_when_the_time_is_over_is_void() -> None:
+    async with table(ask("Hello."), ask("Late."), hears=("my balance",)) as call:
+        await call.until_quiet()
+        call.bot.gate.clear()
+        await call.speak()
+        await call.tick(900)
+        call.brain.expire()
+        await call.tick(100)
+        call.bot.gate.set()
+        await call.until_quiet()
+        assert ended_in_so_many_words(call)

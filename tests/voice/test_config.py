@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from dialog.actions import Expect
 from dialog.errors import ConfigurationError
 from voice.config import Settings, load
 
@@ -27,9 +28,19 @@ def test_file_yields_to_environment_and_both_to_set(tmp_path: Path) -> None:
     assert settings.bot_for("200") == "", "without * other numbers are nobody's"
 
 
+def test_a_grammar_belongs_to_what_the_bot_expects(tmp_path: Path) -> None:
+    file = tmp_path / "centralino.toml"
+    file.write_text('[speech]\ngrammars.yes_no = ["네", "아니요"]\n')
+    assert load(file, ['speech.grammars.free=["영업 시간"]'], {}).speech.grammars == {
+        Expect.YES_NO: ("네", "아니요"),
+        Expect.FREE: ("영업 시간",),
+    }
+
+
 @pytest.mark.parametrize(
     ("assignment", "says"),
     [
+        ('speech.grammars.maybe=["네"]', "speech.grammars.maybe"),
         ("sip.prot=5060", "sip.prot"),
         ("sip.port=99999", "sip.port"),
         ("sip.host=example", "sip.host"),

@@ -11,12 +11,12 @@ import soundfile
 import typer
 
 from dialog.actions import Expect
-from dialog.errors import ConfigurationError
+from dialog.errors import ConfigurationError, EngineTimeout
 from dsp.resample import resample
 from voice.caller import CallRefused, OutgoingLine, open_caller
 from voice.ports import RATE_HZ, Ears, EarsEvent, FinalText, Mouth, Pcm
 from voice.speech.host import SpeechHost
-from voice.speech.settings import SpeechSettings
+from voice.speech.settings import EngineSettings
 
 FINAL_S = 10.0
 
@@ -53,7 +53,7 @@ async def render(mouth: Mouth, text: str) -> Pcm:
 
 
 async def read_back(ears: Ears, pcm: Pcm) -> str:
-    """What a recogniser makes of `pcm`; "" for silence."""
+    """What a recogniser makes of `pcm`; "" for silence. Raises EngineTimeout."""
     done: asyncio.Future[FinalText] = asyncio.get_running_loop().create_future()
 
     def take(event: EarsEvent) -> None:
@@ -71,18 +71,20 @@ async def read_back(ears: Ears, pcm: Pcm) -> str:
         async with asyncio.timeout(FINAL_S):
             final = await done
         return final.hypotheses[0].text if final.hypotheses else ""
+    except TimeoutError as error:
+        raise EngineTimeout(f"the recogniser did not read what was heard within {FINAL_S:g} s") from error
     finally:
         stream.close()
 
 
-async def converse(line: OutgoingLine, steps: Sequence[Step], speech: SpeechHost) -> list[dict[str, str | int]]:
+async def converse(line: OutgoingLine, steps: Sequence[Step], ears: Ears, mouth: Mouth) -> list[dict[str, str | int]]:
     """Listen, then do each step and listen again; what was heard after each, as text."""
     heard: list[dict[str, str | int]] = []
 
     async def listen(after: str) -> None:
         start_ms = line.now_ms
         await line.until_quiet()
-        text = await read_back(speech.ears, line.heard_between(start_ms))
+        text = await read_back(ears, line.heard_between(start_ms))
         heard.append({"after": after, "at_ms": start_ms, "text": text})
 
     await listen("answer")
@@ -92,9 +94,7 @@ async def converse(line: OutgoingLine, steps: Sequence[Step], speech: SpeechHost
         if step.kind == "--dtmf":
             await line.press(step.value)
         else:
-            await line.say(
-                read_audio(Path(step.value)) if step.kind == "--say" else await render(speech.mouth, step.value)
-            )
+            await line.say(read_audio(Path(step.value)) if step.kind == "--say" else await render(mouth, step.value))
         await listen(f"{step.kind} {step.value}")
     return heard
 
@@ -105,7 +105,7 @@ def call(uri: str, steps: Sequence[Step], audio: Path, *, as_json: bool) -> bool
 
 
 async def _call(uri: str, steps: Sequence[Step], audio: Path, *, as_json: bool) -> bool:
-    speech = SpeechHost(SpeechSettings())
+    speech = SpeechHost(EngineSettings())
     await speech.start()
     outcome: dict[str, object] = {"uri": uri}
     try:
@@ -115,7 +115,7 @@ async def _call(uri: str, steps: Sequence[Step], audio: Path, *, as_json: bool) 
             except CallRefused as error:
                 outcome |= {"status": error.status, "cause": str(error)}
             else:
-                outcome |= {"status": 200, "heard": await converse(line, steps, speech)}
+                outcome |= {"status": 200, "heard": await converse(line, steps, speech.ears, speech.mouth)}
                 line.hang_up()
                 outcome |= {"cause": await line.ended, "duration_ms": line.now_ms, "audio": str(audio)}
                 soundfile.write(audio, line.heard_between(0), RATE_HZ)

@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,15 +11,18 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import typer
 from rich.console import Console
+from rich.markup import escape
 
+from dialog.engines.rasa import RasaEngine
 from dialog.engines.training import rasa_python
-from dialog.errors import CentralinoError
+from dialog.errors import CentralinoError, NotReady
+from dialog.ports import HungUp, SessionOpened
 from voice.addresses import check_addresses
-from voice.app import open_node
+from voice.app import Node, open_node
 from voice.caller import open_caller
 from voice.commands.call import read_back
 from voice.commands.replay import private
-from voice.config import Settings
+from voice.config import DialogSettings, Settings
 from voice.ports import RATE_HZ
 from voice.speech.models import list_models
 
@@ -41,26 +45,31 @@ def check(settings: Settings, *, as_json: bool) -> bool:
     if as_json:
         typer.echo(json.dumps([asdict(verdict) for verdict in verdicts]))
     else:
-        console = Console(highlight=False)
+        console = Console(highlight=False, soft_wrap=True)
         for verdict in verdicts:
-            console.print(f"{'[green]good[/]' if verdict.good else '[red]BAD [/]'}  {verdict.name:7} {verdict.detail}")
+            sign = "[green]good[/]" if verdict.good else "[red]BAD [/]"
+            console.print(f"{sign}  {verdict.name:7} {escape(verdict.detail)}")
     return all(verdict.good for verdict in verdicts)
 
 
 async def _check(settings: Settings) -> list[Verdict]:
-    trials: tuple[tuple[str, Callable[[Settings], Awaitable[str]]], ...] = (
-        ("ports", _ports),
-        ("models", _models),
-        ("rasa", _rasa),
-        ("audio", _audio),
-    )
-    verdicts = []
-    for name, trial in trials:
-        try:
-            verdicts.append(Verdict(name, True, await trial(settings)))
-        except (CentralinoError, OSError) as error:
-            verdicts.append(Verdict(name, False, str(error)))
+    """First what needs no node, then a node of its own, in which the rest is tried."""
+    verdicts = [await _try("ports", _ports(settings)), await _try("models", _models(settings))]
+    try:
+        with TemporaryDirectory() as folder:
+            async with open_node(private(settings, Path(folder))) as node:
+                verdicts.append(await _try("rasa", ask_rasa(settings.dialog, node.rasa)))
+                verdicts.append(await _try("audio", _audio(node)))
+    except (CentralinoError, OSError) as error:
+        verdicts.append(Verdict("node", False, str(error)))
     return verdicts
+
+
+async def _try(name: str, trial: Awaitable[str]) -> Verdict:
+    try:
+        return Verdict(name, True, await trial)
+    except (CentralinoError, OSError) as error:
+        return Verdict(name, False, str(error))
 
 
 async def _ports(settings: Settings) -> str:
@@ -78,33 +87,37 @@ async def _models(settings: Settings) -> str:
     return ", ".join(model.name for model in models) + ": every file is the one we know"
 
 
-async def _rasa(settings: Settings) -> str:
-    if settings.dialog.engine != "rasa":
-        return f"not wanted (dialog.engine is {settings.dialog.engine})"
-    if settings.dialog.rasa_url:
-        return f"external, at {settings.dialog.rasa_url}"
-    if not rasa_python().exists():
-        raise OSError(f"its environment is missing ({rasa_python()}): run `make setup`; the keypad bot answers instead")
-    return f"environment at {rasa_python().parents[1]}"
+async def ask_rasa(settings: DialogSettings, rasa: RasaEngine | None) -> str:
+    """The first turn of a call is put to Rasa itself, which no keypad bot stands in for here."""
+    if settings.engine != "rasa":
+        return f"not wanted (dialog.engine is {settings.engine})"
+    if rasa is None:
+        instead = "no call can be taken" if settings.stands_alone else "the keypad bot answers"
+        raise NotReady(f"its environment is missing ({rasa_python()}): run `make setup`; until then {instead}")
+    began = time.monotonic()
+    await rasa.respond("check", SessionOpened(caller="check", dialled="check", transport="sip", recorded=False))
+    took_ms = round((time.monotonic() - began) * 1000)
+    await rasa.respond("check", HungUp())
+    where = f"external, at {settings.rasa_url}: " if settings.rasa_url else ""
+    return f"{where}answered a turn in {took_ms} ms"
 
 
-async def _audio(settings: Settings) -> str:
-    """A node of its own is called: the echo number for the delay, the bot for its greeting."""
+async def _audio(node: Node) -> str:
+    """The node is called: the echo number for the delay, the bot for its greeting."""
     tone = (8_000 * np.sin(2 * np.pi * TONE_HZ * np.arange(RATE_HZ // 2) / RATE_HZ)).astype(np.int16)
-    with TemporaryDirectory() as folder:
-        async with open_node(private(settings, Path(folder))) as node, open_caller() as caller:
-            line = await caller.dial(f"sip:echo@127.0.0.1:{node.sip.port}")
-            await line.wait(200)
-            start_ms = line.now_ms
-            await line.say(tone)
-            await line.wait(400)
-            loud = np.abs(line.heard_between(start_ms)) > LOUD
-            line.hang_up()
-            if not loud.any():
-                raise OSError("the echo number gives nothing back")
-            delay_ms = int(loud.argmax()) * 1000 // RATE_HZ
-            line = await caller.dial(f"sip:check@127.0.0.1:{node.sip.port}")
-            await line.until_quiet()
-            greeting = await read_back(node.speech.ears, line.heard_between(0))
-            line.hang_up()
+    async with open_caller() as caller:
+        line = await caller.dial(f"sip:echo@127.0.0.1:{node.sip.port}")
+        await line.wait(200)
+        start_ms = line.now_ms
+        await line.say(tone)
+        await line.wait(400)
+        loud = np.abs(line.heard_between(start_ms)) > LOUD
+        line.hang_up()
+        if not loud.any():
+            raise OSError("the echo number gives nothing back")
+        delay_ms = int(loud.argmax()) * 1000 // RATE_HZ
+        line = await caller.dial(f"sip:check@127.0.0.1:{node.sip.port}")
+        await line.until_quiet()
+        greeting = await read_back(node.speech.ears, line.heard_between(0))
+        line.hang_up()
     return f'echo after {delay_ms} ms; the bot says "{greeting}"'

@@ -3,8 +3,9 @@
 import numpy as np
 
 from dsp import g711
-from dsp.kernel import NARROW_TICK, WIDE_TICK, Rows
+from dsp.kernel import NARROW_TICK, WIDE_TICK, Pcm, Rows
 from dsp.levels import measure
+from dsp.mix import Mixer
 from dsp.plc import Concealer
 from dsp.resample import Downsampler, Upsampler
 from dsp.tones import DtmfDetector
@@ -15,6 +16,11 @@ LAWS: dict[G711Name, int] = {"PCMU": g711.MU_LAW, "PCMA": g711.A_LAW}
 SILENT_OCTETS = {g711.MU_LAW: 0xFF, g711.A_LAW: 0xD5}
 
 
+def translation(law: int, into: int) -> bytes:
+    """For `bytes.translate`: octets of one law into those of another, as a G.711 gateway does it."""
+    return g711.encode_block(g711.decode_block(np.arange(256, dtype=np.uint8), law), into).tobytes()
+
+
 def rows_of(numbers: list[int]) -> Rows:
     """Row numbers as the kernels want them."""
     return np.array(numbers, np.int32)
@@ -23,7 +29,7 @@ def rows_of(numbers: list[int]) -> Rows:
 class Hearing:
     """What legs say, from G.711 octets or 16 kHz audio to audio, level, voice and keys.
 
-    A G.711 row is filled in `octets` (or marked in `lost`); any other row brings its audio in `wide`.
+    A G.711 row is filled in `octets` (or marked in `lost`), by its `law`; any other row brings its audio in `wide`.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -56,9 +62,9 @@ class Hearing:
         measure(rows, self.wide, self.level_dbfs, self._peak)
         self._vad.process(rows, self.narrow, self.probability)
 
-    def begin(self, row: int, law: int) -> None:
+    def begin(self, row: int) -> None:
         """Another leg takes `row`."""
-        self.law[row] = law
+        self.wide[row] = 0
         self.probability[row] = 0
         self.digit[row] = 0
         self._concealer.reset(row)
@@ -69,14 +75,25 @@ class Hearing:
 
 
 class Speaking:
-    """What legs are told: 16 kHz in `wide`, and for G.711 rows the octets of the packet."""
+    """What legs are told: 16 kHz in `wide`, and for G.711 rows the octets of the packet, by the row's `law`.
+
+    `wide` is filled with what is played to each leg and holds the mix once the rooms are mixed; a row that is marked
+    `deaf` is told nothing of its room.
+    """
 
     def __init__(self, capacity: int) -> None:
         self.law = np.zeros(capacity, np.uint8)
         self.wide = np.zeros((capacity, WIDE_TICK), np.int16)
+        self.deaf = np.zeros(capacity, np.uint8)
         self.octets = np.zeros((capacity, NARROW_TICK), np.uint8)
+        self._mixer = Mixer(capacity)
         self._narrow = np.zeros((capacity, NARROW_TICK), np.int16)
         self._down = Downsampler(capacity)
+
+    def mix(self, member_rows: Rows, room_sizes: Rows, said: Pcm) -> None:
+        """Let the legs of each room hear each other's `said` i16[C, 320]. `member_rows` stand room after room."""
+        if member_rows.size:
+            self._mixer.process(member_rows, room_sizes, self.deaf, said, self.wide)
 
     def process(self, g711_rows: Rows) -> None:
         """One tick."""
@@ -84,7 +101,6 @@ class Speaking:
             self._down.process(g711_rows, self.wide, self._narrow)
             g711.encode(g711_rows, self._narrow, self.law, self.octets)
 
-    def begin(self, row: int, law: int) -> None:
+    def begin(self, row: int) -> None:
         """Another leg takes `row`."""
-        self.law[row] = law
         self._down.reset(row)

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 
+from voice.media.chain import LAWS, translation
+from voice.media.codecs import G711Name
 from voice.media.line import Line
 from voice.media.playout import Playout
 from voice.media.receiver import Refusals
 from voice.media.recorder import Recording
 from voice.media.wires import Wire
-from voice.ports import Frame, FrameSink, LegStats, Pcm, Played
+from voice.ports import Frame, FrameSink, LegStats, Pcm, Played, Room
 
 Post = Callable[[Callable[[], None]], None]
 """Hands a command to the tick thread. Raises Overloaded when too many wait."""
@@ -89,6 +91,21 @@ class MediaLeg:
     def update_remote(self, host: str, port: int) -> None:
         """A re-INVITE names another address (an IP literal): the latch opens. The same one changes nothing."""
         self._post(lambda: self.line.receiver.declare((host, port)))
+
+    def enter(self, room: Room | None) -> None:
+        def apply() -> None:
+            self.line.room = room
+
+        self._post(apply)
+
+    def switch(self, codec: G711Name, payload_type: int) -> None:
+        """A re-INVITE changes the law of a G.711 leg (RFC 3264 section 8.3.2); packets of the former one that are
+        still under way are heard as they were."""
+
+        def apply() -> None:
+            self.line.switch(LAWS[codec], payload_type, translation(self.line.law, LAWS[codec]))
+
+        self._post(apply)
 
     def record(self, recording: Recording | None) -> None:
         """Write both directions to `recording` from the next tick on; None ends it. The caller closes it."""

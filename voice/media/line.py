@@ -14,7 +14,7 @@ from voice.media.receiver import StreamReceiver
 from voice.media.recorder import Recording
 from voice.media.sender import StreamSender
 from voice.media.wires import Wire
-from voice.ports import Frame, Played
+from voice.ports import Frame, Played, Room
 from voice.wire.jitter import Hole, JitterBuffer
 
 GATE_MODE = 2
@@ -48,6 +48,7 @@ class Line:
         self.sender = StreamSender(payload_type, event_payload_type, units, chance)
         self.sends = True
         self.receives = True
+        self.room: Room | None = None
         self.recording: Recording | None = None
         self.late_frames = 0
         self._start = 0
@@ -55,7 +56,7 @@ class Line:
         self._playout = playout
         self._audible = False
         self._keying = False
-        self._talking = False
+        self._playing = False
         self._played: tuple[Played, ...] = ()
         self._keys = ""
         self._gate = webrtcvad.Vad(GATE_MODE)
@@ -66,32 +67,41 @@ class Line:
         self._start = tick
         self._last_tick = tick - 1
 
+    def switch(self, law: int, payload_type: int, table: bytes) -> None:
+        """From this tick on the leg speaks the other law; `table` translates what is under way in the former one."""
+        self.law = law
+        self.receiver.switch(payload_type, table)
+        self.sender.switch(payload_type)
+
     def say(self, speaking: Speaking) -> None:
-        """Fill the row with what is said in this tick: silence on hold, while keys are sent, or towards nowhere."""
+        """Fill the row with what is played in this tick: silence on hold, while keys are sent, or towards nowhere;
+        a room is silent to the leg then, too."""
+        speaking.law[self.row] = self.law
         audio = speaking.wide[self.row]
         self._audible = self.sends and self.wire.remote is not None
         self._keying = self.sender.keying
-        moved = self._playout.take(audio) if self._audible and not self._keying else None
-        self._talking = moved is not None
+        deaf = not self._audible or self._keying
+        moved = None if deaf else self._playout.take(audio)
+        speaking.deaf[self.row] = deaf
+        self._playing = moved is not None
         self._played = moved or ()
         if moved is None:
             audio[:] = 0
 
     def send(self, tick: int, speaking: Speaking, *, late: bool) -> None:
-        """Send the packet of this tick, once the row is encoded. Frames of ticks left out before it are late too."""
+        """Send the packet of this tick, once the row is mixed and encoded. Frames left out before it are late too."""
         missed = tick - self._last_tick - 1
         self._last_tick = tick
         if not self._audible:
+            self.sender.rest()
             return
+        audio = speaking.wide[self.row]
         at = tick - self._start
         if self._keying:
             packet = self.sender.key(at)
         else:
-            if self.codec is None:
-                payload = speaking.octets[self.row].tobytes()
-            else:
-                payload = self.codec.encode(speaking.wide[self.row])
-            packet = self.sender.audio(payload, at, talking=self._talking)
+            payload = speaking.octets[self.row].tobytes() if self.codec is None else self.codec.encode(audio)
+            packet = self.sender.audio(payload, at, talking=self._playing or bool(audio.any()))
         if packet is not None:
             self.wire.send(packet)
             self.late_frames += late + missed
@@ -103,6 +113,7 @@ class Line:
         if self.codec is not None:
             hearing.wide[self.row] = self._decoded(self.codec, frame) if self.receives else 0
             return
+        hearing.law[self.row] = self.law
         hearing.lost[self.row] = frame is Hole.LOST
         if isinstance(frame, bytes):
             hearing.octets[self.row] = np.frombuffer(frame, np.uint8)

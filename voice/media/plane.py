@@ -28,7 +28,7 @@ from voice.media.line import Line
 from voice.media.playout import ALLOWANCE_MS, Playout
 from voice.media.tick import Pacer, TickStats
 from voice.media.wires import Wire
-from voice.ports import Frame
+from voice.ports import Frame, Room
 
 log = structlog.get_logger("media")
 
@@ -79,6 +79,7 @@ class MediaPlane:
         self._tick = 0
         self._legs: list[MediaLeg] = []
         self._g711_rows = self._codec_rows = self._tone_rows = rows_of([])
+        self._member_rows = self._room_sizes = rows_of([])
 
     @property
     def stats(self) -> TickStats:
@@ -90,6 +91,7 @@ class MediaPlane:
         row = rows_of([0])
         self._hearing.process(row, rows_of([]), row)
         self._hearing.process(rows_of([]), row, row)
+        self._speaking.mix(row, rows_of([1]), self._hearing.wide)
         self._speaking.process(row)
         sys.setswitchinterval(min(_SWITCH_S, sys.getswitchinterval()))
         self._thread = threading.Thread(target=self._run, name="media tick", daemon=True)
@@ -171,15 +173,19 @@ class MediaPlane:
         self._hand_over(batch)
 
     def _obey(self) -> None:
-        for _ in range(len(self._commands)):
+        waiting = len(self._commands)
+        for _ in range(waiting):
             self._commands.popleft()()
         for leg in tuple(self._legs):
             if leg.closed:
                 self._release(leg)
+        if waiting:
+            self._gather()
 
     def _speak(self, tick: int) -> None:
         speaking = self._speaking
         self._each(lambda leg: leg.line.say(speaking))
+        speaking.mix(self._member_rows, self._room_sizes, self._hearing.wide)  # what was heard in the tick before
         speaking.process(self._g711_rows)
         self._each(lambda leg: leg.line.send(tick, speaking, late=self._pacer.is_late(self._clock_ns())))
 
@@ -203,10 +209,9 @@ class MediaPlane:
     def _admit(self, leg: MediaLeg) -> None:
         line = leg.line
         line.begin(self._tick)
-        self._hearing.begin(line.row, line.law)
-        self._speaking.begin(line.row, line.law)
+        self._hearing.begin(line.row)
+        self._speaking.begin(line.row)
         self._legs.append(leg)
-        self._gather()
 
     def _release(self, leg: MediaLeg) -> None:
         self._legs.remove(leg)
@@ -219,6 +224,12 @@ class MediaPlane:
         self._g711_rows = rows_of([line.row for line in lines if line.codec is None])
         self._codec_rows = rows_of([line.row for line in lines if line.codec is not None])
         self._tone_rows = rows_of([line.row for line in lines if line.hears_tones])
+        rooms: dict[Room, list[int]] = {}
+        for line in lines:
+            if line.room is not None:
+                rooms.setdefault(line.room, []).append(line.row)
+        self._member_rows = rows_of([row for members in rooms.values() for row in members])
+        self._room_sizes = rows_of([len(members) for members in rooms.values()])
 
     def _hand_over(self, batch: Batch) -> None:
         if not batch and not self._failures:

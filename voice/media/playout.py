@@ -62,12 +62,17 @@ class Playout:
         return True
 
     def stop(self) -> Played | None:
-        """Drop what waits; where the running playback stood, None when there was none. Event loop."""
+        """Drop what waits; where the running playback stood, None when there was none. Event loop.
+
+        `done` when nothing of it waited but its end.
+        """
         generation, standing = self._generation, self._standing
         head = self._head()
         self._generation += 1
         self._flushed = self._enqueued
         if standing is not None and standing.generation == generation:
+            if head is not None and head.playback == standing.playback and head.last and not head.pcm.size:
+                return Played(standing.playback, standing.sent_samples // SAMPLES_PER_MS, True)
             return self._heard(standing)
         if head is not None and head.generation == generation:
             return Played(head.playback, 0, False)

@@ -1,6 +1,6 @@
 """A leg's incoming stream: datagrams to frames and keys, every refused packet counted by its reason."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dialog.errors import ProtocolError
 from voice.media.latch import Latch
@@ -38,6 +38,7 @@ class StreamReceiver:
         self._unexpected = 0
         self._wire = wire
         self._payload_type = payload_type
+        self._former: tuple[int, bytes] | None = None
         self._event_payload_type = event_payload_type
         self._latch = Latch(wire.remote)
         self._keys = KeyReceiver()
@@ -51,6 +52,12 @@ class StreamReceiver:
         self._latch.declare(remote)
         self._wire.remote = self._latch.remote
 
+    def switch(self, payload_type: int, table: bytes) -> None:
+        """The stream goes on with another payload type; what is of the former one is translated by `table`."""
+        self.jitter.translate(table)
+        self._former = (self._payload_type, table) if payload_type != self._payload_type else None
+        self._payload_type = payload_type
+
     def drain(self, tick: int, *, listening: bool) -> str:
         """Take what has come by `tick`; the keys that began. Not `listening` (on hold): heard, but dropped."""
         keys = ""
@@ -63,6 +70,9 @@ class StreamReceiver:
         return keys
 
     def _take(self, packet: RtpPacket, data: bytes, source: Address, tick: int, listening: bool) -> str:
+        if self._former is not None and packet.payload_type == self._former[0]:
+            payload = packet.payload.translate(self._former[1])
+            packet = replace(packet, payload_type=self._payload_type, payload=payload)
         kind = packet.payload_type
         if kind not in (self._payload_type, self._event_payload_type, COMFORT_NOISE):
             self._unexpected += not is_rtcp(data)

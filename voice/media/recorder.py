@@ -126,8 +126,10 @@ class Recording:
         if self._file is not None:
             with suppress(*_DISK_ERRORS):
                 self._file.close()
-        with suppress(OSError):
+        try:
             self._part.replace(self.path)
+        except OSError as error:  # the store will look for it by its name
+            failure = failure or str(error)
         if self._ended is not None:
             self._ended(RecordingEnded(self.path, self._ticks * TICK_MS, self._gap_ticks * TICK_MS, failure))
 

@@ -22,6 +22,10 @@ class StreamSender:
         self._start = chance.getrandbits(32)
         self._talking = False
 
+    def switch(self, payload_type: int) -> None:
+        """The stream goes on with another payload type."""
+        self._payload_type = payload_type
+
     @property
     def keying(self) -> bool:
         """Keys are being sent, and no audio is taken meanwhile."""
@@ -44,6 +48,10 @@ class StreamSender:
         self._talking = False
         packet = self._keys.packet(self._sequence, self._stamp(tick), self._ssrc) if self._keys else None
         return None if packet is None else self._numbered(packet)
+
+    def rest(self) -> None:
+        """Nothing is sent in this tick: talk that follows begins anew."""
+        self._talking = False
 
     def _stamp(self, tick: int) -> int:
         return (self._start + tick * self._units) & 0xFFFF_FFFF

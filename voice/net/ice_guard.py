@@ -60,6 +60,7 @@ class Drop(enum.StrEnum):
     DTLS_FLOOD = "dtls_flood"
     UNEXPECTED_MEDIA = "unexpected_media"
     BAD_SRTP = "bad_srtp"
+    UNSENT = "unsent"
 
 
 @dataclass(frozen=True, slots=True)

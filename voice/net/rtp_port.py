@@ -1,6 +1,5 @@
 """UDP ports for RTP: an even port of the configured range for each leg, and the wire on it."""
 
-import contextlib
 import errno
 import socket
 from collections.abc import Callable, Mapping
@@ -38,23 +37,24 @@ def media_address(host: str, port: int) -> Address | None:
 
 class UdpWire:
     """A non-blocking UDP socket as a wire. `excess` counts packets beyond a tick's share, `unsent` those refused
-    by the kernel (no route, buffer full)."""
+    by the kernel (no route, buffer full), `unread` the times it gave an error instead of a packet."""
 
     def __init__(self, sock: socket.socket, remote: Address | None) -> None:
         self.remote = remote
         self.port: int = sock.getsockname()[1]
         self.excess = 0
         self.unsent = 0
+        self.unread = 0
         self.socket = sock
 
     @property
     def losses(self) -> Mapping[str, int]:
-        return {"excess": self.excess, "unsent": self.unsent}
+        return {"excess": self.excess, "unsent": self.unsent, "unread": self.unread}
 
     def receive(self) -> list[tuple[bytes, Address]]:
         packets: list[tuple[bytes, Address]] = []
         expected = others = 0
-        with contextlib.suppress(OSError):  # BlockingIOError: nothing is left
+        try:
             for _ in range(MAX_DRAINED):
                 data, name = self.socket.recvfrom(MAX_PACKET + 1)
                 source = (name[0], name[1])
@@ -66,6 +66,10 @@ class UdpWire:
                     packets.append((data, source))
                 else:
                     self.excess += 1
+        except BlockingIOError:
+            pass  # nothing is left
+        except OSError:
+            self.unread += 1
         return packets
 
     def send(self, packet: bytes) -> None:

@@ -98,15 +98,17 @@ class SipAgent:
     async def close(self, grace_s: float = 0.0) -> None:
         """Drain, give calls `grace_s` to end, hang up the others, wait for their BYEs, and close the socket."""
         self.drain()
-        await self._wait_until(lambda: not self._endpoint.calls, grace_s)
-        for call in self._endpoint.calls:
-            self.hangup(call)
-        await self._wait_until(lambda: not self._endpoint.calls and not self._endpoint.unanswered, FAREWELL_S)
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._socket is not None:
-            await self._socket.close()
-        self._unhandled.put_nowait(None)
+        try:
+            await self._wait_until(lambda: not self._endpoint.calls, grace_s)
+            for call in self._endpoint.calls:
+                self.hangup(call)
+            await self._wait_until(lambda: not self._endpoint.calls and not self._endpoint.unanswered, FAREWELL_S)
+        finally:  # whoever loses patience gets the port back all the same
+            if self._timer is not None:
+                self._timer.cancel()
+            if self._socket is not None:
+                await self._socket.close()
+            self._unhandled.put_nowait(None)
 
     # commands
 

@@ -103,7 +103,6 @@ class BrowserPeer:
         self.state = PeerState.NEW
         self.answer_sdp = ""
         self.journal = JournalChannel(lambda digits: self._tell(PeerKeyed(digits)))
-        self.unsent = 0
         self._offer = offer
         self._guard = guard
         self._loop = asyncio.get_running_loop()
@@ -165,22 +164,18 @@ class BrowserPeer:
         self._deliver = deliver
 
     def send(self, packets: list[bytes]) -> None:
-        """Encrypt and send RTP packets now (`RingWire`'s `on_send`); before the connection stands they are dropped."""
+        """Encrypt and send RTP packets now (`RingWire`'s `on_send`).
+
+        What cannot be sent, as before the connection stands, is dropped and counted.
+        """
         session = self._dtls._tx_srtp
         if session is None or self.state not in (PeerState.CONNECTED, PeerState.LOST):
-            self.unsent += len(packets)
+            self._guard.dropped[Drop.UNSENT] += len(packets)
             return
         now = self._loop.time()
         for packet in packets:
-            try:
-                protected = session.protect(packet)
-            except (pylibsrtp.Error, TypeError):
-                self.unsent += 1
-                continue
-            if self._connection.send_now(protected):
+            if self._send_protected(session.protect, packet):
                 self._reports.sent(packet, now)
-            else:
-                self.unsent += 1
 
     # what the call needs
 
@@ -307,8 +302,17 @@ class BrowserPeer:
     def _send_rtcp(self, compound: bytes | None) -> None:
         session = self._dtls._tx_srtp
         if compound is not None and session is not None:
-            with contextlib.suppress(pylibsrtp.Error):
-                self._connection.send_now(session.protect_rtcp(compound))
+            self._send_protected(session.protect_rtcp, compound)
+
+    def _send_protected(self, protect: Callable[[bytes], bytes], packet: bytes) -> bool:
+        """Whether `packet` left; one that did not is counted."""
+        try:
+            sent = self._connection.send_now(protect(packet))
+        except (pylibsrtp.Error, TypeError):
+            sent = False
+        if not sent:
+            self._guard.dropped[Drop.UNSENT] += 1
+        return sent
 
     def _heard(self) -> None:
         self._heard_at = self._loop.time()

@@ -1,8 +1,8 @@
 """Browser calls over HTTP: an offer is posted, the answer comes back (after WHIP, RFC 9725).
 
-    POST   /api/whip        an offer                     201, the answer, Location: /api/whip/{token}
+    POST   /api/whip         an offer                      201, the answer, Location: /api/whip/{token}
     PATCH  /api/whip/{token} a new offer for the same call 200, the answer: the network changed, the call goes on
-    DELETE /api/whip/{token} hang up                      204
+    DELETE /api/whip/{token} hang up                       204
 
 Unlike in RFC 9725, PATCH carries a whole offer: candidates are not trickled and ICE is not restarted; a browser that
 lost its way makes a new peer connection, which takes over the call. Errors are problem documents (RFC 9457).
@@ -35,13 +35,20 @@ _SDP = "application/sdp"
 
 T = TypeVar("T")
 Handler = Callable[[Request], Awaitable[Response]]
+Who = Callable[[Request], Awaitable[str]]
+"""Whose request it is; raises where nobody is let in."""
+
+
+async def address_of(request: Request) -> str:
+    """Anybody may call: a caller is known by the address."""
+    return request.client.host if request.client else ""
 
 
 class BrowserCalls(Protocol):
     """Who owns the calls."""
 
-    async def accept(self, peer: BrowserPeer) -> str:
-        """Take a new call and run `peer` in its task group; the call's id. Raises Overloaded."""
+    async def accept(self, peer: BrowserPeer, who: str) -> str:
+        """Take a new call of `who` and run `peer` in its task group; the call's id. Raises Overloaded."""
         ...
 
     async def resume(self, call_id: str, peer: BrowserPeer) -> None:
@@ -57,6 +64,7 @@ class BrowserCalls(Protocol):
 @dataclass(slots=True)
 class _Session:
     call_id: str
+    who: str
     peer: BrowserPeer
 
 
@@ -83,6 +91,8 @@ class Whip:
         calls: BrowserCalls,
         guard: IceGuard,
         *,
+        path: str = PATH,
+        who: Who = address_of,
         offers_per_minute: int = OFFERS_PER_MINUTE,
         burst: int = _BURST,
         clock: Callable[[], float] | None = None,
@@ -91,24 +101,27 @@ class Whip:
         verify()
         self._calls = calls
         self._guard = guard
+        self._path = path
+        self._who = who
         self._clock = clock
         self._limit = RateLimit(offers_per_minute, burst)
         self._sessions: dict[str, _Session] = {}
         self.router = APIRouter()
-        for path, method, handler in (
-            (PATH, "POST", self._post),
-            (PATH + "/{token}", "PATCH", self._patch),
-            (PATH + "/{token}", "DELETE", self._delete),
+        for route, method, handler in (
+            (path, "POST", self._post),
+            (path + "/{token}", "PATCH", self._patch),
+            (path + "/{token}", "DELETE", self._delete),
         ):
-            self.router.add_api_route(path, _answering(handler), methods=[method], response_class=Response)
+            self.router.add_api_route(route, _answering(handler), methods=[method], response_class=Response)
 
     async def _post(self, request: Request) -> Response:
         self._forget_ended()
+        who = await self._who(request)
         peer = await self._peer(request)
-        call_id = await _handed(peer, self._calls.accept(peer))
+        call_id = await _handed(peer, self._calls.accept(peer, who))
         token = secrets.token_urlsafe(24)
-        self._sessions[token] = _Session(call_id, peer)
-        return Response(peer.answer_sdp, 201, {"Location": f"{PATH}/{token}"}, _SDP)
+        self._sessions[token] = _Session(call_id, who, peer)
+        return Response(peer.answer_sdp, 201, {"Location": f"{self._path}/{token}"}, _SDP)
 
     async def _patch(self, request: Request) -> Response:
         self._forget_ended()
@@ -137,7 +150,7 @@ class Whip:
     async def _peer(self, request: Request) -> BrowserPeer:
         """A peer for the offer in the body."""
         now = asyncio.get_running_loop().time() if self._clock is None else self._clock()
-        if not self._limit.allow(request.client.host if request.client else "", now):
+        if not self._limit.allow(_address(request), now):
             raise _Problem(HTTPStatus.TOO_MANY_REQUESTS, "peer.rate", "too many calls from this address", 60)
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _SDP:
             raise _Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "peer.media_type", f"an offer is {_SDP}")
@@ -163,6 +176,10 @@ def _answering(handler: Handler) -> Handler:
             return problem.response
 
     return answer
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
 
 
 async def _body(request: Request) -> bytes:

@@ -14,7 +14,7 @@ from dialog.errors import ProtocolError
 from voice.speech import wire
 from voice.speech.engines.base import Recogniser, Voice
 from voice.speech.scheduler import Scheduler
-from voice.speech.settings import SpeechSettings
+from voice.speech.settings import EngineSettings
 
 EXIT_CRASHED = 70
 EXIT_GARBAGE = 76
@@ -24,7 +24,7 @@ RECEIVE_BYTES = 1 << 16
 class Child:
     """One life of a child."""
 
-    def __init__(self, host: socket.socket, recogniser: Recogniser, voice: Voice, settings: SpeechSettings) -> None:
+    def __init__(self, host: socket.socket, recogniser: Recogniser, voice: Voice, settings: EngineSettings) -> None:
         self._host = host
         self._sending = threading.Lock()
         self._scheduler = Scheduler(recogniser, voice, self._send, settings.threads, settings.nice)

@@ -21,7 +21,7 @@ from voice.speech.link import Link
 from voice.speech.models import cache_dir
 from voice.speech.mouth import HostMouth
 from voice.speech.prompts import PromptCache
-from voice.speech.settings import SpeechSettings
+from voice.speech.settings import EngineSettings
 
 PING_S = 0.3
 HUNG_S = 1.5
@@ -55,7 +55,7 @@ class SpeechStatus:
 class SpeechHost:
     """Ears and mouth of one node: `start`, use, `close`."""
 
-    def __init__(self, settings: SpeechSettings, cache: Path | None = None) -> None:
+    def __init__(self, settings: EngineSettings, cache: Path | None = None) -> None:
         self._settings = settings
         self._voice = voice_identity(settings)
         self._ears = HostEars()

@@ -11,7 +11,7 @@ import msgspec
 
 from dialog.errors import CentralinoError, ConfigurationError, EngineError, EngineUnavailable, ModelMissing
 from voice.speech import wire
-from voice.speech.settings import SpeechSettings
+from voice.speech.settings import EngineSettings
 
 LOADING_S = 120.0
 """Longest load: the largest models need most of a minute on a slow disk."""
@@ -20,7 +20,7 @@ LOADING_S = 120.0
 class NurseryKeeper:
     """At most one nursery at a time; `child` and `close` are called from one task."""
 
-    def __init__(self, settings: SpeechSettings) -> None:
+    def __init__(self, settings: EngineSettings) -> None:
         self._settings = settings
         self._process: asyncio.subprocess.Process | None = None
         self._control: socket.socket | None = None

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import urllib.request
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
@@ -23,7 +23,6 @@ from dialog.errors import ConfigurationError, ModelMissing
 from voice.speech.models import (
     DEFAULT_MODELS,
     MANIFEST,
-    MODELS,
     ArchivedModel,
     Model,
     PackagedModel,
@@ -70,9 +69,9 @@ def get(name: str, base_url: str | None = None, progress: Progress | None = None
     return model_dir(model)
 
 
-def prepare(progress: Progress | None = None) -> None:
-    """Make sure that the models the server starts with are in the cache."""
-    for name in DEFAULT_MODELS:
+def prepare(names: Sequence[str], progress: Progress | None = None) -> None:
+    """Make sure that the models `names` are in the cache."""
+    for name in names:
         get(name, progress=progress)
 
 
@@ -320,13 +319,15 @@ class _Lines:
 
 
 def main() -> int:
-    """Prepare the models the server starts with; one line and exit 1 where that fails. `--check` only looks."""
-    if sys.argv[1:] == ["--check"]:
-        return 0 if all(model_state(MODELS[name]) == "ready" for name in DEFAULT_MODELS) else 1
+    """Prepare the models the server starts with, and those that are named; one line and exit 1 where that fails.
+    `--check` only looks."""
+    names = [*DEFAULT_MODELS, *(word for word in sys.argv[1:] if word != "--check")]
+    if "--check" in sys.argv[1:]:
+        return 0 if all(model_state(known_model(name)) == "ready" for name in names) else 1
     # onnxruntime's quantiser advises, through the root logger, a step that this model does not pass
     logging.disable(logging.WARNING)
     try:
-        prepare(_Lines())
+        prepare(names, _Lines())
     except (ModelMissing, ConfigurationError) as error:
         sys.stderr.write(f"{error}\n")
     except OSError as error:

@@ -11,6 +11,7 @@ from voice.ports import Pcm
 from voice.speech import wire
 from voice.speech.ears import pcm_of
 from voice.speech.link import ChildPort
+from voice.speech.phrases import split_phrases
 from voice.speech.prompts import PromptCache
 
 BLOCK_SAMPLES = wire.AUDIO_BYTES // 2
@@ -55,14 +56,14 @@ class HostMouth:
             await blocks.aclose()
 
     async def prepare(self, texts: Iterable[str], *, pace: float = 1.0) -> int:
-        """Make `texts` cached prompts; how many were not on disk and had to be synthesised.
+        """Make the phrases of `texts` cached prompts; how many were not on disk and had to be synthesised.
 
         Waits for the child where it is needed. Raises EngineError for a text that cannot be spoken.
         """
         made = 0
-        for text in texts:
-            if await self._cache.load(text, pace) is None:
-                await self._cache.store(text, pace, await self._whole(text, pace))
+        for phrase in (phrase for text in texts for phrase in split_phrases(text)):
+            if await self._cache.load(phrase, pace) is None:
+                await self._cache.store(phrase, pace, await self._whole(phrase, pace))
                 made += 1
         return made
 

@@ -27,7 +27,7 @@ from voice.speech import wire
 from voice.speech.child import Child
 from voice.speech.engines.base import Recogniser, Voice
 from voice.speech.engines.catalogue import open_recogniser, open_voice
-from voice.speech.settings import SpeechSettings
+from voice.speech.settings import EngineSettings
 
 EXIT_REFUSED = 78
 THREADS_END_S = 1.0
@@ -49,7 +49,7 @@ def main() -> int:
     arguments = parser.parse_args()
     _tie_to_parent("speech-nursery")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the host's to handle
-    settings = msgspec.json.decode(arguments.settings, type=SpeechSettings)
+    settings = msgspec.json.decode(arguments.settings, type=EngineSettings)
     host = socket.socket(fileno=arguments.fd)
     started = time.monotonic()
     loaded = _loaded(settings)
@@ -66,7 +66,7 @@ def main() -> int:
     return _serve(host, loaded, settings)
 
 
-def _loaded(settings: SpeechSettings) -> _Engines | CentralinoError:
+def _loaded(settings: EngineSettings) -> _Engines | CentralinoError:
     """The engines, or why there are none; loaded at the children's low priority, in a thread that then ends."""
     outcome: list[_Engines | CentralinoError] = []
 
@@ -97,7 +97,7 @@ def _threads_at_rest() -> int:
     return count
 
 
-def _serve(host: socket.socket, engines: _Engines, settings: SpeechSettings) -> int:
+def _serve(host: socket.socket, engines: _Engines, settings: EngineSettings) -> int:
     """Fork a child for each socket the host sends, until it closes ours."""
     nursery = os.getpid()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel buries the children

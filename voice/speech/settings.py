@@ -3,7 +3,7 @@
 import msgspec
 
 
-class SpeechSettings(msgspec.Struct, frozen=True, kw_only=True):
+class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The recogniser and the voice of one node.
 
     `recogniser` is `moonshine`, `vosk` or a plug-in of the entry point group `centralino.recognisers`; `model` is the

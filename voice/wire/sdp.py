@@ -214,23 +214,16 @@ def make_offer(
     return bytes(Session(Origin("-", session_id, version, local_host), local_host, (), (audio,)))
 
 
-def answer(
-    session: Session,
-    local_host: str,
-    rtp_port: int,
-    session_id: int,
-    version: int,
-    codecs: tuple[Codec, ...] = (Codec.PCMU, Codec.PCMA),
-) -> Negotiated:
+def answer(session: Session, local_host: str, rtp_port: int, session_id: int, version: int) -> Negotiated:
     """Answer an offer (RFC 3264 section 6): the first audio stream we can speak is taken, the rest refused.
 
-    The codec is the first of the offer's that is among `codecs`. `version` must grow by one with every new answer or
+    The codec is the first of the offer's that is among ours. `version` must grow by one with every new answer or
     offer of a call. Raises NoCommonCodec (to be answered with 488), ProtocolError.
     """
     media: list[Media] = []
     agreed: Negotiated | None = None
     for offered in session.media:
-        found = _agree(session, offered, codecs) if agreed is None else None
+        found = _agree(session, offered) if agreed is None else None
         if found is None:
             media.append(Media(offered.kind, 0, offered.protocol, offered.formats[:1]))
             continue
@@ -252,13 +245,12 @@ def read_answer(session: Session) -> Negotiated:
     raise NoCommonCodec("the answer takes no audio stream of ours")
 
 
-def _agree(session: Session, media: Media, codecs: tuple[Codec, ...] = tuple(Codec)) -> Negotiated | None:
+def _agree(session: Session, media: Media) -> Negotiated | None:
     """What we can agree on with one stream of the peer's; None when nothing."""
     if media.kind != "audio" or media.port == 0 or media.protocol != "RTP/AVP":
         return None
     encodings = media.encodings()
-    ours = {encoding for encoding, codec in _SPOKEN.items() if codec in codecs}
-    payload_type = next((pt for pt in media.formats if encodings.get(pt) in ours), None)
+    payload_type = next((pt for pt in media.formats if encodings.get(pt) in _SPOKEN), None)
     if payload_type is None:
         return None
     event = next((pt for pt in media.formats if encodings.get(pt) == ("TELEPHONE-EVENT", 8000)), None)

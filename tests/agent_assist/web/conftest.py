@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 import soundfile
 from fastapi import FastAPI
+from playwright.async_api import Browser
 
 from agent_assist.auth.users import Role, Users
 from agent_assist.store.calls import SqlCallStore
 from agent_assist.web.agent_api import DeskParts
 from agent_assist.web.app import create_app
-from agent_assist.web.settings import WebSettings
+from agent_assist.web.settings import SiteSettings
 from tests.agent_assist.journals import balance_call
+from tests.fakes.chromium import chromium
 from tests.fakes.http_server import serving
 
 PASSWORD = "correct horse battery"
@@ -33,9 +35,9 @@ class Site:
 
 
 @pytest.fixture
-def settings() -> WebSettings:
+def settings() -> SiteSettings:
     """Tests that need other limits override this."""
-    return WebSettings(body_timeout_s=0.5, header_timeout_s=0.5)
+    return SiteSettings(body_timeout_s=0.5, header_timeout_s=0.5)
 
 
 @pytest.fixture
@@ -46,12 +48,19 @@ def parts() -> DeskParts | None:
 
 @pytest.fixture
 async def site(
-    store: SqlCallStore, users: Users, recordings: Path, settings: WebSettings, parts: DeskParts | None
+    store: SqlCallStore, users: Users, recordings: Path, settings: SiteSettings, parts: DeskParts | None
 ) -> AsyncIterator[Site]:
     await users.add("anna", Role.ADMINISTRATOR, PASSWORD)
     app = create_app(store, users, recordings, settings, parts)
     async with serving(app, settings) as url:
         yield Site(url, app, store, users, recordings)
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    """It allows the microphone without asking."""
+    async with chromium("--use-fake-ui-for-media-stream") as browser:
+        yield browser
 
 
 @pytest.fixture

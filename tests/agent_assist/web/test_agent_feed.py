@@ -18,7 +18,7 @@ from agent_assist.desk.ports import Presence
 from agent_assist.web.agent_api import DeskParts
 from agent_assist.web.app import create_app
 from agent_assist.web.problems import Problem
-from agent_assist.web.settings import WebSettings
+from agent_assist.web.settings import SiteSettings
 from tests.agent_assist.conftest import Clock
 from tests.agent_assist.web.agents import Agent, feed, signed_in, told
 from tests.agent_assist.web.conftest import Site
@@ -29,8 +29,8 @@ WITHIN_S = 5.0
 
 
 @pytest.fixture
-def settings() -> WebSettings:
-    return WebSettings(feed_stall_s=0.5, feed_check_s=0.1, feeds_per_address=READERS + 3, header_timeout_s=0.5)
+def settings() -> SiteSettings:
+    return SiteSettings(feed_stall_s=0.5, feed_check_s=0.1, feeds_per_address=READERS + 3, header_timeout_s=0.5)
 
 
 @pytest.fixture
@@ -132,8 +132,8 @@ async def test_other_paths_are_no_sockets(site: Site) -> None:
 
 class TestRareLooks:
     @pytest.fixture
-    def settings(self) -> WebSettings:
-        return WebSettings(feed_check_s=60)
+    def settings(self) -> SiteSettings:
+        return SiteSettings(feed_check_s=60)
 
     async def test_signing_out_ends_the_open_feeds_of_that_session_alone(self, site: Site, desk: FakeDesk) -> None:
         async with (
@@ -252,8 +252,8 @@ async def test_a_reader_that_stops_reading_is_cut_and_comes_back(site: Site, des
 
 class TestQuickPings:
     @pytest.fixture
-    def settings(self) -> WebSettings:
-        return WebSettings(feed_ping_s=0.2)
+    def settings(self) -> SiteSettings:
+        return SiteSettings(feed_ping_s=0.2)
 
     async def test_a_page_that_is_gone_without_a_word_is_noticed(self, site: Site, parts: DeskParts) -> None:
         async with signed_in(site) as gus, gus.feed() as other:
@@ -317,7 +317,7 @@ async def test_more_pages_than_may_be_open_end_the_oldest(site: Site, desk: Fake
             await other.close()
 
 
-async def test_one_address_has_its_share_of_feeds_and_gets_it_back(site: Site, settings: WebSettings) -> None:
+async def test_one_address_has_its_share_of_feeds_and_gets_it_back(site: Site, settings: SiteSettings) -> None:
     async with signed_in(site) as gus, signed_in(site, "ida") as ida:
         held = [await (gus if n % 2 else ida).feed() for n in range(settings.feeds_per_address)]
         assert await refused(site, cookie=gus.cookie, origin=site.url) == 429
@@ -338,7 +338,7 @@ async def test_a_feed_outlives_the_clocks_of_its_request(site: Site, desk: FakeD
 async def test_a_node_that_stops_says_so_and_does_not_wait(site: Site, parts: DeskParts) -> None:
     await site.users.add("gus", Role.AGENT, "correct horse battery")
     token = await site.users.add_token("gus", "screen")
-    settings = WebSettings()
+    settings = SiteSettings()
     began = 0.0
     async with serving(create_app(site.store, site.users, site.recordings, settings, parts), settings) as url:
         socket = await feed(replace(site, url=url), token=token)
@@ -351,8 +351,8 @@ async def test_a_node_that_stops_says_so_and_does_not_wait(site: Site, parts: De
 
 class TestFewConnections:
     @pytest.fixture
-    def settings(self) -> WebSettings:
-        return WebSettings(connections_per_address=6)
+    def settings(self) -> SiteSettings:
+        return SiteSettings(connections_per_address=6)
 
     async def test_feeds_count_as_connections_and_are_counted_back(self, site: Site) -> None:
         await site.users.add("gus", Role.AGENT, "correct horse battery")

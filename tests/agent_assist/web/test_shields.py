@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
 
 from agent_assist.web.problems import Problem
-from agent_assist.web.settings import WebSettings
+from agent_assist.web.settings import SiteSettings
 from dialog.errors import Overloaded
 from tests.agent_assist.web.conftest import Site
 
@@ -144,8 +144,8 @@ async def test_what_is_no_http_gets_a_400_or_nothing(site: Site, data: bytes) ->
 
 class TestFewConnections:
     @pytest.fixture
-    def settings(self) -> WebSettings:
-        return WebSettings(connections_per_address=5, header_timeout_s=0.5, stall_timeout_s=0.5)
+    def settings(self) -> SiteSettings:
+        return SiteSettings(connections_per_address=5, header_timeout_s=0.5, stall_timeout_s=0.5)
 
     async def test_one_address_has_its_share_and_gets_it_back(self, site: Site) -> None:
         port = int(site.url.rpartition(":")[2])

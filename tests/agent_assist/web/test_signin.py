@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from agent_assist.auth.users import Role
-from agent_assist.web.settings import WebSettings
+from agent_assist.web.settings import SiteSettings
 from tests.agent_assist.conftest import Clock
 from tests.agent_assist.web.conftest import PASSWORD, Site
 
@@ -42,8 +42,8 @@ async def test_the_cookie_is_for_this_server_alone(visitor: httpx.AsyncClient) -
 
 class TestSecure:
     @pytest.fixture
-    def settings(self) -> WebSettings:
-        return WebSettings(secure=True)
+    def settings(self) -> SiteSettings:
+        return SiteSettings(secure=True)
 
     async def test_by_https_the_cookie_travels_by_nothing_else(self, visitor: httpx.AsyncClient) -> None:
         answer = await visitor.post("/signin", data={"name": "anna", "password": PASSWORD})
@@ -92,8 +92,8 @@ async def test_a_storm_of_wrong_passwords_bans_the_address(visitor: httpx.AsyncC
 
 class TestManyAddresses:
     @pytest.fixture
-    def settings(self) -> WebSettings:
-        return WebSettings(signin_failures_per_address=1_000, signin_failures_per_account=5)
+    def settings(self) -> SiteSettings:
+        return SiteSettings(signin_failures_per_address=1_000, signin_failures_per_account=5)
 
     async def test_an_account_under_storm_is_closed_to_all_and_no_other(
         self, visitor: httpx.AsyncClient, site: Site

@@ -10,7 +10,7 @@ from dialog.bot.customers import Customers
 from dialog.bot.remote import HttpCustomers
 from dialog.bot.sample import SqliteCustomers
 from dialog.engines.keypad import MAX_CALLS, KeypadEngine
-from dialog.ports import HungUp, Hypothesis, Keys, NoInput, SessionOpened, UserTurn, Utterance
+from dialog.ports import HungUp, Hypothesis, Keys, NoInput, Returned, SessionOpened, UserTurn, Utterance
 
 OPENED = SessionOpened("", "", "sip", recorded=True)
 SILENCE = NoInput()
@@ -105,6 +105,13 @@ async def test_the_opening_gives_the_notices_and_the_keys(engine: KeypadEngine) 
 )
 async def test_ends(engine: KeypadEngine, turns: tuple[str | UserTurn, ...], end: Action) -> None:
     assert (await talk(engine, *turns))[-1].actions[-1] == end
+
+
+async def test_back_from_a_person_the_open_question_is_void(engine: KeypadEngine) -> None:
+    back, after = (await talk(engine, "#4", "#12345678", Returned("handed_back"), "#1"))[-2:]
+    assert "Press 1 for your balance" in words(back)
+    assert "Done" not in words(after)
+    assert "balance" in words(after)
 
 
 async def test_an_aside_leaves_the_form_open(engine: KeypadEngine) -> None:

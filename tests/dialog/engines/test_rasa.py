@@ -9,7 +9,7 @@ from dialog.engines.rasa import MAX_CALLS, RasaEngine
 from dialog.engines.rasa_server import ExternalRasa, RasaAddress
 from dialog.errors import EngineUnavailable
 from dialog.gates import Gate
-from dialog.ports import HungUp, Hypothesis, Keys, NoInput, SessionOpened, UserTurn, Utterance
+from dialog.ports import HungUp, Hypothesis, Keys, NoInput, Returned, SessionOpened, UserTurn, Utterance
 from tests.fakes.rasa_channel import FakeChannel
 
 UNDERSTOOD = b', "understood": {"intent": "a", "confidence": 1, "slots": [], "actions": []}}'
@@ -37,6 +37,7 @@ async def engine(channel: FakeChannel) -> AsyncIterator[RasaEngine]:
         ),
         (Keys("12#"), {"type": "keys", "digits": "12#"}),
         (NoInput(), {"type": "no_input"}),
+        (Returned("handed_back"), {"type": "returned"}),
         (Utterance((Hypothesis("...", 0.9),)), {"type": "no_match"}),
         (Utterance((Hypothesis("yes", 0.1),)), {"type": "no_match"}),
         (

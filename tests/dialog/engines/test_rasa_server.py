@@ -52,10 +52,13 @@ async def bot(model: Path, tmp_path: Path) -> AsyncIterator[tuple[FallbackEngine
     def failed(call_id: str, engine: str, error: EngineError) -> None:
         failures.append(f"{call_id} {engine} {error.code}")
 
-    async with running(RasaServer(PROJECT, model, rasa_python(), customers=str(base))) as server:
+    changes: list[bool] = []
+    made = RasaServer(PROJECT, model, rasa_python(), customers=str(base), on_change=changes.append)
+    async with running(made) as server:
         engine = FallbackEngine(RasaEngine(server), KeypadEngine(SqliteCustomers(base)), failed)
         yield engine, server, failures
         await engine.close()
+    assert changes == [True, False] * (len(changes) // 2), "each gain is followed by its loss, to the end"
 
 
 async def timed(reply: Awaitable[Reply]) -> tuple[Reply, str, float]:
@@ -217,6 +220,8 @@ async def test_a_child_that_cannot_start_is_reported_with_its_last_words(model: 
     try:
         with pytest.raises(EngineUnavailable, match="No module named"):
             await server.wait_up(2.0)
+        with pytest.raises(EngineUnavailable, match="No module named"):
+            server.address()
     finally:
         task.cancel()
         await asyncio.wait([task])

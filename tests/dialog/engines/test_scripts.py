@@ -11,7 +11,7 @@ from dialog.engines.rasa_server import RasaServer
 from dialog.engines.training import PROJECT, Model
 from dialog.gates import Gate
 from dialog.numbers import normalise
-from dialog.ports import HungUp, Hypothesis, Keys, SessionOpened, Utterance
+from dialog.ports import HungUp, Hypothesis, Keys, Returned, SessionOpened, Utterance
 from tests.e2e.scripts import Script, paraphrases, scripts
 
 pytestmark = pytest.mark.timeout(180)
@@ -54,6 +54,18 @@ async def test_script(engine: RasaEngine, script: Script) -> None:
         end = reply.actions[-1]
         assert isinstance(end, {"": Collect, "handoff": Handoff, "hangup": Hangup}[turn.ends])
         assert sum(isinstance(action, Say) for action in reply.actions) <= 4
+
+
+async def test_back_from_a_person_the_open_question_is_void_and_what_is_known_stays(engine: RasaEngine) -> None:
+    await engine.respond("call", OPENED)
+    await engine.respond("call", heard("please block my sim card"))
+    asked = await engine.respond("call", Keys("12345678"))
+    assert "Shall I block" in words(asked)
+    back = await engine.respond("call", Returned("handed_back"))
+    assert "again" in words(back)
+    assert isinstance(back.actions[-1], Collect)
+    assert "Shall I block" not in words(await engine.respond("call", heard("yes")))
+    assert "balance is" in words(await engine.respond("call", heard("tell me my balance")))
 
 
 async def test_paraphrases_are_understood(engine: RasaEngine) -> None:

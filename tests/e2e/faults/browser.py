@@ -12,7 +12,7 @@ from aiortc.sdp import SessionDescription
 
 from dialog.events import TurnUnderstood
 from tests.e2e.faults.conversation import HOURS, Journal, spoken, until
-from tests.e2e.faults.served import Served
+from tests.e2e.node import Node
 from tests.fakes.browser import FakeBrowser
 from voice.media.opus import CLOCK_HZ, OpusCodec
 from voice.ports import TICK_MS, TICK_SAMPLES, Pcm
@@ -21,12 +21,12 @@ from voice.wire.rtp import RtpPacket
 OPUS = 111
 
 
-async def offered(node: Served, offer: bytes, *, source: str = "127.0.0.1", method: str = "POST") -> httpx.Response:
+async def offered(node: Node, offer: bytes, *, source: str = "127.0.0.1", method: str = "POST") -> httpx.Response:
     """Post an offer from the address `source`."""
     transport = httpx.AsyncHTTPTransport(local_address=source)
     async with httpx.AsyncClient(transport=transport, timeout=10) as client:
         headers = {"content-type": "application/sdp"}
-        return await client.request(method, f"{node.url}/api/whip", content=offer, headers=headers)
+        return await client.request(method, f"{node.web_url}/api/whip", content=offer, headers=headers)
 
 
 class TalkingBrowser:
@@ -68,7 +68,7 @@ class TalkingBrowser:
 
 
 @asynccontextmanager
-async def calling(node: Served) -> AsyncIterator[TalkingBrowser]:
+async def calling(node: Node) -> AsyncIterator[TalkingBrowser]:
     """A browser's call, connected and in the store; hung up at the end."""
     before = set(node.calls("browser"))
     browser = FakeBrowser()

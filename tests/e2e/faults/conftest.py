@@ -5,19 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.faults.served import Served, serving
+from tests.e2e.node import Node, serving
 from voice.caller import Caller, open_caller
 
 
 @pytest.fixture(scope="session")
-def shared_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """Room for what the storms leave half open: a call nobody acknowledges is kept for half a minute."""
-    with serving(tmp_path_factory.mktemp("shared"), "limits.calls=256", "limits.calls_per_minute=100") as node:
+def shared_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    """Room for what the storms leave half open: a quarter of the calls, each kept for half a minute."""
+    with serving(tmp_path_factory.mktemp("shared"), "[limits]\ncalls = 640\ncalls_per_minute = 100\n") as node:
         yield node
 
 
 @pytest.fixture
-def node(shared_node: Served) -> Iterator[Served]:
+def node(shared_node: Node) -> Iterator[Node]:
     """The shared node; after each test it must not have said that anything unexpected happened."""
     before = len(shared_node.bad_lines())
     yield shared_node

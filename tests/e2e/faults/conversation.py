@@ -12,7 +12,7 @@ import soxr
 from hibari import Hibari
 
 from dialog.events import CallEnded, FinalHeard, PlaybackStarted, ReplyGiven, TurnUnderstood
-from tests.e2e.faults.served import Served
+from tests.e2e.node import Node
 from voice.caller import Caller, CallRefused, OutgoingLine
 from voice.ports import RATE_HZ, Pcm
 
@@ -48,7 +48,7 @@ async def until(what: str, holds: Callable[[], bool], limit_s: float = TURN_S) -
 class Journal:
     """The stored account of one call."""
 
-    node: Served
+    node: Node
     call_id: str
 
     def events(self, kind: type[E]) -> list[E]:
@@ -79,7 +79,7 @@ class Journal:
 class Conversation:
     """One call of a telephone."""
 
-    def __init__(self, node: Served, line: OutgoingLine, call_id: str) -> None:
+    def __init__(self, node: Node, line: OutgoingLine, call_id: str) -> None:
         self.node = node
         self.line = line
         self.journal = Journal(node, call_id)
@@ -119,7 +119,7 @@ class Conversation:
         await self.journal.awaits("the end in the journal", lambda: bool(self.journal.events(CallEnded)), 10)
 
 
-async def dial(node: Served, caller: Caller, number: str = "100") -> Conversation:
+async def dial(node: Node, caller: Caller, number: str = "100") -> Conversation:
     """A call that was answered and stands in the store."""
     address = f":{caller.agent.port}"
     before = set(node.calls(address))
@@ -142,7 +142,7 @@ async def _line(caller: Caller, uri: str) -> OutgoingLine:
 
 
 @asynccontextmanager
-async def unharmed(node: Served, caller: Caller) -> AsyncIterator[Conversation]:
+async def unharmed(node: Node, caller: Caller) -> AsyncIterator[Conversation]:
     """A call in mid conversation, to which the block does something; it must live, and the next must be answered."""
     conversation = await dial(node, caller)
     await conversation.greeted()
@@ -152,7 +152,7 @@ async def unharmed(node: Served, caller: Caller) -> AsyncIterator[Conversation]:
     await answers(node, caller)
 
 
-async def answers(node: Served, caller: Caller, engine: str = "rasa") -> None:
+async def answers(node: Node, caller: Caller, engine: str = "rasa") -> None:
     """The next call is answered, by `engine`."""
     following = await dial(node, caller)
     await following.journal.awaits("the next call's greeting", lambda: bool(following.journal.events(PlaybackStarted)))

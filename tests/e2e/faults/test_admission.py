@@ -17,7 +17,7 @@ import pytest
 from dialog.events import CallEnded
 from tests.e2e.faults.conversation import dial, until
 from tests.e2e.faults.mutation import real_messages
-from tests.e2e.faults.served import Served, serving
+from tests.e2e.node import Node, serving
 from tests.fakes.sip_network import HERE
 from voice.caller import Caller, CallRefused, OutgoingLine, open_caller
 from voice.ports import RATE_HZ
@@ -26,24 +26,29 @@ pytestmark = pytest.mark.timeout(90)
 
 LONGEST_S = 12
 
+SMALL = f"""
+[limits]
+calls = 2
+calls_per_minute = 10
+longest_call_s = {LONGEST_S}
+[sip]
+peers = ["127.0.0.1", "127.0.0.7"]
+[dialog]
+engine = "keypad"
+[log]
+pii = true
+json_lines = true
+"""
+
 
 @pytest.fixture
-def small_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def small_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     """Two calls at once, ten a minute, none longer than twelve seconds; logs with personal data."""
-    with serving(
-        tmp_path_factory.mktemp("small"),
-        "limits.calls=2",
-        "limits.calls_per_minute=10",
-        f"limits.longest_call_s={LONGEST_S}",
-        'sip.peers=["127.0.0.1", "127.0.0.7"]',
-        "dialog.engine=keypad",
-        "log.pii=true",
-        "log.json_lines=true",
-    ) as node:
+    with serving(tmp_path_factory.mktemp("small"), SMALL) as node:
         yield node
 
 
-async def invited(node: Served, source: str, wait_s: float = 2.0) -> str:
+async def invited(node: Node, source: str, wait_s: float = 2.0) -> str:
     """The first final response to an INVITE sent by hand; "" for silence."""
     loop = asyncio.get_running_loop()
     with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as sock:
@@ -70,7 +75,7 @@ async def echoes(line: OutgoingLine) -> bool:
     return bool(np.abs(line.heard_between(start)).max(initial=0) > 2_000)
 
 
-async def test_a_full_node_refuses_and_a_stopping_one_waits(small_node: Served, caller: Caller) -> None:
+async def test_a_full_node_refuses_and_a_stopping_one_waits(small_node: Node, caller: Caller) -> None:
     node = small_node
     await full(node, caller)
     await too_often(node, caller)
@@ -83,7 +88,7 @@ async def test_a_full_node_refuses_and_a_stopping_one_waits(small_node: Served, 
     assert not any("sip:centralino@" in json.dumps({k: v for k, v in line.items() if k != "pii"}) for line in lines)
 
 
-async def full(node: Served, caller: Caller) -> None:
+async def full(node: Node, caller: Caller) -> None:
     """One call too many, a stranger, and a call that lasts too long."""
     first, second = await dial(node, caller, "echo"), await dial(node, caller, "echo")
     began = time.monotonic()
@@ -108,7 +113,7 @@ async def full(node: Served, caller: Caller) -> None:
     assert first.journal.events(CallEnded)[0].cause == "longest_call"
 
 
-async def too_often(node: Served, caller: Caller) -> None:
+async def too_often(node: Node, caller: Caller) -> None:
     """More calls from one address than it may make in a minute."""
     refused = 0
     for _ in range(16):
@@ -123,15 +128,15 @@ async def too_often(node: Served, caller: Caller) -> None:
     assert node.figures()["centralino_calls_refused_total"]["rate"] == refused
 
 
-async def stopped(node: Served, limit_s: float) -> int:
+async def stopped(node: Node, limit_s: float) -> int:
     return await asyncio.to_thread(node.process.wait, limit_s)
 
 
-async def stopping(node: Served, caller: Caller) -> None:
+async def stopping(node: Node, caller: Caller) -> None:
     """SIGTERM: a live call is waited for, a new one is refused."""
     live = await dial(node, caller, "echo")
     os.kill(node.process.pid, signal.SIGTERM)
-    await until("draining", lambda: httpx.get(f"{node.url}/readyz").status_code == 503, 5)
+    await until("draining", lambda: httpx.get(f"{node.web_url}/readyz").status_code == 503, 5)
     with pytest.raises(CallRefused, match="503"):
         await caller.dial(f"sip:echo@127.0.0.1:{node.sip_port}")
     assert await echoes(live.line)
@@ -141,11 +146,11 @@ async def stopping(node: Served, caller: Caller) -> None:
     assert live.journal.events(CallEnded)[0].cause == "caller"
 
 
-async def test_a_second_sigterm_ends_live_calls(small_node: Served, caller: Caller) -> None:
+async def test_a_second_sigterm_ends_live_calls(small_node: Node, caller: Caller) -> None:
     node = small_node
     live = await dial(node, caller, "echo")
     os.kill(node.process.pid, signal.SIGTERM)
-    await until("draining", lambda: httpx.get(f"{node.url}/readyz").status_code == 503, 5)
+    await until("draining", lambda: httpx.get(f"{node.web_url}/readyz").status_code == 503, 5)
     os.kill(node.process.pid, signal.SIGTERM)
     assert await asyncio.wait_for(live.line.ended, 3) == "far end"
     assert await stopped(node, 10) == 0

@@ -9,7 +9,7 @@ import pytest
 
 from dialog.events import BargedIn, EngineFailed, EngineRecovered, ReplyGiven
 from tests.e2e.faults.conversation import Conversation, answers, dial, spoken, unharmed, until
-from tests.e2e.faults.served import Served
+from tests.e2e.node import Node
 from voice.caller import Caller
 
 pytestmark = pytest.mark.timeout(120)
@@ -19,7 +19,7 @@ LONG = "Could you please tell me what your opening hours are on Saturday"
 BACK_S = 10.0
 
 
-def hurt(node: Served, kind: str, number: signal.Signals) -> psutil.Process:
+def hurt(node: Node, kind: str, number: signal.Signals) -> psutil.Process:
     """Send a signal to a child."""
     child = node.child(kind)
     assert child is not None, f"no {kind} child"
@@ -27,7 +27,7 @@ def hurt(node: Served, kind: str, number: signal.Signals) -> psutil.Process:
     return child
 
 
-async def back(node: Served, kind: str, former: psutil.Process, limit_s: float = BACK_S) -> None:
+async def back(node: Node, kind: str, former: psutil.Process, limit_s: float = BACK_S) -> None:
     """Another child has taken the place of `former`."""
 
     def replaced() -> bool:
@@ -46,7 +46,7 @@ async def speak_while(conversation: Conversation, text: str, after_ms: int) -> a
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "hung"])
-async def test_speech_lost_in_mid_utterance_costs_no_word(node: Served, caller: Caller, number: signal.Signals) -> None:
+async def test_speech_lost_in_mid_utterance_costs_no_word(node: Node, caller: Caller, number: signal.Signals) -> None:
     async with unharmed(node, caller) as conversation:
         speaking = await speak_while(conversation, LONG, 1_500)
         former = hurt(node, "speech", number)
@@ -62,7 +62,7 @@ async def test_speech_lost_in_mid_utterance_costs_no_word(node: Served, caller: 
         await back(node, "speech", former)
 
 
-async def test_speech_lost_while_the_bot_speaks_and_the_caller_barges_in(node: Served, caller: Caller) -> None:
+async def test_speech_lost_while_the_bot_speaks_and_the_caller_barges_in(node: Node, caller: Caller) -> None:
     async with unharmed(node, caller) as conversation:
         await conversation.ask()
         hurt(node, "speech", signal.SIGSTOP)
@@ -78,15 +78,15 @@ async def test_speech_lost_while_the_bot_speaks_and_the_caller_barges_in(node: S
     assert node.figures()["centralino_child_restarts_total"]["speech"] >= 1
 
 
-async def test_rasa_killed_in_mid_call_the_keypad_bot_goes_on(node: Served, caller: Caller) -> None:
+async def test_rasa_killed_in_mid_call_the_keypad_bot_goes_on(node: Node, caller: Caller) -> None:
     await rasa_fails(node, caller, signal.SIGKILL)
 
 
-async def test_rasa_hung_in_mid_call_the_keypad_bot_goes_on(node: Served, caller: Caller) -> None:
+async def test_rasa_hung_in_mid_call_the_keypad_bot_goes_on(node: Node, caller: Caller) -> None:
     await rasa_fails(node, caller, signal.SIGSTOP)
 
 
-async def rasa_fails(node: Served, caller: Caller, number: signal.Signals) -> None:
+async def rasa_fails(node: Node, caller: Caller, number: signal.Signals) -> None:
     restarts = node.figures()["centralino_child_restarts_total"]["rasa"]
     conversation = await dial(node, caller)
     await conversation.greeted()

@@ -11,7 +11,7 @@ import soundfile
 
 from dialog.events import CallEnded, FinalHeard
 from tests.e2e.faults.conversation import HOURS, Conversation, dial, until
-from tests.e2e.faults.served import Served
+from tests.e2e.node import Node
 from voice.caller import VOICED, Caller, OutgoingLine
 from voice.ports import RATE_HZ, TICK_MS
 
@@ -21,7 +21,7 @@ FULL_BYTES = 4_096
 
 
 @contextmanager
-def full_disk(node: Served) -> Iterator[None]:
+def full_disk(node: Node) -> Iterator[None]:
     """No file of the node, its log included, grows past `FULL_BYTES`: what a full disk is to a writer."""
     process = psutil.Process(node.process.pid)
     before = process.rlimit(resource.RLIMIT_FSIZE)
@@ -33,7 +33,7 @@ def full_disk(node: Served) -> Iterator[None]:
 
 
 @contextmanager
-def locked(node: Served) -> Iterator[None]:
+def locked(node: Node) -> Iterator[None]:
     """Somebody else holds the store's write lock."""
     with closing(sqlite3.connect(node.data / "calls.sqlite", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -58,7 +58,7 @@ async def answered_aloud(conversation: Conversation) -> None:
     await speech(conversation.line)
 
 
-async def test_calls_go_on_and_are_recorded_again_afterwards(node: Served, caller: Caller) -> None:
+async def test_calls_go_on_and_are_recorded_again_afterwards(node: Node, caller: Caller) -> None:
     retries = node.figures()["centralino_journal_records_total"]["retries"]
     conversation = await dial(node, caller)
     await conversation.greeted()

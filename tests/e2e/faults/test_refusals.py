@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.faults.served import COMMAND, ROOT, Served
+from tests.e2e.node import COMMAND, ROOT, Node
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -54,7 +54,7 @@ def taken(kind: socket.SocketKind) -> Iterator[int]:
         yield other.getsockname()[1]
 
 
-def test_what_is_wrong_is_named_in_one_line(tmp_path: Path, shared_node: Served) -> None:
+def test_what_is_wrong_is_named_in_one_line(tmp_path: Path, shared_node: Node) -> None:
     (tmp_path / "node.toml").write_text("[sip]\nprot = 5060\n")
     (tmp_path / "broken.toml").write_bytes(b"[sip\nport = \xff")
     with taken(socket.SOCK_DGRAM) as sip, taken(socket.SOCK_STREAM) as web:

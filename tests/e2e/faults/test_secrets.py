@@ -6,7 +6,7 @@ import pytest
 
 from dialog.events import FinalHeard, KeysPressed, PartialHeard
 from tests.e2e.faults.conversation import dial
-from tests.e2e.faults.served import Served
+from tests.e2e.node import Node
 from voice.caller import Caller
 
 pytestmark = pytest.mark.timeout(90)
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.timeout(90)
 ACCOUNT = "47110815"
 
 
-def told(node: Served, call_id: str) -> set[str]:
+def told(node: Node, call_id: str) -> set[str]:
     """Everything the caller said, in every reading and to every fifth word, and keyed."""
     found: set[str] = set()
     for record in node.journal(call_id):
@@ -30,7 +30,7 @@ def told(node: Served, call_id: str) -> set[str]:
     return {text for text in found if len(text) > 3}
 
 
-async def test_a_callers_words_and_digits_reach_no_log_line(node: Served, caller: Caller) -> None:
+async def test_a_callers_words_and_digits_reach_no_log_line(node: Node, caller: Caller) -> None:
     conversation = await dial(node, caller)
     await conversation.greeted()
     await conversation.ask("What is the balance of my account?", "check_balance")

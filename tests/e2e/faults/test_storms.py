@@ -11,8 +11,8 @@ from dialog.errors import ProtocolError
 from tests.e2e.faults.browser import calling
 from tests.e2e.faults.conversation import answers, unharmed, until
 from tests.e2e.faults.mutation import mutated
-from tests.e2e.faults.served import Served
 from tests.e2e.faults.storm import lost_in_kernel, send, ten_thousand, udp_ports
+from tests.e2e.node import Node
 from tests.fakes import strangers
 from voice.caller import Caller
 from voice.wire.rtp import RtpPacket, is_rtcp
@@ -20,7 +20,7 @@ from voice.wire.rtp import RtpPacket, is_rtcp
 pytestmark = pytest.mark.timeout(90)
 
 
-async def test_mutated_sip_and_noise_at_the_sip_port(node: Served, caller: Caller) -> None:
+async def test_mutated_sip_and_noise_at_the_sip_port(node: Node, caller: Caller) -> None:
     port = node.sip_port
     async with unharmed(node, caller) as conversation:
         speaking = asyncio.create_task(conversation.ask())
@@ -57,7 +57,7 @@ def refusable(datagram: bytes) -> bool:
     return not is_rtcp(datagram)
 
 
-async def test_noise_and_forged_media_at_the_rtp_port(node: Served, caller: Caller) -> None:
+async def test_noise_and_forged_media_at_the_rtp_port(node: Node, caller: Caller) -> None:
     before_call = udp_ports(node.process.pid)
     async with unharmed(node, caller) as conversation:
         (port,) = udp_ports(node.process.pid) - before_call
@@ -88,7 +88,7 @@ def at_the_ice_port() -> dict[str, Iterator[bytes]]:
     }
 
 
-async def test_forged_hellos_and_noise_at_the_ice_port_of_a_browsers_call(node: Served, caller: Caller) -> None:
+async def test_forged_hellos_and_noise_at_the_ice_port_of_a_browsers_call(node: Node, caller: Caller) -> None:
     async with calling(node) as browser:
         before = node.total("centralino_ice_dropped") + lost_in_kernel(browser.port)
         await browser.greeted()

@@ -12,7 +12,7 @@ import pytest
 from tests.e2e.faults.browser import offered
 from tests.e2e.faults.conversation import unharmed
 from tests.e2e.faults.mutation import changed
-from tests.e2e.faults.served import Served
+from tests.e2e.node import Node
 from tests.fakes.browser import FakeBrowser
 from voice.caller import Caller
 
@@ -61,7 +61,7 @@ def raw_requests() -> Iterator[bytes]:
 
 
 @asynccontextmanager
-async def slow_heads(node: Served, number: int) -> AsyncIterator[list[asyncio.StreamReader]]:
+async def slow_heads(node: Node, number: int) -> AsyncIterator[list[asyncio.StreamReader]]:
     """Connections, each from an address of its own, that begin a request and never end it."""
     connections = [
         await asyncio.open_connection("127.0.0.1", node.web_port, local_addr=(f"127.0.4.{last + 1}", 0))
@@ -82,7 +82,7 @@ async def close(writer: asyncio.StreamWriter) -> None:
         await writer.wait_closed()
 
 
-async def exchange(node: Served, request: bytes, source: str) -> bytes:
+async def exchange(node: Node, request: bytes, source: str) -> bytes:
     """What comes back; b"" when the connection is cut, before or after the request."""
     reader, writer = await asyncio.open_connection("127.0.0.1", node.web_port, local_addr=(source, 0))
     try:
@@ -95,18 +95,18 @@ async def exchange(node: Served, request: bytes, source: str) -> bytes:
         await close(writer)
 
 
-async def raw(node: Served) -> None:
+async def raw(node: Node) -> None:
     for number, request in enumerate(raw_requests()):
         answer = await exchange(node, request, f"127.0.1.{number + 1}")
         assert answer == b"" or answer[:10] in (b"HTTP/1.1 2", b"HTTP/1.1 4"), (request[:60], answer[:200])
 
 
-async def odd_requests(node: Served) -> Counter[int]:
+async def odd_requests(node: Node) -> Counter[int]:
     """Every method on every path, with bodies of any kind; the statuses."""
     rng = random.Random(21)
     statuses: Counter[int] = Counter()
     transport = httpx.AsyncHTTPTransport(local_address="127.0.2.1")
-    async with httpx.AsyncClient(transport=transport, timeout=10, base_url=node.url) as client:
+    async with httpx.AsyncClient(transport=transport, timeout=10, base_url=node.web_url) as client:
         for path in PATHS:
             for method in METHODS:
                 headers = {"content-type": rng.choice(TYPES)}
@@ -116,7 +116,7 @@ async def odd_requests(node: Served) -> Counter[int]:
     return statuses
 
 
-async def mutated_offers(node: Served) -> Counter[int]:
+async def mutated_offers(node: Node) -> Counter[int]:
     """Sixty offers that are nearly right, from as many addresses as the limit of each allows; the statuses."""
     rng = random.Random(22)
     browser = FakeBrowser()
@@ -130,7 +130,7 @@ async def mutated_offers(node: Served) -> Counter[int]:
     return statuses
 
 
-async def test_the_web_port_takes_anything_and_the_call_goes_on(node: Served, caller: Caller) -> None:
+async def test_the_web_port_takes_anything_and_the_call_goes_on(node: Node, caller: Caller) -> None:
     before = node.total("centralino_web_refused") + node.total("centralino_web_dropped")
     async with slow_heads(node, 40) as slow, unharmed(node, caller) as conversation:
         asking = asyncio.create_task(conversation.ask())
@@ -149,6 +149,6 @@ async def test_the_web_port_takes_anything_and_the_call_goes_on(node: Served, ca
     assert node.figures()["centralino_web_dropped_total"]["slow_head"] >= len(slow)
 
 
-async def test_one_address_may_not_offer_without_end(node: Served) -> None:
+async def test_one_address_may_not_offer_without_end(node: Node) -> None:
     statuses = Counter([(await offered(node, b"v=0", source="127.0.5.1")).status_code for _ in range(10)])
     assert statuses == {400: 5, 429: 5}

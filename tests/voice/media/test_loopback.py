@@ -19,7 +19,7 @@ from voice.media.leg import MediaLeg
 from voice.media.plane import MediaPlane
 from voice.media.recorder import Recorder, RecordingEnded
 from voice.net.rtp_port import RtpPorts, UdpWire
-from voice.ports import Frame, Pcm
+from voice.ports import Frame, Pcm, Room
 from voice.wire.rtp import RtpPacket
 
 HOST = "127.0.0.1"
@@ -43,6 +43,7 @@ class Party:
 
 
 Pair = tuple[MediaPlane, Party, Party]
+Connect = Callable[[], tuple[Party, Party]]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -55,19 +56,36 @@ def still_heap() -> Iterator[None]:
 
 
 @pytest.fixture
-async def pair() -> AsyncIterator[Pair]:
+async def plane() -> AsyncIterator[MediaPlane]:
     plane = MediaPlane(asyncio.get_running_loop(), capacity=4)
     plane.start()
+    yield plane
+    await plane.close()
+
+
+@pytest.fixture
+def connect(plane: MediaPlane) -> Iterator[Connect]:
+    """Makes two legs that are each other's far end."""
     ports = RtpPorts(HOST, 22200, 22399, Random())
-    wires = [ports.open(None) for _ in range(2)]
-    wires[0].remote, wires[1].remote = (HOST, wires[1].port), (HOST, wires[0].port)
-    parties = [Party(plane.add_leg(wire, "PCMU", 0, 101), wire) for wire in wires]
-    for party in parties:
-        party.leg.listen(party.frames.append)
-    yield plane, parties[0], parties[1]
+    parties: list[Party] = []
+
+    def connect() -> tuple[Party, Party]:
+        wires = [ports.open(None) for _ in range(2)]
+        wires[0].remote, wires[1].remote = (HOST, wires[1].port), (HOST, wires[0].port)
+        ends = [Party(plane.add_leg(wire, "PCMU", 0, 101), wire) for wire in wires]
+        for party in ends:
+            party.leg.listen(party.frames.append)
+        parties.extend(ends)
+        return ends[0], ends[1]
+
+    yield connect
     for party in parties:
         party.leg.close()
-    await plane.close()
+
+
+@pytest.fixture
+def pair(plane: MediaPlane, connect: Connect) -> Pair:
+    return plane, *connect()
 
 
 def when(party: Party, condition: Callable[[], bool]) -> "asyncio.Future[None]":
@@ -197,3 +215,26 @@ async def test_both_sides_of_a_call_are_recorded(pair: Pair, tmp_path: Path) -> 
     assert ends[0].gap_ms == 0
     assert likeness(sound[16_000:32_000], audio[:, 0])[0] > 0.98
     assert likeness(sound[:16_000], audio[:, 1])[0] > 0.999
+
+
+async def test_two_callers_in_a_room_hear_each_other_at_once(connect: Connect) -> None:
+    """Each says a tone for as long as it takes; the house's two legs are joined in the middle of it."""
+    (left, house_left), (right, house_right) = connect(), connect()
+    for party, hz in ((left, 500), (right, 800)):
+        wave = 12_000 * np.sin(2 * np.pi * hz * np.arange(48_000) / 16_000)
+        party.leg.play(1, np.rint(wave).astype(np.int16), last=True)
+    await asyncio.sleep(0.5)
+    room = Room()
+    joined = [len(party.frames) * 320 for party in (left, right)]
+    house_left.leg.enter(room)
+    house_right.leg.enter(room)
+    async with asyncio.timeout(10):
+        await asyncio.gather(finished(left, 1), finished(right, 1))
+    for party, begin, other_hz, own_hz in zip((left, right), joined, (800, 500), (500, 800), strict=True):
+        assert np.abs(party.heard[:begin]).max() < 50
+        audible = np.flatnonzero(np.abs(party.heard[begin:]) > 1_000)
+        assert audible[0] / 16 <= 100
+        steady = party.heard[begin + audible[0] :][1_600:33_600].astype(np.float64)  # 2 s: whole turns of both tones
+        strengths = np.abs(np.fft.rfft(steady))[[2 * other_hz, 2 * own_hz]] / 16_000
+        assert strengths[0] == pytest.approx(12_000, rel=0.05)
+        assert strengths[1] < 100

@@ -2,66 +2,22 @@
 
 import asyncio
 from collections.abc import Callable
-from random import Random
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
 from dialog.errors import NotReady, Overloaded, ProtocolError
-from dsp.g711 import A_LAW, MU_LAW, decode_block, encode_block
+from dsp.g711 import A_LAW, MU_LAW, decode_block
 from dsp.tones import dtmf_tone
+from tests.voice.media.ticks import PEER, Bench, frequency, octets, rtp, tone
 from tests.voice.media.wires import FakeWire
-from voice.media.leg import MediaLeg
 from voice.media.opus import OpusCodec
-from voice.media.plane import MAX_BATCHES, MAX_COMMANDS, MediaPlane
+from voice.media.plane import MAX_BATCHES, MAX_COMMANDS
 from voice.media.wires import RingWire
-from voice.ports import TICK_SAMPLES, Frame, Pcm, Played
+from voice.ports import TICK_SAMPLES, Frame, Played
 from voice.wire.dtmf import KeyReceiver, KeySender
 from voice.wire.rtp import RtpPacket, timestamp_step
-
-PEER = ("127.0.0.1", 4000)
-
-
-class Bench:
-    """A plane without its thread, and a clock of ticks."""
-
-    def __init__(self, capacity: int = 4) -> None:
-        loop = asyncio.get_running_loop()
-        self.plane = MediaPlane(loop, capacity=capacity, allowance_ms=0, chance=Random(1), clock_ns=lambda: 0)
-        self.tick = 0
-
-    async def run(self, ticks: int = 1) -> None:
-        for _ in range(ticks):
-            self.plane.run_tick(self.tick)
-            self.tick += 1
-            await asyncio.sleep(0)
-
-    def leg(self, wire: FakeWire, codec: str = "PCMU", events: int | None = 101) -> tuple[MediaLeg, list[Frame]]:
-        leg = self.plane.add_leg(wire, "PCMU" if codec == "PCMU" else "PCMA", 0 if codec == "PCMU" else 8, events)
-        frames: list[Frame] = []
-        leg.listen(frames.append)
-        return leg, frames
-
-
-def tone(ms: int, hz: float = 440.0) -> Pcm:
-    wave: Pcm = np.rint(12_000 * np.sin(2 * np.pi * hz * np.arange(ms * 16) / 16_000)).astype(np.int16)
-    return wave
-
-
-def rtp(n: int, payload: bytes, payload_type: int = 0, ssrc: int = 1) -> bytes:
-    return bytes(RtpPacket(payload_type, n & 0xFFFF, n * 160, ssrc, payload))
-
-
-def octets(pcm: Pcm, law: int = MU_LAW) -> list[bytes]:
-    """16 kHz audio as the payloads of G.711 packets (the half band is good enough for a tone)."""
-    narrow = np.ascontiguousarray(pcm[::2])
-    return [encode_block(narrow[at : at + 160], law).tobytes() for at in range(0, narrow.size - 159, 160)]
-
-
-def frequency(pcm: Pcm) -> float:
-    spectrum = np.abs(np.fft.rfft(pcm * np.hanning(pcm.size)))
-    return float(np.argmax(spectrum)) * 16_000 / pcm.size
 
 
 async def test_silence_leaves_every_tick_once_there_is_somewhere_to_send() -> None:
@@ -100,6 +56,30 @@ async def test_what_comes_in_is_heard_and_what_is_played_goes_out(codec: str, la
     assert frequency(decode_block(said, law)) / 2 == pytest.approx(600, abs=5)
     assert [mark for frame in frames for mark in frame.played][-1] == Played(1, 1000, True)
     assert leg.stats.packets_received == 50
+
+
+@pytest.mark.parametrize("lag", [0, 4])
+async def test_a_leg_goes_on_in_the_other_law(lag: int) -> None:
+    """The far end follows `lag` packets later than we; not a frame of the tone is heard in the wrong law."""
+    bench = Bench()
+    wire = FakeWire()
+    leg, frames = bench.leg(wire, "PCMU")
+    leg.play(1, tone(1000, 600.0), last=True)
+    former = [rtp(n, payload, 0) for n, payload in enumerate(octets(tone(1000, 1000.0), MU_LAW))]
+    latter = [rtp(n, payload, 8) for n, payload in enumerate(octets(tone(1000, 1000.0), A_LAW))]
+    for n, packet in enumerate(former[: 25 + lag] + latter[25 + lag :]):
+        if n == 25:
+            leg.switch("PCMA", 8)
+        wire.inbound = [(packet, PEER)]
+        await bench.run()
+    heard = np.concatenate([frame.pcm for frame in frames[5:50]]).astype(float)
+    around = [np.abs(np.fft.rfft(heard[at : at + 320] * np.hanning(320))) for at in range(0, heard.size, 320)]
+    assert min(spectrum[20] / spectrum[30:].max() for spectrum in around) > 30, "1 kHz, and nothing above it"
+    packets = [RtpPacket.parse(data) for data, _ in wire.sent]
+    assert [packet.payload_type for packet in packets] == [0] * 25 + [8] * 25
+    said = [decode_block(np.frombuffer(p.payload, np.uint8), A_LAW if p.payload_type else MU_LAW) for p in packets]
+    assert frequency(np.concatenate(said[5:45])) / 2 == pytest.approx(600, abs=5)
+    assert leg.refusals.total == 0
 
 
 async def test_lost_audio_is_concealed_and_time_kept() -> None:

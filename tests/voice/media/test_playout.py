@@ -108,6 +108,15 @@ def test_stop_after_the_last_sample_has_nothing_to_stop() -> None:
     assert playout.stop() is None
 
 
+def test_stop_when_nothing_waits_but_the_end() -> None:
+    playout = Playout()
+    playout.play(3, audio(20), last=False)
+    take(playout)
+    playout.play(3, audio(0), last=True)
+    playout.play(4, audio(20), last=True)
+    assert playout.stop() == Played(3, 20, True)
+
+
 def test_stop_while_a_playback_waits_for_its_next_piece() -> None:
     playout = Playout(0)
     playout.play(3, audio(20), last=False)

@@ -102,6 +102,17 @@ def test_a_folder_that_cannot_be_written_ends_the_recording_and_raises_nothing(t
     assert ends.wait().failure != ""
 
 
+def test_a_recording_that_does_not_get_its_name_is_told(tmp_path: Path) -> None:
+    ends = Ends()
+    recording = Recording(tmp_path / "x.flac", ends)
+    recording.write(tick(0), tick(0))
+    assert not recording.advance()
+    (tmp_path / "x.flac").mkdir()
+    recording.close()
+    assert recording.advance()
+    assert "x.flac" in ends.wait().failure
+
+
 def test_names_do_not_leave_the_folder(recorder: Recorder) -> None:
     with pytest.raises(ValueError, match="recording name"):
         recorder.open("../x", Ends())

@@ -99,6 +99,13 @@ def test_a_flood_does_not_push_the_far_end_out(wires: list[UdpWire]) -> None:
     assert wire.excess == 100 - MAX_PER_TICK
 
 
+def test_a_socket_that_gives_errors_is_counted() -> None:
+    wire = RtpPorts(HOST, 22800, 22899, Random(4)).open(None)
+    wire.close()
+    assert wire.receive() == []
+    assert wire.losses == {"excess": 0, "unsent": 0, "unread": 1}
+
+
 def test_what_the_kernel_refuses_is_counted(wires: list[UdpWire]) -> None:
     wire = RtpPorts(HOST, 22800, 22899, Random(4)).open((HOST, 0))
     wires.append(wire)

@@ -13,13 +13,13 @@ from voice.net import sip_agent, udp
 from voice.net.sip_agent import SipAgent
 from voice.net.udp import Address, UdpSocket
 from voice.wire.sip.events import (
-    CallAcknowledged,
-    CallAnswered,
-    CallCancelled,
-    CallEnded,
-    CallFailed,
+    DialogEnded,
     EndCause,
+    InviteAcknowledged,
+    InviteAnswered,
+    InviteCancelled,
     InviteReceived,
+    InviteRefused,
     Ringing,
     SipEvent,
 )
@@ -59,13 +59,13 @@ async def test_a_call_over_real_sockets() -> None:
         call = await caller.agent.invite(f"sip:200@localhost:{callee.agent.port}", b"", "sip:1@127.0.0.1")
         assert await caller.events.get() == Ringing(call, 180, None)
         answered = await caller.events.get()
-        assert isinstance(answered, CallAnswered)
+        assert isinstance(answered, InviteAnswered)
         assert answered.sdp is not None and answered.sdp.startswith(b"v=0")
-        await until(lambda: callee.count(CallAcknowledged) == 1)
+        await until(lambda: callee.count(InviteAcknowledged) == 1)
         assert (callee.agent.calls, caller.agent.calls) == (1, 1)
         assert caller.agent.hangup(call)
-        assert await caller.events.get() == CallEnded(call, EndCause.LOCAL)
-        await until(lambda: callee.count(CallEnded) == 1)
+        assert await caller.events.get() == DialogEnded(call, EndCause.LOCAL)
+        await until(lambda: callee.count(DialogEnded) == 1)
         assert not caller.agent.hangup(call)
         assert (callee.agent.calls, caller.agent.calls) == (0, 0)
         assert not callee.agent.dropped
@@ -110,14 +110,14 @@ async def test_closing_hangs_up_and_refuses_the_unanswered() -> None:
     async with running(callee.agent, ringing.agent, caller.agent):
         first = await caller.agent.invite(f"sip:1@{HOST}:{callee.agent.port}", b"", "sip:1@127.0.0.1")
         second = await caller.agent.invite(f"sip:1@{HOST}:{ringing.agent.port}", b"", "sip:1@127.0.0.1")
-        await until(lambda: callee.count(CallAcknowledged) == 1 and ringing.count(InviteReceived) == 1)
+        await until(lambda: callee.count(InviteAcknowledged) == 1 and ringing.count(InviteReceived) == 1)
         await caller.agent.close()
-        assert callee.count(CallEnded) == 1
-        assert ringing.count(CallCancelled) == 1
+        assert callee.count(DialogEnded) == 1
+        assert ringing.count(InviteCancelled) == 1
         events = [caller.events.get_nowait() for _ in range(caller.events.qsize())]
-        assert {event for event in events if isinstance(event, CallEnded)} == {
-            CallEnded(first, EndCause.LOCAL),
-            CallEnded(second, EndCause.LOCAL),
+        assert {event for event in events if isinstance(event, DialogEnded)} == {
+            DialogEnded(first, EndCause.LOCAL),
+            DialogEnded(second, EndCause.LOCAL),
         }
         with pytest.raises(OSError, match="closed"):
             _ = caller.agent.port
@@ -128,14 +128,14 @@ async def test_draining_refuses_new_calls_and_waits_for_old_ones() -> None:
     async with running(callee.agent, caller.agent):
         uri = f"sip:1@{HOST}:{callee.agent.port}"
         old = await caller.agent.invite(uri, b"", "sip:1@127.0.0.1")
-        await until(lambda: callee.count(CallAcknowledged) == 1)
+        await until(lambda: callee.count(InviteAcknowledged) == 1)
         closing = asyncio.create_task(callee.agent.close(grace_s=5.0))
         await asyncio.sleep(0)
         new = await caller.agent.invite(uri, b"", "sip:1@127.0.0.1")
         failed = None
-        while not isinstance(failed, CallFailed):
+        while not isinstance(failed, InviteRefused):
             failed = await caller.events.get()
-        assert failed == CallFailed(new, 503, "Service Unavailable")
+        assert failed == InviteRefused(new, 503, "Service Unavailable")
         assert not closing.done()
         caller.agent.hangup(old)
         await asyncio.wait_for(closing, 2.0)
@@ -155,10 +155,10 @@ async def test_a_slow_handler_costs_new_calls_not_memory(monkeypatch: pytest.Mon
         for _ in range(8):
             await caller.agent.invite(f"sip:1@{HOST}:{callee.agent.port}", b"", "sip:1@127.0.0.1")
         failed = [await asyncio.wait_for(caller.events.get(), 5) for _ in range(3)]
-        assert all(isinstance(event, CallFailed) and event.status == 503 for event in failed)
+        assert all(isinstance(event, InviteRefused) and event.status == 503 for event in failed)
         gate.set()
         await until(lambda: callee.count(InviteReceived) == 5)
-        assert callee.count(CallEnded) == 0  # who was never announced needs no farewell
+        assert callee.count(DialogEnded) == 0  # who was never announced needs no farewell
 
 
 async def test_a_taken_port_is_an_error() -> None:

@@ -17,7 +17,7 @@ from tests.fakes.browser import FakeBrowser, rtp
 from tests.fakes.browser_call import BrowserCall, browser_call, until
 from voice.media.opus import OpusCodec
 from voice.net import ice_guard, webrtc
-from voice.net.ice_guard import IceAddress, IceGuard
+from voice.net.ice_guard import Drop, IceAddress, IceGuard
 from voice.net.webrtc import (
     BrowserPeer,
     PeerConnected,
@@ -256,13 +256,13 @@ async def test_a_cancelled_run_releases_everything() -> None:
             await call.running
         assert call.events[-1] == PeerEnded("cancelled")
         call.peer.send([rtp(1)])
-        assert call.peer.unsent == 1
+        assert call.guard.dropped[Drop.UNSENT] == 1
 
 
 async def test_packets_before_the_connection_are_counted_and_dropped() -> None:
     async with browser_call(connect=False) as call:
         call.peer.send([rtp(1), rtp(2)])
-        assert call.peer.unsent == 2
+        assert call.guard.dropped[Drop.UNSENT] == 2
 
 
 def test_other_versions_of_the_libraries_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

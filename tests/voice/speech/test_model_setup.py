@@ -11,9 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from dialog.errors import ConfigurationError, ModelMissing
 from tests.fakes.model_server import ModelServer, serving
+from voice import cli
 from voice.speech import model_setup, models
 
 WEIGHTS = b"weights" * 1000
@@ -207,6 +209,42 @@ def test_a_broken_download_goes_on_where_it_stopped(
     assert server.asked == ["", "bytes=1000-"]
 
 
+def test_progress_counts_up_to_the_whole_and_goes_on_where_a_download_stopped(
+    model: models.ArchivedModel, server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_setup, "BLOCK_BYTES", 1000)
+    done: list[int] = []
+
+    def report(what: str, so_far: int, total: int) -> None:
+        if what == f"fetching {NAME}":
+            done.append(so_far)
+            assert total == len(ARCHIVE)
+
+    server.cut_after = 2500
+    with pytest.raises(ModelMissing, match=f"ended after 2500 of {len(ARCHIVE)} bytes"):
+        model_setup.get(NAME, server.url, report)
+    assert done == [1000, 2000, 2500]
+    server.cut_after = None
+    model_setup.get(NAME, server.url, report)
+    assert done[3] == 3500
+    assert done == sorted(done)
+    assert done[-1] == len(ARCHIVE)
+
+
+def test_what_was_held_of_another_file_is_thrown_away_with_it(
+    model: models.ArchivedModel, server: ModelServer, cache: Path
+) -> None:
+    """A part that does not fit the rest cannot be told before the hash; the attempt after that begins anew."""
+    part = cache / "downloads" / f"{NAME}.part"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(b"x" * 1000)
+    with pytest.raises(ModelMissing, match=f"the archive of {NAME} is not the file known"):
+        model_setup.get(NAME, server.url)
+    model_setup.get(NAME, server.url)
+    assert server.asked == ["bytes=1000-", ""]
+    assert models.model_state(model, full=True) == "ready"
+
+
 def test_an_archive_with_another_hash_is_refused_and_thrown_away(
     model: models.ArchivedModel, server: ModelServer, cache: Path
 ) -> None:
@@ -249,6 +287,28 @@ def test_a_member_cannot_leave_its_folder(tmp_path: Path, monkeypatch: pytest.Mo
     with serving(ModelServer({f"/models/{NAME}.zip": archive})) as server:
         model_setup.get(NAME, server.url)
     assert list(tmp_path.rglob("escaped")) == []
+
+
+# the command
+
+
+def test_the_command_fetches_by_name_with_progress_from_the_configured_address(
+    model: models.ArchivedModel, server: ModelServer
+) -> None:
+    ran = CliRunner().invoke(cli.app, ["models", "get", NAME, "--set", f"models.base_url={server.url}"])
+    assert ran.exit_code == 0
+    assert f"fetching {NAME}" in ran.output
+    assert "100%" in ran.output
+    assert ran.output.endswith(f"{models.model_dir(model)}\n")
+    assert models.model_state(model, full=True) == "ready"
+
+
+def test_the_command_refuses_a_file_that_is_not_the_one_known(model: models.ArchivedModel, server: ModelServer) -> None:
+    server.archives[f"/models/{NAME}.zip"] = bytes(len(ARCHIVE))
+    ran = CliRunner().invoke(cli.app, ["models", "get", NAME, "--set", f"models.base_url={server.url}"])
+    assert isinstance(ran.exception, ModelMissing)
+    assert str(ran.exception).startswith(f"the archive of {NAME} is not the file known: sha256 ")
+    assert models.model_state(model) == "missing"
 
 
 # the program that set-up runs

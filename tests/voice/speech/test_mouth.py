@@ -119,6 +119,17 @@ async def test_prepared_prompts_need_no_child(mouth: HostMouth, child: FakeChild
         await collected(mouth, "Welcome.", pace=0.8)
 
 
+async def test_a_prompt_of_two_sentences_is_found_by_each(mouth: HostMouth, child: FakeChild) -> None:
+    preparing = asyncio.create_task(mouth.prepare(["Thank you. Goodbye."]))
+    for _ in range(2):
+        answer(mouth, (await asked(child)).request)
+        child.sent.clear()
+    assert await preparing == 2
+    mouth.detach()
+    for phrase in ("Thank you.", "Goodbye."):
+        assert np.array_equal(np.concatenate(await collected(mouth, phrase)), SOUND)
+
+
 async def test_prompts_are_there_at_the_next_start(mouth: HostMouth, child: FakeChild, tmp_path: Path) -> None:
     preparing = asyncio.create_task(mouth.prepare(["Welcome."]))
     answer(mouth, (await asked(child)).request)

@@ -17,7 +17,7 @@ from tests.voice.speech.human import prompt, words
 from voice.speech import wire
 from voice.speech.keeper import nursery_environment
 from voice.speech.nursery import EXIT_REFUSED
-from voice.speech.settings import SpeechSettings
+from voice.speech.settings import EngineSettings
 
 ROOT = Path(__file__).parents[3]
 
@@ -55,7 +55,7 @@ class End:
 class Nursery:
     """A real one."""
 
-    def __init__(self, settings: SpeechSettings, **environment: str) -> None:
+    def __init__(self, settings: EngineSettings, **environment: str) -> None:
         ours, theirs = socket.socketpair()
         self.end = End(ours)
         options = ["--fd", str(theirs.fileno()), "--settings", msgspec.json.encode(settings).decode()]
@@ -85,7 +85,7 @@ class Nursery:
 
 @pytest.fixture(scope="module")
 def nursery() -> Iterator[Nursery]:
-    made = Nursery(SpeechSettings())
+    made = Nursery(EngineSettings())
     loaded = made.end.next(wire.Loaded)
     assert isinstance(loaded, wire.Loaded)
     assert (loaded.recogniser, loaded.language) == ("moonshine", "en")
@@ -190,13 +190,13 @@ def test_a_child_at_work_is_killed_alone(nursery: Nursery, child: End) -> None:
 @pytest.mark.parametrize(
     ("settings", "code", "reason"),
     [
-        (SpeechSettings(), "engine.model_missing", "make setup"),
-        (SpeechSettings(recogniser="vosk", model="nowhere"), "ours.configuration", "'nowhere' is not known"),
-        (SpeechSettings(recogniser="magic"), "ours.configuration", "no engine named 'magic'"),
+        (EngineSettings(), "engine.model_missing", "make setup"),
+        (EngineSettings(recogniser="vosk", model="nowhere"), "ours.configuration", "'nowhere' is not known"),
+        (EngineSettings(recogniser="magic"), "ours.configuration", "no engine named 'magic'"),
     ],
 )
 def test_what_it_cannot_do_it_says_in_one_line(
-    tmp_path: Path, settings: SpeechSettings, code: str, reason: str
+    tmp_path: Path, settings: EngineSettings, code: str, reason: str
 ) -> None:
     nursery = Nursery(settings, CENTRALINO_CACHE=str(tmp_path))
     refused = nursery.end.next(wire.Refused)

@@ -6,10 +6,10 @@ from importlib.metadata import EntryPoint, entry_points, version
 from dialog.actions import Expect
 from dialog.errors import ConfigurationError
 from voice.speech.engines.base import Recogniser, Voice
-from voice.speech.settings import SpeechSettings
+from voice.speech.settings import EngineSettings
 
 
-def open_recogniser(settings: SpeechSettings) -> Recogniser:
+def open_recogniser(settings: EngineSettings) -> Recogniser:
     """Load the configured recogniser. Raises ModelMissing or ConfigurationError with the remedy."""
     if settings.recogniser == "moonshine":
         from voice.speech.engines.moonshine import Moonshine
@@ -20,11 +20,11 @@ def open_recogniser(settings: SpeechSettings) -> Recogniser:
 
         grammars = {Expect(name): phrases for name, phrases in settings.grammars.items()}
         return Vosk(settings.model, settings.n_best, grammars)
-    plug_in: Callable[[SpeechSettings], Recogniser] = _entry_point("centralino.recognisers", settings.recogniser).load()
+    plug_in: Callable[[EngineSettings], Recogniser] = _entry_point("centralino.recognisers", settings.recogniser).load()
     return plug_in(settings)
 
 
-def open_voice(settings: SpeechSettings) -> Voice:
+def open_voice(settings: EngineSettings) -> Voice:
     """Load the configured voice. Raises ModelMissing or ConfigurationError with the remedy."""
     if settings.voice == "hibari":
         from voice.speech.engines.hibari import HibariVoice
@@ -34,11 +34,11 @@ def open_voice(settings: SpeechSettings) -> Voice:
         from voice.speech.engines.espeak import EspeakVoice
 
         return EspeakVoice(settings.language)
-    plug_in: Callable[[SpeechSettings], Voice] = _entry_point("centralino.voices", settings.voice).load()
+    plug_in: Callable[[EngineSettings], Voice] = _entry_point("centralino.voices", settings.voice).load()
     return plug_in(settings)
 
 
-def voice_identity(settings: SpeechSettings) -> str:
+def voice_identity(settings: EngineSettings) -> str:
     """Engine, voice and version, known without loading it: the prompts cached of one voice are no other's.
 
     The number at the end counts changes of what this house does to the sound.

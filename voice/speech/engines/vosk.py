@@ -13,7 +13,7 @@ import numpy as np
 import vosk
 
 from dialog.actions import Expect
-from dialog.errors import ModelMissing
+from dialog.errors import ConfigurationError, ModelMissing
 from dialog.ports import Hypothesis
 from voice.ports import RATE_HZ, Pcm
 from voice.speech.engines.base import MAX_UTTERANCE_MS, Capabilities, Reading
@@ -48,6 +48,7 @@ class Vosk:
         self._folder = folder.name
         self._n_best = n_best
         self._grammars = grammars or {}
+        self._check_grammars()
         # what stands for all other words; not every model has it
         self._other = ["[unk]"] if self._model.vosk_model_find_word("[unk]") >= 0 else []
         self._free: list[vosk.KaldiRecognizer] = []
@@ -71,6 +72,13 @@ class Vosk:
         stream.push(np.random.default_rng(1).normal(0, 300, RATE_HZ).astype(np.int16))
         stream.final()
         stream.close()
+
+    def _check_grammars(self) -> None:
+        """Raise ConfigurationError for what Vosk itself would pass over in silence: the caller would not be heard."""
+        for expect, phrases in self._grammars.items():
+            for word in " ".join(phrases).split():
+                if self._model.vosk_model_find_word(word) < 0:
+                    raise ConfigurationError(f"speech.grammars.{expect}: {self._folder} knows no word {word!r}")
 
     def _made(self, grammar: str | None) -> "vosk.KaldiRecognizer":
         arguments = [self._model, RATE_HZ] if grammar is None else [self._model, RATE_HZ, grammar]

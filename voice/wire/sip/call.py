@@ -13,13 +13,13 @@ from voice.wire.sip.call_table import CALL, CallDo, CallInput, CallState
 from voice.wire.sip.core import Core, UnacknowledgedAnswer
 from voice.wire.sip.dialog import Dialog
 from voice.wire.sip.events import (
-    CallAcknowledged,
-    CallAnswered,
-    CallCancelled,
-    CallEnded,
-    CallFailed,
     CallRef,
+    DialogEnded,
     EndCause,
+    InviteAcknowledged,
+    InviteAnswered,
+    InviteCancelled,
+    InviteRefused,
     Ringing,
 )
 from voice.wire.sip.guard import Received
@@ -254,10 +254,10 @@ class Call:
 
     def _tell_acknowledged(self, cue: Cue) -> None:
         assert cue.received is not None
-        self._core.emit(CallAcknowledged(self.ref, cue.received.message.body or None))
+        self._core.emit(InviteAcknowledged(self.ref, cue.received.message.body or None))
 
     def _tell_cancelled(self, cue: Cue) -> None:
-        self._core.emit(CallCancelled(self.ref))
+        self._core.emit(InviteCancelled(self.ref))
 
     def _tell_ringing(self, cue: Cue) -> None:
         assert cue.received is not None
@@ -267,13 +267,13 @@ class Call:
 
     def _tell_answered(self, cue: Cue) -> None:
         assert cue.received is not None
-        self._core.emit(CallAnswered(self.ref, cue.received.message.body or None))
+        self._core.emit(InviteAnswered(self.ref, cue.received.message.body or None))
 
     def _tell_failed(self, cue: Cue) -> None:
-        self._core.emit(CallFailed(self.ref, cue.status, cue.reason))
+        self._core.emit(InviteRefused(self.ref, cue.status, cue.reason))
 
     def _end(self, cause: EndCause) -> None:
-        self._core.emit(CallEnded(self.ref, cause))
+        self._core.emit(DialogEnded(self.ref, cause))
 
     _actions: ClassVar[dict[CallDo, Callable[["Call", Cue], None]]] = {
         CallDo.SEND_RINGING: _send_ringing,

@@ -1,4 +1,7 @@
-"""What a SIP endpoint tells its user. Each call ends with exactly one of CallCancelled, CallFailed and CallEnded."""
+"""What a SIP endpoint tells its user.
+
+Each call ends with exactly one of InviteCancelled, InviteRefused and DialogEnded.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -46,7 +49,7 @@ class InviteReceived:
 
 
 @dataclass(frozen=True, slots=True)
-class CallAcknowledged:
+class InviteAcknowledged:
     """The caller has our answer. `answer` is its SDP where the offer was ours."""
 
     call: CallRef
@@ -54,14 +57,14 @@ class CallAcknowledged:
 
 
 @dataclass(frozen=True, slots=True)
-class CallCancelled:
+class InviteCancelled:
     """The caller gave up before we answered."""
 
     call: CallRef
 
 
 @dataclass(frozen=True, slots=True)
-class CallEnded:
+class DialogEnded:
     """The call is over."""
 
     call: CallRef
@@ -111,7 +114,7 @@ class Ringing:
 
 
 @dataclass(frozen=True, slots=True)
-class CallAnswered:
+class InviteAnswered:
     """The callee took our call."""
 
     call: CallRef
@@ -119,7 +122,7 @@ class CallAnswered:
 
 
 @dataclass(frozen=True, slots=True)
-class CallFailed:
+class InviteRefused:
     """Our INVITE was refused; 408 also when nobody answered at all."""
 
     call: CallRef
@@ -129,17 +132,17 @@ class CallFailed:
 
 SipEvent = (
     InviteReceived
-    | CallAcknowledged
-    | CallCancelled
-    | CallEnded
+    | InviteAcknowledged
+    | InviteCancelled
+    | DialogEnded
     | ReinviteReceived
     | ReinviteAcknowledged
     | ReinviteAnswered
     | ReinviteRefused
     | Ringing
-    | CallAnswered
-    | CallFailed
+    | InviteAnswered
+    | InviteRefused
 )
 
-END_EVENTS = (CallCancelled, CallEnded, CallFailed)
+END_EVENTS = (InviteCancelled, DialogEnded, InviteRefused)
 PASSED_HEADERS = ("User-Agent", "P-Asserted-Identity", "Diversion", "Subject")

@@ -2,6 +2,7 @@
 
 import { LitElement, html, live, nothing } from "../vendor/lit.min.js";
 import { styles } from "./call-page-styles.js";
+import { clock } from "./clock.js";
 import { DIGITS } from "./keypad-pad.js";
 import "./level-meter.js";
 import { microphones, obstacle, words } from "./microphone.js";
@@ -148,10 +149,6 @@ class CallPage extends LitElement {
   async #list() {
     this.devices = await microphones();
   }
-}
-
-function clock(seconds) {
-  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 }
 
 customElements.define("call-page", CallPage);

@@ -8,11 +8,12 @@ class LevelMeter extends LitElement {
   static properties = { level: { type: Number }, label: { type: String }, side: { type: String } };
 
   static styles = css`
-    .row { display: grid; grid-template-columns: 6rem 1fr; align-items: center; gap: 0.75rem; font-size: 0.9rem; color: var(--muted); }
+    .row { display: grid; grid-template-columns: var(--label, 6rem) 1fr; align-items: center; gap: 0.75rem; font-size: 0.9rem; color: var(--muted); }
     svg { width: 100%; height: 14px; }
     rect { fill: var(--line); }
     .lit.caller { fill: var(--caller); }
     .lit.bot { fill: var(--bot); }
+    .lit.agent { fill: var(--agent); }
   `;
 
   constructor() {

@@ -8,8 +8,12 @@ export class Loudness {
   #context = new AudioContext();
   #taps = { mic: null, bot: null };
   #timer;
+  // A page that is loaded again may not measure before the first click or key.
+  #wake = () => this.#context.resume();
 
   constructor(tell) {
+    window.addEventListener("pointerdown", this.#wake);
+    window.addEventListener("keydown", this.#wake);
     this.#timer = setInterval(() => tell({ mic: this.#level("mic"), bot: this.#level("bot") }), EVERY_MS);
   }
 
@@ -25,6 +29,8 @@ export class Loudness {
 
   close() {
     clearInterval(this.#timer);
+    window.removeEventListener("pointerdown", this.#wake);
+    window.removeEventListener("keydown", this.#wake);
     this.#context.close();
   }
 

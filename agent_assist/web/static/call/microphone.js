@@ -1,6 +1,6 @@
-// The microphone: asked for, chosen, and its absence told in words a caller can act on.
+// The microphone: asked for, chosen, and its absence told in words a person can act on.
 
-/** An error with a stable `code`; `words` below says it to the caller. */
+/** An error with a stable `code`; `words` below says it to people. */
 export class CallError extends Error {
   constructor(code, detail = "") {
     super(detail || code);
@@ -13,15 +13,15 @@ const WORDS = {
     "This page was not loaded over a secure connection, so the browser gives it no microphone. Open it with https://, or on this machine as http://localhost.",
   unsupported: "This browser cannot place calls. A current Firefox, Chrome, Edge or Safari can.",
   refused:
-    "The browser was told not to let this page use the microphone. Allow it in the address bar's site settings, then call again.",
-  missing: "No microphone was found. Plug one in, then call again.",
-  taken: "Another program is holding the microphone. Close it there, then call again.",
-  full: "All lines are busy. Please call again in a moment.",
-  unreachable: "The server does not answer. Please check your connection and call again.",
-  failed: "The call could not be set up. Please try again.",
+    "The browser was told not to let this page use the microphone. Allow it in the address bar's site settings, then try again.",
+  missing: "No microphone was found. Plug one in, then try again.",
+  taken: "Another program is holding the microphone. Close it there, then try again.",
+  full: "All lines are busy. Please try again in a moment.",
+  unreachable: "The server does not answer. Please check your connection and try again.",
+  failed: "The audio could not be set up. Please try again.",
 };
 
-/** What to tell the caller about an error's code. */
+/** What to tell people about an error's code. */
 export function words(code) {
   return WORDS[code] ?? WORDS.failed;
 }
@@ -54,7 +54,7 @@ export async function openMicrophone(deviceId) {
   }
 }
 
-/** The microphones by name; names are only told once the caller has allowed one. */
+/** The microphones by name; names are only told once one was allowed. */
 export async function microphones() {
   if (obstacle()) return [];
   const devices = await navigator.mediaDevices.enumerateDevices();

@@ -1,7 +1,8 @@
 // One call by WebRTC: WHIP-style signalling, one audio track each way, the journal on a data channel.
 //
 // POST the offer -> 201, the answer, Location; PATCH Location with a new offer takes the same call over by a new
-// peer connection (reconnect); DELETE Location ends it. Candidates are gathered first: nothing trickles.
+// peer connection (reconnect); DELETE Location ends it. Candidates are gathered first: nothing trickles. An agent's
+// audio is such a call too, at an endpoint of its own whose requests carry the session's token in `headers`.
 
 import { Loudness } from "./loudness.js";
 import { CallError, openMicrophone } from "./microphone.js";
@@ -19,11 +20,12 @@ const after = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
  * A call, used once. States: idle, asking (for the microphone), connecting, talking, reconnecting, ended.
  *
  * Events, all with a `detail`: `state` {state, cause}; `record` (a journal record, each once and in order);
- * `level` {mic, bot} in 0..1; `error` {code, message}, after which the state is ended.
+ * `level` {mic, bot} in 0..1; `error` {code, message, status}, after which the state is ended.
  */
 export class RtcCall extends EventTarget {
   state = "idle";
   #endpoint;
+  #headers;
   #location = "";
   #peer = null;
   #channel = null;
@@ -33,10 +35,12 @@ export class RtcCall extends EventTarget {
   #player = new Audio();
   #seen = -1;
   #patience = 0;
+  #muted = false;
 
-  constructor({ endpoint = "/api/whip" } = {}) {
+  constructor({ endpoint = "/api/whip", headers = {} } = {}) {
     super();
     this.#endpoint = endpoint;
+    this.#headers = headers;
   }
 
   /** Ask for the microphone and place the call. Never throws: what fails is told by `error`. */
@@ -47,6 +51,7 @@ export class RtcCall extends EventTarget {
       if (this.state === "ended") return this.#release();
       this.#loudness = new Loudness((level) => this.#tell("level", level));
       this.#loudness.listen("mic", this.#stream);
+      this.mute(this.#muted);
       this.#become("connecting");
       await this.#connect("POST", this.#endpoint);
       if (this.state === "connecting") this.#become("talking");
@@ -60,6 +65,30 @@ export class RtcCall extends EventTarget {
     if (this.state === "ended") return;
     this.#dropLine();
     this.#end(cause);
+  }
+
+  /** Send silence instead of the microphone, or the microphone again. */
+  mute(on) {
+    this.#muted = on;
+    for (const track of this.#stream?.getAudioTracks() ?? []) track.enabled = !on;
+  }
+
+  /** Speak by another microphone from now on; throws CallError and keeps the old one where that fails. */
+  async useMicrophone(deviceId) {
+    if (!this.#stream) return;
+    const stream = await openMicrophone(deviceId);
+    const before = this.#stream;
+    this.#stream = stream;
+    if (this.state === "ended") return this.#release();
+    this.mute(this.#muted);
+    this.#loudness.listen("mic", stream);
+    await this.#sender?.replaceTrack(stream.getAudioTracks()[0]);
+    for (const track of before.getTracks()) track.stop();
+  }
+
+  /** Hear the other side by the loudspeaker `deviceId`, where the browser leaves the choice to pages. */
+  async useLoudspeaker(deviceId) {
+    await this.#player.setSinkId?.(deviceId);
   }
 
   /** Key `digits` (0-9, *, #): as telephone events, or by the data channel where those were not agreed. */
@@ -117,7 +146,7 @@ export class RtcCall extends EventTarget {
   async #signal(method, url, sdp) {
     let answer;
     try {
-      answer = await fetch(url, { method, headers: { "Content-Type": "application/sdp" }, body: sdp });
+      answer = await fetch(url, { method, headers: { ...this.#headers, "Content-Type": "application/sdp" }, body: sdp });
     } catch {
       throw new CallError("unreachable");
     }
@@ -163,14 +192,14 @@ export class RtcCall extends EventTarget {
 
   #dropLine() {
     // keepalive: it also goes out while the page is being left.
-    if (this.#location) fetch(this.#location, { method: "DELETE", keepalive: true }).catch(() => {});
+    if (this.#location) fetch(this.#location, { method: "DELETE", headers: this.#headers, keepalive: true }).catch(() => {});
     this.#location = "";
   }
 
   #fail(error) {
     if (this.state === "ended") return;
     this.#dropLine();
-    this.#tell("error", { code: error.code ?? "failed", message: error.message });
+    this.#tell("error", { code: error.code ?? "failed", message: error.message, status: error.status ?? 0 });
     this.#end("error");
   }
 

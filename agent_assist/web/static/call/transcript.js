@@ -1,21 +1,27 @@
 // Journal records to lines of text: a pure function of what was told so far.
 
-/** No call yet. A line is {id, side: "caller" | "bot" | "note", text, partial, cut}. */
+/** No call yet. A line is {id, side: "caller" | "agent" | "bot" | "note", text, partial, cut}. */
 export const BLANK = Object.freeze([]);
+
+/** The id of the line of an utterance; each speaker counts their own. */
+export function utteranceId({ utterance, speaker = "caller" }) {
+  return `${speaker}${utterance}`;
+}
 
 /** The lines after `record`; the array given is not changed. */
 export function told(lines, { seq, event }) {
+  const note = (text) => put(lines, { id: `n${seq}`, side: "note", text });
   switch (event.type) {
     case "speech_started":
-      return put(lines, { id: `c${event.utterance}`, side: "caller", text: "…", partial: true });
+      return put(lines, { ...utterance(event), text: "…", partial: true });
     case "partial_heard":
-      return put(lines, { id: `c${event.utterance}`, side: "caller", text: event.text || "…", partial: true });
+      return put(lines, { ...utterance(event), text: event.text || "…", partial: true });
     case "final_heard":
       return event.readings.length
-        ? put(lines, { id: `c${event.utterance}`, side: "caller", text: event.readings[0].text })
-        : without(lines, `c${event.utterance}`);
+        ? put(lines, { ...utterance(event), text: event.readings[0].text })
+        : without(lines, utteranceId(event));
     case "speech_discarded":
-      return without(lines, `c${event.utterance}`);
+      return without(lines, utteranceId(event));
     case "keys_pressed":
       return put(lines, { id: `k${seq}`, side: "caller", text: `Keyed ${event.digits}` });
     case "playback_started":
@@ -23,10 +29,33 @@ export function told(lines, { seq, event }) {
     case "playback_ended":
       return event.interrupted ? patch(lines, `b${event.playback}`, { cut: true }) : lines;
     case "handoff_requested":
-      return put(lines, { id: `n${seq}`, side: "note", text: "A person is asked for." });
+      return note("A person is asked for.");
+    case "call_queued":
+      return place(lines, { id: `q${seq}`, side: "note", text: `Waiting for a person, place ${event.position}.` });
+    case "turned_away":
+      return note("Nobody can take the call now.");
+    case "agent_joined":
+      return note(`${event.agent} is in the call.`);
+    case "agent_left":
+      return note(`${event.agent} is no longer in the call.`);
+    case "hold_changed":
+      return note(event.on ? "On hold." : "No longer on hold.");
+    case "bot_returned":
+      return note("The bot goes on.");
+    case "callback_requested":
+      return note("A call back is asked for.");
     default:
       return lines;
   }
+}
+
+function utterance(event) {
+  return { id: utteranceId(event), side: event.speaker ?? "caller" };
+}
+
+/** One line tells the place in the queue, however often it changes. */
+function place(lines, line) {
+  return put(lines.at(-1)?.id.startsWith("q") ? lines.slice(0, -1) : lines, line);
 }
 
 function put(lines, line) {

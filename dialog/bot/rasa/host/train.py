@@ -40,6 +40,8 @@ def main(project, output, name):
     import rasa.utils.log_utils
     from rasa.shared.importers.importer import TrainingDataImporter
 
+    from dialog.numbers import tokens
+
     rasa.utils.log_utils.configure_structlog(logging.WARNING)
     hooks = logging.getLogger("rasa.engine.training.hooks")
     hooks.addHandler(_Steps())
@@ -54,9 +56,7 @@ def main(project, output, name):
         _say("error Rasa made no model of this project")
         return 1
     nlu = TrainingDataImporter.load_from_config(files["config"], files["domain"], [data]).get_nlu_data()
-    words = sorted(
-        {word for example in nlu.intent_examples for word in re.findall(r"[a-z']+", example.get("text").lower())}
-    )
+    words = sorted({word for example in nlu.intent_examples for word in tokens(example.get("text"))})
     (output / f"{name}.words").write_text("\n".join(words) + "\n", encoding="utf-8")
     _say(f"model {result.model}")
     return 0

@@ -4,8 +4,9 @@ POST /webhooks/voice/event   {"call": ID, "type": T, ...}   ->  {"messages": [..
 GET  /webhooks/voice/health                                 ->  {"calls": trackers kept}
 
 Types: `utterance` ("hypotheses": [{"text", "confidence"}]), and those without words, which reach the project as an
-intent of that name: `call_opened`, `keys` (entity and metadata "digits"), `no_input`, `no_match`, and `hung_up`, the
-last one of a call: afterwards its tracker is forgotten.
+intent of that name: `call_opened`, `keys` (entity and metadata "digits"), `no_input`, `no_match`, `returned` (the
+caller is back from a person, or from waiting for one; a project without that intent gets `call_opened` again), and
+`hung_up`, the last one of a call: afterwards its tracker is forgotten.
 
 Messages: {"say": TEXT, "interruptible": bool}, {"collect": {"expect", "max_digits", "no_input_ms"}},
 {"handoff": REASON}, {"hangup": CAUSE}, {"pace": 0.8}, {"repeat": true}. A project sends all but plain text as a custom
@@ -19,7 +20,7 @@ from rasa.core.tracker_store import InMemoryTrackerStore
 from rasa.shared.core.events import ActionExecuted, UserUttered
 from sanic import Blueprint, response
 
-_WORDLESS = frozenset({"call_opened", "keys", "no_input", "no_match", "hung_up"})
+_WORDLESS = frozenset({"call_opened", "keys", "no_input", "no_match", "returned", "hung_up"})
 _FALLBACK = "nlu_fallback"
 _UNSURE = frozenset({None, _FALLBACK, "out_of_scope"})
 _HYPOTHESES = 3
@@ -91,7 +92,8 @@ class VoiceChannel(InputChannel):
             if kind == "utterance" and utterances:
                 parsed, heard = await _parse(agent, utterances[:_HYPOTHESES])
             elif kind in _WORDLESS:
-                parsed, heard = _wordless(kind, body), 1.0
+                known = kind != "returned" or kind in agent.domain.intents
+                parsed, heard = _wordless(kind if known else "call_opened", body), 1.0
             else:
                 return response.json({"error": "unknown event"}, status=400)
             if kind == "hung_up" and kind not in agent.domain.intents:

@@ -58,6 +58,11 @@ def put(dispatcher, prompt):
         dispatcher.utter_message(json_message={"collect": {"expect": prompt.expect, "max_digits": prompt.digits}})
 
 
+def _out_of_form():
+    cleared = dict.fromkeys((*forms.CONFIRMS, FORM, forms.PARTIAL, forms.PROBLEM), None)
+    return [ActiveLoop(None), SlotSet("requested_slot", None), *set_slots({**NO_FAILURE, **cleared})]
+
+
 class _Named(Action):
     """An action that carries its name in `title`; the classes without one are only building blocks."""
 
@@ -128,6 +133,16 @@ class Open(_Named):
             dispatcher.utter_message(json_message={"say": notice, "interruptible": False})
         say(dispatcher, phrases.HOW_CAN_I_HELP)
         return []
+
+
+class Returned(_Named):
+    """Back from a person: what was open then is void, what is known stays."""
+
+    title = "action_returned"
+
+    async def run(self, dispatcher, tracker, domain):
+        say(dispatcher, phrases.BACK, phrases.GO_ON)
+        return _out_of_form()
 
 
 class Keys(_Named):
@@ -241,8 +256,7 @@ class GoBack(_Named):
 
     async def run(self, dispatcher, tracker, domain):
         say(dispatcher, phrases.LEFT, phrases.GO_ON)
-        cleared = dict.fromkeys((*forms.CONFIRMS, FORM, forms.PARTIAL, forms.PROBLEM), None)
-        return [ActiveLoop(None), SlotSet("requested_slot", None), *set_slots({**NO_FAILURE, **cleared})]
+        return _out_of_form()
 
 
 class Person(_Named):

@@ -4,14 +4,14 @@ import pytest
 
 from tests.fakes.sip_network import HERE, THERE, Network, Packet, lose_first
 from voice.wire.sip.events import (
-    CallAcknowledged,
-    CallAnswered,
-    CallCancelled,
-    CallEnded,
-    CallFailed,
     CallRef,
+    DialogEnded,
     EndCause,
+    InviteAcknowledged,
+    InviteAnswered,
+    InviteCancelled,
     InviteReceived,
+    InviteRefused,
     Ringing,
 )
 
@@ -35,8 +35,8 @@ def talk(network: Network) -> tuple[CallRef, CallRef]:
     theirs = incoming(network).call
     assert network.there.answer(theirs, ANSWER, network.now)
     network.run(0.1)
-    assert network.told[HERE][-1] == CallAnswered(call, ANSWER)
-    assert network.told[THERE][-1] == CallAcknowledged(theirs, None)
+    assert network.told[HERE][-1] == InviteAnswered(call, ANSWER)
+    assert network.told[THERE][-1] == InviteAcknowledged(theirs, None)
     return call, theirs
 
 
@@ -69,10 +69,10 @@ def test_a_call_from_invite_to_bye() -> None:
     assert network.lines(THERE) == ["100 INVITE", "180 INVITE", "200 INVITE", "200 BYE"]
     assert network.told[HERE] == [
         Ringing(call, 180, None),
-        CallAnswered(call, ANSWER),
-        CallEnded(call, EndCause.LOCAL),
+        InviteAnswered(call, ANSWER),
+        DialogEnded(call, EndCause.LOCAL),
     ]
-    assert network.told[THERE][1:] == [CallAcknowledged(event.call, None), CallEnded(event.call, EndCause.REMOTE)]
+    assert network.told[THERE][1:] == [InviteAcknowledged(event.call, None), DialogEnded(event.call, EndCause.REMOTE)]
 
 
 def test_the_callee_hangs_up() -> None:
@@ -80,8 +80,8 @@ def test_the_callee_hangs_up() -> None:
     call, theirs = talk(network)
     assert network.there.hangup(theirs, network.now)
     idle(network)
-    assert network.told[HERE][-1] == CallEnded(call, EndCause.REMOTE)
-    assert network.told[THERE][-1] == CallEnded(theirs, EndCause.LOCAL)
+    assert network.told[HERE][-1] == DialogEnded(call, EndCause.REMOTE)
+    assert network.told[THERE][-1] == DialogEnded(theirs, EndCause.LOCAL)
 
 
 def test_an_offer_in_the_answer_is_answered_in_the_ack() -> None:
@@ -97,7 +97,7 @@ def test_an_offer_in_the_answer_is_answered_in_the_ack() -> None:
     with_answer = ack.replace(b"Content-Length: 0\r\n\r\n", b"Content-Type: application/sdp\r\n\r\n" + ANSWER)
     network.there.receive(with_answer, HERE, network.now)
     network.run(0.1)
-    assert network.told[THERE][-1] == CallAcknowledged(event.call, ANSWER)
+    assert network.told[THERE][-1] == InviteAcknowledged(event.call, ANSWER)
 
 
 @pytest.mark.parametrize("lost", ["INVITE", "100 INVITE", "200 INVITE", "ACK", "BYE", "200 BYE"])
@@ -108,12 +108,12 @@ def test_each_message_may_be_lost_three_times(lost: str) -> None:
     theirs = incoming(network).call
     network.there.answer(theirs, ANSWER, network.now)
     network.run(8.0)
-    assert network.told[HERE][-1] == CallAnswered(call, ANSWER)
-    assert network.told[THERE][-1] == CallAcknowledged(theirs, None)
+    assert network.told[HERE][-1] == InviteAnswered(call, ANSWER)
+    assert network.told[THERE][-1] == InviteAcknowledged(theirs, None)
     network.here.hangup(call, network.now)
     idle(network)
-    assert network.told[THERE][1:] == [CallAcknowledged(theirs, None), CallEnded(theirs, EndCause.REMOTE)]
-    assert sum(isinstance(event, CallAnswered) for event in network.told[HERE]) == 1
+    assert network.told[THERE][1:] == [InviteAcknowledged(theirs, None), DialogEnded(theirs, EndCause.REMOTE)]
+    assert sum(isinstance(event, InviteAnswered) for event in network.told[HERE]) == 1
     assert sum(packet.lost for packet in network.log) == 3
 
 
@@ -127,7 +127,7 @@ def test_an_answer_is_repeated_from_t1_to_t2_until_it_is_given_up() -> None:
     network.run(60.0)
     assert network.times(THERE, "200 INVITE") == [0, 0.5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5, 23.5, 27.5, 31.5]
     assert network.times(THERE, "BYE")[0] == 0
-    assert network.told[THERE][-1] == CallEnded(theirs, EndCause.NO_ACK)
+    assert network.told[THERE][-1] == DialogEnded(theirs, EndCause.NO_ACK)
     bye = next(packet for packet in network.log if packet.line == "BYE")
     answered = next(packet for packet in network.log if packet.line == "200 INVITE")
     assert bye.at - answered.at == pytest.approx(32.0)
@@ -140,7 +140,7 @@ def test_an_invite_nobody_answers_fails_after_timer_b() -> None:
     assert network.told[HERE] == []
     assert network.times(HERE, "INVITE") == [0, 0.5, 1.5, 3.5, 7.5, 15.5, 31.5]
     idle(network)
-    assert network.told[HERE] == [CallFailed(call, 408, "Request Timeout")]
+    assert network.told[HERE] == [InviteRefused(call, 408, "Request Timeout")]
 
 
 def test_a_refusal_is_acknowledged_and_told_once() -> None:
@@ -150,8 +150,8 @@ def test_a_refusal_is_acknowledged_and_told_once() -> None:
     theirs = incoming(network).call
     assert network.there.reject(theirs, 486, "Busy Here", network.now)
     idle(network)
-    assert network.told[HERE] == [CallFailed(call, 486, "Busy Here")]
-    assert network.told[THERE][1:] == [CallEnded(theirs, EndCause.REJECTED)]
+    assert network.told[HERE] == [InviteRefused(call, 486, "Busy Here")]
+    assert network.told[THERE][1:] == [DialogEnded(theirs, EndCause.REJECTED)]
     assert network.times(THERE, "486 INVITE") == [0, 0.5, 1.5]
     assert network.lines(HERE) == ["INVITE", "ACK", "ACK", "ACK"]
 
@@ -176,8 +176,8 @@ def test_cancel_before_the_answer() -> None:
     idle(network)
     assert network.lines(HERE) == ["INVITE", "CANCEL", "ACK"]
     assert network.lines(THERE) == ["100 INVITE", "200 CANCEL", "487 INVITE"]
-    assert network.told[HERE] == [CallEnded(call, EndCause.LOCAL)]
-    assert network.told[THERE][1:] == [CallCancelled(theirs)]
+    assert network.told[HERE] == [DialogEnded(call, EndCause.LOCAL)]
+    assert network.told[THERE][1:] == [InviteCancelled(theirs)]
     assert not network.there.answer(theirs, ANSWER, network.now)
 
 
@@ -191,7 +191,7 @@ def test_cancel_waits_for_a_provisional_response() -> None:
     assert network.lines(HERE) == ["INVITE"]
     idle(network)
     assert network.lines(HERE) == ["INVITE", "INVITE", "CANCEL", "ACK"]
-    assert network.told[HERE] == [CallEnded(call, EndCause.LOCAL)]
+    assert network.told[HERE] == [DialogEnded(call, EndCause.LOCAL)]
 
 
 def test_cancel_crossing_the_answer_ends_in_bye() -> None:
@@ -205,8 +205,8 @@ def test_cancel_crossing_the_answer_ends_in_bye() -> None:
     idle(network)
     assert network.lines(HERE) == ["INVITE", "CANCEL", "ACK", "BYE"]
     assert network.lines(THERE) == ["100 INVITE", "200 INVITE", "200 CANCEL", "200 BYE"]
-    assert network.told[HERE] == [CallEnded(call, EndCause.LOCAL)]
-    assert network.told[THERE][1:] == [CallAcknowledged(theirs, None), CallEnded(theirs, EndCause.REMOTE)]
+    assert network.told[HERE] == [DialogEnded(call, EndCause.LOCAL)]
+    assert network.told[THERE][1:] == [InviteAcknowledged(theirs, None), DialogEnded(theirs, EndCause.REMOTE)]
 
 
 def test_a_cancel_that_nobody_obeys_is_given_up() -> None:
@@ -217,7 +217,7 @@ def test_a_cancel_that_nobody_obeys_is_given_up() -> None:
     network.here.hangup(call, network.now)
     network.run(33.0)
     assert network.here.calls == ()
-    assert network.told[HERE] == [CallEnded(call, EndCause.LOCAL)]
+    assert network.told[HERE] == [DialogEnded(call, EndCause.LOCAL)]
     network.there.hangup(incoming(network).call, network.now)
     idle(network)
 
@@ -234,8 +234,8 @@ def test_hanging_up_before_the_ack_waits_for_it() -> None:
     assert "BYE" not in network.lines(THERE)
     idle(network)
     assert network.lines(THERE) == ["100 INVITE", "200 INVITE", "200 INVITE", "BYE"]
-    assert network.told[THERE][1:] == [CallEnded(theirs, EndCause.LOCAL)]
-    assert network.told[HERE] == [CallAnswered(call, ANSWER), CallEnded(call, EndCause.REMOTE)]
+    assert network.told[THERE][1:] == [DialogEnded(theirs, EndCause.LOCAL)]
+    assert network.told[HERE] == [InviteAnswered(call, ANSWER), DialogEnded(call, EndCause.REMOTE)]
 
 
 def test_bye_overtaking_the_ack() -> None:
@@ -247,7 +247,7 @@ def test_bye_overtaking_the_ack() -> None:
     network.run(0.1)
     network.here.hangup(call, network.now)
     idle(network)
-    assert network.told[THERE][1:] == [CallEnded(theirs, EndCause.REMOTE)]
+    assert network.told[THERE][1:] == [DialogEnded(theirs, EndCause.REMOTE)]
     assert network.lines(THERE) == ["100 INVITE", "200 INVITE", "200 BYE"]
 
 
@@ -257,8 +257,8 @@ def test_byes_that_cross() -> None:
     network.here.hangup(call, network.now)
     network.there.hangup(theirs, network.now)
     idle(network)
-    assert network.told[HERE][-1] == CallEnded(call, EndCause.LOCAL)
-    assert network.told[THERE][-1] == CallEnded(theirs, EndCause.LOCAL)
+    assert network.told[HERE][-1] == DialogEnded(call, EndCause.LOCAL)
+    assert network.told[THERE][-1] == DialogEnded(theirs, EndCause.LOCAL)
 
 
 def test_a_repeated_bye_is_answered_again() -> None:
@@ -277,8 +277,8 @@ def test_hanging_up_an_unanswered_call_refuses_it() -> None:
     theirs = incoming(network).call
     network.there.hangup(theirs, network.now)
     idle(network)
-    assert network.told[HERE] == [CallFailed(call, 480, "Temporarily Unavailable")]
-    assert network.told[THERE][1:] == [CallEnded(theirs, EndCause.LOCAL)]
+    assert network.told[HERE] == [InviteRefused(call, 480, "Temporarily Unavailable")]
+    assert network.told[THERE][1:] == [DialogEnded(theirs, EndCause.LOCAL)]
 
 
 def test_commands_out_of_season_do_nothing() -> None:
@@ -307,13 +307,15 @@ def test_calls_survive_heavy_loss(seed: int) -> None:
     theirs = incoming(network).call
     network.there.answer(theirs, ANSWER, network.now)
     network.run(20.0)
-    assert CallAnswered(call, ANSWER) in network.told[HERE]
-    assert CallAcknowledged(theirs, None) in network.told[THERE]
+    assert InviteAnswered(call, ANSWER) in network.told[HERE]
+    assert InviteAcknowledged(theirs, None) in network.told[THERE]
     network.here.hangup(call, network.now)
     idle(network)
-    assert [event for event in network.told[HERE] if isinstance(event, CallEnded)] == [CallEnded(call, EndCause.LOCAL)]
-    assert [event for event in network.told[THERE] if isinstance(event, CallEnded)] == [
-        CallEnded(theirs, EndCause.REMOTE)
+    assert [event for event in network.told[HERE] if isinstance(event, DialogEnded)] == [
+        DialogEnded(call, EndCause.LOCAL)
+    ]
+    assert [event for event in network.told[THERE] if isinstance(event, DialogEnded)] == [
+        DialogEnded(theirs, EndCause.REMOTE)
     ]
 
 
@@ -349,7 +351,7 @@ def test_a_repeated_answer_to_a_cancelled_call_is_still_acknowledged() -> None:
     network.here.receive(answered.data, THERE, network.now)
     network.run(0.005)
     assert network.lines(HERE).count("ACK") == 2
-    assert network.told[HERE] == [CallEnded(call, EndCause.LOCAL)]
+    assert network.told[HERE] == [DialogEnded(call, EndCause.LOCAL)]
 
 
 def test_hanging_up_a_call_that_is_never_acknowledged() -> None:
@@ -363,7 +365,7 @@ def test_hanging_up_a_call_that_is_never_acknowledged() -> None:
     assert "BYE" not in network.lines(THERE)
     idle(network)
     assert "BYE" in network.lines(THERE)
-    assert network.told[THERE][1:] == [CallEnded(theirs, EndCause.LOCAL)]
+    assert network.told[THERE][1:] == [DialogEnded(theirs, EndCause.LOCAL)]
 
 
 def test_both_hang_up_before_the_ack() -> None:
@@ -377,4 +379,4 @@ def test_both_hang_up_before_the_ack() -> None:
     network.here.hangup(call, network.now)
     idle(network)
     assert "BYE" not in network.lines(THERE)
-    assert network.told[THERE][1:] == [CallEnded(theirs, EndCause.LOCAL)]
+    assert network.told[THERE][1:] == [DialogEnded(theirs, EndCause.LOCAL)]

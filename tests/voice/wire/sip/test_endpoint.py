@@ -9,7 +9,7 @@ import pytest
 from tests.fakes.sip_network import HERE, THERE, make_endpoint
 from tests.voice.wire.sip.test_guard import mutate
 from voice.wire.sip.endpoint import SipEndpoint
-from voice.wire.sip.events import CallAcknowledged, CallAnswered, CallEnded, EndCause, InviteReceived
+from voice.wire.sip.events import DialogEnded, EndCause, InviteAcknowledged, InviteAnswered, InviteReceived
 from voice.wire.sip.message import Address
 
 PEER: Address = ("192.0.2.9", 5080)
@@ -59,7 +59,7 @@ class Peer:
         self.endpoint.answer(event.call, b"v=0", self.now)
         (ok,) = self.heard()
         self.say(request("ACK", headers={**(headers or {}), "To": header(ok, "To")}))
-        assert self.endpoint.events() == [CallAcknowledged(event.call, None)]
+        assert self.endpoint.events() == [InviteAcknowledged(event.call, None)]
         return event, ok
 
 
@@ -328,7 +328,7 @@ def test_no_room_for_more_transactions_but_for_byes() -> None:
     fresh = {"To": to, "CSeq": "3 INVITE", "Via": "SIP/2.0/UDP 192.0.2.9:5080;branch=z9hG4bK-3"}
     assert peer.say(request("INVITE", headers=fresh, body="v=0"))[0].startswith("SIP/2.0 503 ")
     assert peer.say(request("BYE", headers={"To": to, "CSeq": "4 BYE"}))[0].startswith("SIP/2.0 200 ")
-    assert peer.endpoint.events() == [CallEnded(event.call, EndCause.REMOTE)]
+    assert peer.endpoint.events() == [DialogEnded(event.call, EndCause.REMOTE)]
     peer.now += 40.0
     peer.endpoint.on_timer(peer.now)
     assert peer.say(request("INVITE", headers={"Call-ID": "c2"}))[0].startswith("SIP/2.0 100 ")
@@ -342,7 +342,7 @@ def test_a_draining_endpoint_takes_no_new_calls() -> None:
     assert peer.say(request("INVITE", headers=other))[0].startswith("SIP/2.0 503 ")
     assert peer.say(request("OPTIONS", headers=other))[0].startswith("SIP/2.0 503 ")
     assert peer.say(request("BYE", headers={"To": header(ok, "To"), "CSeq": "2 BYE"}))[0].startswith("SIP/2.0 200 ")
-    assert peer.endpoint.events() == [CallEnded(event.call, EndCause.REMOTE)]
+    assert peer.endpoint.events() == [DialogEnded(event.call, EndCause.REMOTE)]
 
 
 def test_noise_harms_no_call() -> None:
@@ -364,7 +364,7 @@ def test_noise_harms_no_call() -> None:
         "BYE", headers={"To": header(ok, "To"), "CSeq": "2147483647 BYE", "Via": "SIP/2.0/UDP h;branch=z9hG4bK-b"}
     )
     assert peer.say(bye)[0].startswith("SIP/2.0 200 ")
-    assert CallEnded(event.call, EndCause.REMOTE) in peer.endpoint.events()
+    assert DialogEnded(event.call, EndCause.REMOTE) in peer.endpoint.events()
 
 
 def test_calling_a_name_needs_an_address() -> None:
@@ -387,7 +387,7 @@ def test_a_call_through_a_proxy_that_records_its_route() -> None:
         ["SIP/2.0 200 OK", *lines, "To: <sip:x>;tag=b", routes, "Contact: <sip:200@192.0.2.99>", "", "v=0"]
     )
     (ack,) = peer.say(ok.encode())
-    assert peer.endpoint.events() == [CallAnswered(call, b"v=0")]
+    assert peer.endpoint.events() == [InviteAnswered(call, b"v=0")]
     assert ack.startswith("ACK sip:200@192.0.2.99 SIP/2.0\r\n")
     assert headers_of(ack, "Route") == ["<sip:192.0.2.61:5062;lr>", "<sip:192.0.2.60;lr>"]
     assert peer.sent[0][1] == ("192.0.2.61", 5062)

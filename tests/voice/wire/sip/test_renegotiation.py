@@ -7,9 +7,9 @@ import pytest
 from tests.fakes.sip_network import HERE, THERE, Network, lose_first
 from tests.voice.wire.sip.test_call import idle, talk
 from voice.wire.sip.events import (
-    CallAnswered,
-    CallEnded,
+    DialogEnded,
     EndCause,
+    InviteAnswered,
     ReinviteAcknowledged,
     ReinviteAnswered,
     ReinviteReceived,
@@ -110,7 +110,7 @@ def test_a_collision_is_retried_until_the_other_gives_up() -> None:
     assert len(waits) >= 6
     assert all(2.1 <= wait <= 4.0 for wait in waits)
     assert len(set(waits)) > 1
-    assert isinstance(network.told[HERE][-1], CallAnswered)
+    assert isinstance(network.told[HERE][-1], InviteAnswered)
 
 
 def test_a_second_change_before_the_first_is_answered() -> None:
@@ -151,8 +151,8 @@ def test_an_unacknowledged_change_ends_the_call() -> None:
     network.run(0.1)
     network.there.reanswer(theirs, HELD, network.now)
     network.run(33.0)
-    assert network.told[THERE][-1] == CallEnded(theirs, EndCause.NO_ACK)
-    assert network.told[HERE][-1] == CallEnded(call, EndCause.REMOTE)
+    assert network.told[THERE][-1] == DialogEnded(theirs, EndCause.NO_ACK)
+    assert network.told[HERE][-1] == DialogEnded(call, EndCause.REMOTE)
     idle(network)
 
 
@@ -165,7 +165,7 @@ def test_a_change_nobody_answers_ends_the_call() -> None:
     network.run(33.0)
     assert network.told[HERE][-2:] == [
         ReinviteRefused(call, 408, "Request Timeout"),
-        CallEnded(call, EndCause.LOST),
+        DialogEnded(call, EndCause.LOST),
     ]
 
 
@@ -177,7 +177,7 @@ def test_a_change_to_a_peer_that_forgot_the_call() -> None:
     network.run(1.0)
     network.here.reoffer(call, HOLD, network.now)
     network.run(1.0)
-    assert network.told[HERE][-1] == CallEnded(call, EndCause.LOST)
+    assert network.told[HERE][-1] == DialogEnded(call, EndCause.LOST)
 
 
 def test_hanging_up_during_a_change() -> None:
@@ -188,9 +188,9 @@ def test_hanging_up_during_a_change() -> None:
     network.run(0.1)
     network.here.hangup(call, network.now)
     idle(network)
-    assert network.told[THERE][-1] == CallEnded(theirs, EndCause.REMOTE)
+    assert network.told[THERE][-1] == DialogEnded(theirs, EndCause.REMOTE)
     assert "487 INVITE" in network.lines(THERE)
-    assert network.told[HERE][-1] == CallEnded(call, EndCause.LOCAL)
+    assert network.told[HERE][-1] == DialogEnded(call, EndCause.LOCAL)
 
 
 def test_a_cancelled_change_leaves_the_call() -> None:
@@ -261,7 +261,7 @@ def test_a_repeated_answer_is_acknowledged_whatever_happens_meanwhile() -> None:
     network.here.hangup(call, network.now)
     network.run(0.5)
     assert acknowledged_again()
-    assert isinstance(network.told[HERE][-1], CallEnded)
+    assert isinstance(network.told[HERE][-1], DialogEnded)
 
 
 def test_a_second_change_before_the_first_is_acknowledged() -> None:

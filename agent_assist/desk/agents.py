@@ -1,0 +1,107 @@
+"""Who is there: each agent's page, audio and presence."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from agent_assist.desk.messages import Colleague, Me, WrapUp
+from agent_assist.desk.ports import GRACE_S, Candidate, Presence
+from agent_assist.desk.presence import Input, step
+
+_ENGAGED = (Presence.READY, Presence.RINGING, Presence.TALKING)
+
+
+@dataclass(slots=True)
+class Agent:
+    """One agent. `missing_since` is set while the page, or the audio that the presence needs, is away."""
+
+    name: str
+    skills: tuple[str, ...] = ()
+    page: bool = False
+    audio: bool = False
+    presence: Presence = Presence.OFFLINE
+    next: Literal["ready", "away"] = "away"
+    idle_since: float = 0.0
+    missing_since: float | None = None
+    owes: WrapUp | None = None
+    joined_at: float = 0.0
+
+    @property
+    def reachable(self) -> bool:
+        """A call could be connected now."""
+        return self.page and self.audio
+
+    @property
+    def free(self) -> bool:
+        """A call may ring here now."""
+        return self.presence is Presence.READY and self.reachable
+
+    @property
+    def serves(self) -> bool:
+        """Takes calls, now or after the one that is on."""
+        if self.presence in (Presence.TALKING, Presence.WRAPPING):
+            return self.next == "ready"
+        return self.presence in (Presence.READY, Presence.RINGING)
+
+    @property
+    def grace_until(self) -> float | None:
+        """When the agent is lost, if nothing comes back before."""
+        return None if self.missing_since is None else self.missing_since + GRACE_S
+
+    @property
+    def candidate(self) -> Candidate:
+        return Candidate(self.name, frozenset(self.skills), self.idle_since)
+
+    @property
+    def colleague(self) -> Colleague:
+        return Colleague(agent=self.name, presence=self.presence, skills=self.skills)
+
+    @property
+    def me(self) -> Me:
+        return Me(agent=self.name, presence=self.presence, audio=self.audio, next=self.next)
+
+    def happen(self, happened: Input, now: float) -> None:
+        """Follow the table. Who becomes ready is idle from now on; who only was rung has been for longer."""
+        before, self.presence = self.presence, step(self.presence, happened)
+        if self.presence is Presence.READY and before is not Presence.RINGING:
+            self.idle_since = now
+
+    def look(self, now: float, *, cut: bool) -> None:
+        """Begin the grace, or end it; `cut`: the caller does not hear the agent yet."""
+        missing = self.presence is not Presence.OFFLINE and (
+            not self.page or cut or (not self.audio and self.presence in _ENGAGED)
+        )
+        if not missing:
+            self.missing_since = None
+        elif self.missing_since is None:
+            self.missing_since = now
+
+
+class Agents:
+    """Everybody of whom there is something to know."""
+
+    def __init__(self) -> None:
+        self._agents: dict[str, Agent] = {}
+
+    def __getitem__(self, name: str) -> Agent:
+        return self._agents[name]
+
+    def __len__(self) -> int:
+        return len(self._agents)
+
+    def __iter__(self) -> Iterator[Agent]:
+        return iter(tuple(self._agents.values()))
+
+    def get(self, name: str) -> Agent | None:
+        """The agent, where one of that name is known."""
+        return self._agents.get(name)
+
+    def open(self, name: str) -> Agent:
+        """The agent, made known where that is needed."""
+        return self._agents.setdefault(name, Agent(name))
+
+    def forget_absent(self) -> None:
+        """Drop those of whom nothing is left to know: no page, no audio, nothing to write down."""
+        for agent in self:
+            if agent.presence is Presence.OFFLINE and not (agent.page or agent.audio or agent.owes):
+                del self._agents[agent.name]

@@ -1,0 +1,211 @@
+"""The desk on the event loop: inputs with the time of day, outputs to calls, screens and store, one timer."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Literal, Protocol
+
+from agent_assist.desk.clerk import Clerk
+from agent_assist.desk.desk import Desk
+from agent_assist.desk.messages import Message, Snapshot
+from agent_assist.desk.outputs import CallbackWanted, Noted, Ordered, Told, TookPart
+from agent_assist.desk.ports import DeskStore, LeaveWhy, LiveCalls, Router
+from agent_assist.desk.rules import Rules
+from dialog.commands import Join
+from dialog.events import Record
+
+HOURS_S = 20.0
+"""While somebody waits, opening hours are looked at this often."""
+
+SOONEST_S = 0.01
+"""The timer's shortest wait: whatever is due, the loop is not held by it."""
+
+
+class Feeds(Protocol):
+    """The agents' screens."""
+
+    def tell(self, agent: str, message: Message) -> None:
+        """Add `message` to the agent's stream; returns at once."""
+        ...
+
+
+class DeskHost:
+    """Implements `CallDesk` and `AgentDesk`, and listens to the journals of all calls.
+
+    Everything is carried out before the method returns. A call may come back with inputs of its own while it carries
+    out a command: they go to the desk at once, and what they lead to comes after what was already due.
+    """
+
+    def __init__(
+        self,
+        rules: Rules,
+        calls: LiveCalls,
+        feeds: Feeds,
+        store: DeskStore,
+        router: Router,
+        clock: Callable[[], float] | None = None,
+        local_time: Callable[[], datetime] = datetime.now,
+    ) -> None:
+        """Made on the event loop. `clock`: seconds, monotonic; by default the loop's."""
+        self._loop = asyncio.get_running_loop()
+        self._desk = Desk(rules, router)
+        self._hours = rules.hours
+        self._calls = calls
+        self._feeds = feeds
+        self._store = store
+        self._clerk = Clerk(store)
+        self._clock = clock or self._loop.time
+        self._local_time = local_time
+        self._timer: asyncio.TimerHandle | None = None
+        self._busy = False
+
+    async def run(self) -> None:
+        """Bring to the store what is to be kept, without end. The owner's task group runs this."""
+        await self._clerk.run()
+
+    async def close(self, within_s: float = 5.0) -> None:
+        """Stop the timer, and wait until everything is written, at most `within_s`."""
+        if self._timer is not None:
+            self._timer.cancel()
+        await self._clerk.close(within_s)
+
+    @property
+    def figures(self) -> dict[str, int]:
+        """How many of what the desk knows of, and records that did not reach the store."""
+        return self._desk.figures | {"records_lost": self._clerk.lost}
+
+    def snapshot(self, agent: str) -> Snapshot:
+        """The whole screen of an agent, with everything that was told so far."""
+        return self._desk.snapshot(agent, self._clock())
+
+    # -- what calls tell: CallDesk, and a dialog.journal.Listener ------------------------------------------------
+
+    def __call__(self, record: Record) -> None:
+        with self._input() as now:
+            self._desk.record(record, now)
+
+    def enqueue(self, call_id: str, reason: str, skill: str) -> None:
+        with self._input() as now:
+            self._desk.enqueue(call_id, reason, skill, now)
+
+    def leave(self, call_id: str, why: LeaveWhy) -> None:
+        with self._input() as now:
+            self._desk.leave(call_id, why, now)
+
+    def audio(self, agent: str, *, connected: bool) -> None:
+        with self._input() as now:
+            self._desk.audio(agent, now, connected=connected)
+
+    # -- what agents ask: AgentDesk -----------------------------------------------------------------------------
+
+    def arrive(self, agent: str, skills: Sequence[str]) -> None:
+        with self._input() as now:
+            self._desk.arrive(agent, skills, now)
+
+    def depart(self, agent: str) -> None:
+        with self._input() as now:
+            self._desk.depart(agent, now)
+
+    def set_presence(self, agent: str, presence: Literal["ready", "away"]) -> None:
+        with self._input() as now:
+            self._desk.set_presence(agent, presence, now)
+
+    def answer(self, agent: str, call_id: str) -> None:
+        with self._input() as now:
+            self._desk.answer(agent, call_id, now)
+
+    def decline(self, agent: str, call_id: str) -> None:
+        with self._input() as now:
+            self._desk.decline(agent, call_id, now)
+
+    def pick(self, agent: str, call_id: str) -> None:
+        with self._input() as now:
+            self._desk.pick(agent, call_id, now)
+
+    def hold(self, agent: str, *, on: bool) -> None:
+        with self._input() as now:
+            self._desk.hold(agent, now, on=on)
+
+    def hang_up(self, agent: str) -> None:
+        with self._input() as now:
+            self._desk.hang_up(agent, now)
+
+    def hand_back(self, agent: str) -> None:
+        with self._input() as now:
+            self._desk.hand_back(agent, now)
+
+    def transfer(self, agent: str, to: str) -> None:
+        with self._input() as now:
+            self._desk.transfer(agent, to, now)
+
+    def speak(self, agent: str, text: str, article: str = "") -> None:
+        with self._input() as now:
+            self._desk.speak(agent, text, article, now)
+
+    def note(self, agent: str, text: str) -> None:
+        with self._input() as now:
+            self._desk.note(agent, text, now)
+
+    def suggestion(self, agent: str, article: str, how: Literal["copied", "dismissed"]) -> None:
+        with self._input() as now:
+            self._desk.suggestion(agent, article, how, now)
+
+    async def wrap_up(self, agent: str, call_id: str, disposition: str, note: str) -> None:
+        """See `AgentDesk`. The agent waits for the store; nobody else does."""
+        self._desk.check_wrap_up(agent, call_id, disposition)
+        await self._store.add_wrap_up(call_id, agent, disposition, note)
+        with self._input() as now:
+            self._desk.wrapped_up(agent, call_id, now)
+
+    # -- the loop -----------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _input(self) -> Iterator[float]:
+        """Around one input: opening hours before it, what comes of it after it."""
+        now = self._clock()
+        self._desk.set_open(self._hours.contains(self._local_time()), now)
+        try:
+            yield now
+        finally:
+            self._carry_out()
+
+    def _carry_out(self) -> None:
+        if self._busy:
+            return
+        self._busy = True
+        try:
+            while (output := self._desk.next_output()) is not None:
+                match output:
+                    case Ordered():
+                        self._order(output)
+                    case Noted(call_id, event):
+                        self._calls.tell(call_id, event)
+                    case Told(agent, message):
+                        self._feeds.tell(agent, message)
+                    case TookPart() | CallbackWanted():
+                        self._clerk.put(output)
+        finally:
+            self._busy = False
+        self._set_timer()
+
+    def _order(self, ordered: Ordered) -> None:
+        command = ordered.command
+        if not self._calls.command(ordered.call_id, command):
+            self._desk.refused(ordered.call_id, command, self._clock())
+        elif isinstance(command, Join):
+            self._desk.joined(ordered.call_id, command.agent, self._clock())
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        due, now = self._desk.deadline(), self._clock()
+        if due is None:
+            self._timer = None
+            return
+        in_s = max(SOONEST_S, due - now)
+        self._timer = self._loop.call_later(min(in_s, HOURS_S) if self._desk.waiting else in_s, self._on_timer)
+
+    def _on_timer(self) -> None:
+        with self._input() as now:
+            self._desk.on_timer(now)

@@ -1,0 +1,65 @@
+"""A caller's RTP wire that knows when sound left it and when sound came, to the packet."""
+
+import socket
+import struct
+import time
+
+import numpy as np
+
+from dsp.g711 import MU_LAW, decode_block
+from voice.media.wires import Address
+from voice.net.rtp_port import UdpWire
+from voice.ports import TICK_SAMPLES, Pcm
+
+VOICED_RMS = 200.0
+"""-44 dBFS: far above G.711's idle noise, far below a word."""
+
+_HEADER_BYTES = 12
+_SO_TIMESTAMPNS = 35
+_TIMESPEC = struct.Struct("@qq")
+
+
+class TimedWire(UdpWire):
+    """Keeps when each packet left, and when the first packet with sound came after `watch`."""
+
+    def __init__(self, sock: socket.socket, remote: Address | None) -> None:
+        super().__init__(sock, remote)
+        sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        self.voiced_left_s = 0.0
+        self.answer_came_s = 0.0
+
+    def watch(self) -> None:
+        """A question begins: forget the times of the one before."""
+        self.voiced_left_s = self.answer_came_s = 0.0
+
+    def send(self, packet: bytes) -> None:
+        super().send(packet)
+        if voiced(packet):
+            self.voiced_left_s, self.answer_came_s = time.time(), 0.0
+
+    def receive(self) -> list[tuple[bytes, Address]]:
+        packets: list[tuple[bytes, Address]] = []
+        while True:
+            try:
+                data, controls, _, source = self.socket.recvmsg(2048, 64)
+            except OSError:
+                return packets
+            packets.append((data, (source[0], source[1])))
+            if self.voiced_left_s and not self.answer_came_s and voiced(data):
+                seconds, nanoseconds = _TIMESPEC.unpack(controls[0][2])
+                self.answer_came_s = seconds + nanoseconds / 1e9
+
+
+def voiced(packet: bytes) -> bool:
+    """Whether a PCMU packet holds sound; keys (another payload type) do not."""
+    if len(packet) <= _HEADER_BYTES or packet[1] & 0x7F != 0:
+        return False
+    pcm = decode_block(np.frombuffer(packet, np.uint8, offset=_HEADER_BYTES), MU_LAW).astype(np.float32)
+    return bool(np.sqrt(np.mean(pcm * pcm)) > VOICED_RMS)
+
+
+def cut(pcm: Pcm) -> Pcm:
+    """`pcm` up to its last voiced tick, so that its end is known to the packet."""
+    ticks = pcm[: pcm.size // TICK_SAMPLES * TICK_SAMPLES].reshape(-1, TICK_SAMPLES).astype(np.float32)
+    loud = np.flatnonzero(np.sqrt(np.mean(ticks * ticks, axis=1)) > VOICED_RMS)
+    return pcm[: (int(loud[-1]) + 1) * TICK_SAMPLES]

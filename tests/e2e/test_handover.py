@@ -1,0 +1,208 @@
+"""Real callers by SIP handed to real agents by WebRTC: who hears whom, how fast, and everything that can go wrong."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from typing import TypeVar
+
+import numpy as np
+import pytest
+
+from agent_assist.desk.messages import CallChanged, CallJoined, CallLeft, Offered, WrapUpDue
+from agent_assist.desk.ports import Presence
+from dialog.events import AgentJoined, AgentLeft, BotReturned, CallEnded, HandoffRequested, HoldChanged, NoteWritten
+from tests.e2e.node import Node, serving
+from tests.fakes.agent import ProgramAgent, program_agents
+from voice.caller import Caller, OutgoingLine, open_caller
+from voice.ports import RATE_HZ, Pcm
+
+SETTINGS = """
+[dialog]
+engine = "keypad"
+[record]
+audio = false
+[limits]
+calls_per_minute = 600
+[desk]
+ring_s = 3
+suggest = false
+"""
+BRIDGE_MS = 300
+CALLER_HZ, AGENT_HZ = 440, 1_000
+SETTLE_MS = 400
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    with serving(tmp_path_factory.mktemp("desk"), SETTINGS) as node:
+        yield node
+        assert node.bad_lines() == [], node.log[-4_000:]
+
+
+@pytest.fixture
+async def caller() -> AsyncIterator[Caller]:
+    async with open_caller() as telephone:
+        yield telephone
+
+
+@pytest.fixture(scope="module")
+def passwords(node: Node) -> dict[str, str]:
+    return {name: node.command("users", "add", name, "--role", "agent") for name in ("eve", "bob")}
+
+
+def tone(frequency_hz: int, seconds: float) -> Pcm:
+    at = np.arange(int(seconds * RATE_HZ)) / RATE_HZ
+    return (6_000 * np.sin(2 * np.pi * frequency_hz * at)).astype(np.int16)
+
+
+def level_at(pcm: Pcm, frequency_hz: int, rate_hz: int) -> float:
+    """How much of `frequency_hz` there is, as an amplitude."""
+    if not pcm.size:
+        return 0.0
+    turns = np.exp(-2j * np.pi * frequency_hz * np.arange(pcm.size) / rate_hz)
+    return float(2 * abs(np.dot(pcm.astype(np.float64), turns)) / pcm.size)
+
+
+async def ask_for_a_person(caller: Caller, node: Node) -> tuple[OutgoingLine, str]:
+    """Call the keypad bot, press 0 until it takes it (notices are not interrupted); the line and the call's id."""
+    before = set(node.calls())
+    line = await caller.dial(f"sip:100@127.0.0.1:{node.sip_port}")
+    while True:
+        await line.wait(500)
+        await line.press("0")
+        assert not line.ended.done(), "the call ended before anybody was asked for"
+        for call_id in set(node.calls()) - before:
+            if told(node, HandoffRequested, call_id):
+                return line, call_id
+
+
+E = TypeVar("E")
+
+
+def told(node: Node, kind: type[E], call_id: str) -> list[E]:
+    return [record.event for record in node.journal(call_id) if isinstance(record.event, kind)]
+
+
+async def until(node: Node, kind: type[E], call_id: str, count: int = 1) -> list[E]:
+    async with asyncio.timeout(15):
+        while len(found := told(node, kind, call_id)) < count:
+            await asyncio.sleep(0.05)
+    return found
+
+
+async def ring(agent: ProgramAgent, since: int = 0) -> str:
+    """Wait until a call rings; its id. What is known stands on the screen before anybody answers."""
+    offered = await agent.expect(Offered, since=since)
+    assert offered.offer.brief.summary
+    assert offered.offer.brief.reason
+    return offered.offer.call_id
+
+
+async def test_both_hear_each_other_and_not_themselves_and_the_bridge_stands_at_once(
+    node: Node, caller: Caller, passwords: dict[str, str]
+) -> None:
+    async with program_agents(node.web_url, "eve") as (eve,):
+        await eve.start(passwords["eve"])
+        line, call_id = await ask_for_a_person(caller, node)
+        assert await ring(eve) == call_id
+        speaking = asyncio.create_task(line.say(tone(CALLER_HZ, 4.0)))
+        heard_before = len(eve.heard)
+        pressed = time.monotonic()
+        assert await eve.post("answer", {"call_id": call_id}) == 204
+        eve.speak(tone(AGENT_HZ, 4.0))
+        await eve.expect(CallJoined)
+        while level_at(eve.audio()[-320:], CALLER_HZ, 8_000) < 1_000:
+            assert time.monotonic() - pressed < 2.0, "the caller was not heard"
+            await asyncio.sleep(0.005)
+        gap_ms = (time.monotonic() - pressed) * 1000
+        print(f"from the answer to the caller's voice at the agent: {gap_ms:.0f} ms")
+        assert gap_ms <= BRIDGE_MS
+        await line.wait(1_500)
+        at_caller, at_agent = line.heard_between(line.now_ms - 1_000), eve.audio()[-8_000:]
+        assert level_at(at_caller, AGENT_HZ, RATE_HZ) > 3_000
+        assert level_at(at_caller, CALLER_HZ, RATE_HZ) < 100
+        assert level_at(at_agent, CALLER_HZ, 8_000) > 3_000
+        assert level_at(at_agent, AGENT_HZ, 8_000) < 100
+        assert len(eve.heard) > heard_before
+
+        assert await eve.post("hold", {"on": True}) == 204
+        await until(node, HoldChanged, call_id)
+        await line.wait(1_000)
+        on_hold = line.heard_between(line.now_ms - 500)
+        assert level_at(on_hold, AGENT_HZ, RATE_HZ) < 300
+        assert np.sqrt(np.mean(on_hold.astype(np.float64) ** 2)) > 100, "there is no music"
+        assert level_at(eve.audio()[-4_000:], CALLER_HZ, 8_000) < 100
+        assert await eve.post("hold", {"on": False}) == 204
+        speaking.cancel()
+
+        assert await eve.post("note", {"text": "Has a yellow router."}) == 204
+        assert (await until(node, NoteWritten, call_id))[0].text == "Has a yellow router."
+        assert await eve.post("hangup") == 204
+        await asyncio.wait_for(line.ended, 5)
+        ended = (await until(node, CallEnded, call_id))[0]
+        assert ended.cause == "agent"
+        wrap_up = (await eve.expect(WrapUpDue)).wrap_up
+        await eve.becomes(Presence.WRAPPING)
+        body = {"call_id": call_id, "disposition": wrap_up.dispositions[0], "note": "router"}
+        assert await eve.post("wrapup", body) == 204
+        await eve.becomes(Presence.READY)
+
+
+async def test_from_one_agent_to_the_next_and_back_to_the_bot(
+    node: Node, caller: Caller, passwords: dict[str, str]
+) -> None:
+    async with program_agents(node.web_url, "eve", "bob") as (eve, bob):
+        await eve.start(passwords["eve"])
+        line, call_id = await ask_for_a_person(caller, node)
+        await ring(eve)
+        await eve.post("answer", {"call_id": call_id})
+        await eve.expect(CallJoined)
+        await bob.start(passwords["bob"])
+
+        # declined: nothing has happened to the caller
+        assert await eve.post("transfer", {"to": "bob"}) == 204
+        await ring(bob)
+        assert await bob.post("decline", {"call_id": call_id}) == 204
+        assert (await eve.expect(CallChanged, lambda changed: bool(changed.trouble))).trouble == "declined"
+        assert len(told(node, AgentJoined, call_id)) == 1
+
+        at = len(bob.messages)
+        assert await eve.post("transfer", {"to": "bob"}) == 204
+        assert await ring(bob, since=at) == call_id
+        assert await bob.post("answer", {"call_id": call_id}) == 204
+        await bob.expect(CallJoined)
+        assert (await eve.expect(CallLeft)).why == "transferred"
+        assert [event.agent for event in await until(node, AgentJoined, call_id, 2)] == ["eve", "bob"]
+
+        assert await bob.post("handback") == 204
+        assert (await until(node, BotReturned, call_id))[0].why == "handed_back"
+        assert [event.why for event in await until(node, AgentLeft, call_id, 2)] == ["transferred", "handed_back"]
+        await line.until_quiet(limit_ms=3_000)
+        line.hang_up()
+        assert (await until(node, CallEnded, call_id))[0].cause == "caller"
+
+
+async def test_an_agent_whose_page_is_loaded_again_finds_the_caller_on_hold_and_everything_on_the_screen(
+    node: Node, caller: Caller, passwords: dict[str, str]
+) -> None:
+    async with program_agents(node.web_url, "eve") as (eve,):
+        await eve.start(passwords["eve"])
+        line, call_id = await ask_for_a_person(caller, node)
+        await ring(eve)
+        await eve.post("answer", {"call_id": call_id})
+        await eve.expect(CallJoined)
+        await eve.close_audio()
+        await eve.close_feed()
+        assert [hold.on for hold in await until(node, HoldChanged, call_id)] == [True]
+        at = len(eve.messages)
+        await eve.read_feed()
+        snapshot = eve.messages[at][1].message
+        assert snapshot.type == "snapshot"
+        assert snapshot.call is not None
+        assert snapshot.call.call_id == call_id
+        assert [record.seq for record in snapshot.call.records] == list(range(len(snapshot.call.records)))
+        await eve.open_audio()
+        assert len(await until(node, AgentJoined, call_id, 2)) == 2
+        line.hang_up()
+        await eve.expect(CallLeft, since=at)
+        assert not told(node, AgentLeft, call_id) or told(node, AgentLeft, call_id)[0].why == "caller"

@@ -1,0 +1,83 @@
+"""What `centralino check` says: a verdict on each thing that was tried, and why one is bad."""
+
+import json
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from dialog.engines.rasa import RasaEngine
+from dialog.engines.rasa_server import ExternalRasa, RasaAddress
+from dialog.errors import EngineUnavailable, NotReady
+from tests.fakes.rasa_channel import FakeChannel
+from voice.commands.check import ask_rasa, check
+from voice.config import DialogSettings, Settings
+
+
+@pytest.fixture
+async def channel() -> AsyncIterator[FakeChannel]:
+    async with FakeChannel().serving() as channel:
+        yield channel
+
+
+async def test_a_rasa_that_answers_is_timed_and_its_call_ended(channel: FakeChannel) -> None:
+    rasa = RasaEngine(channel)
+    channel.will_say({"say": "Hello."})
+    assert (await ask_rasa(DialogSettings(), rasa)).startswith("answered a turn in ")
+    assert [body["type"] for _, body in channel.events] == ["call_opened", "hung_up"]
+    external = DialogSettings(rasa_url="http://192.0.2.1:5005")
+    assert (await ask_rasa(external, rasa)).startswith("external, at http://192.0.2.1:5005: answered a turn in ")
+    await rasa.close()
+
+
+async def test_a_rasa_that_refuses_or_is_not_there_is_told(channel: FakeChannel) -> None:
+    channel.answers.append((401, b""))
+    for rasa, why in (
+        (RasaEngine(channel), "Rasa answered 401"),
+        (RasaEngine(ExternalRasa(RasaAddress("http://127.0.0.1:9", ""))), "Rasa does not answer"),
+    ):
+        with pytest.raises(EngineUnavailable, match=why):
+            await ask_rasa(DialogSettings(), rasa)
+        await rasa.close()
+
+
+async def test_a_rasa_that_is_not_installed_or_not_wanted_is_told() -> None:
+    with pytest.raises(NotReady, match="make setup"):
+        await ask_rasa(DialogSettings(), None)
+    assert await ask_rasa(DialogSettings(engine="keypad"), None) == "not wanted (dialog.engine is keypad)"
+
+
+def verdicts(settings: Settings, capsys: pytest.CaptureFixture[str]) -> tuple[bool, dict[str, tuple[bool, str]]]:
+    """Whether all is good, and by name what was said of each thing that was tried."""
+    good = check(settings, as_json=True)
+    told = json.loads(capsys.readouterr().out)
+    return good, {verdict["name"]: (verdict["good"], verdict["detail"]) for verdict in told}
+
+
+def test_one_thing_that_is_wrong_hides_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CENTRALINO_CACHE", str(tmp_path))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", 0))
+        port = other.getsockname()[1]
+        good, told = verdicts(
+            Settings.model_validate({"sip": {"port": port}, "web": {"port": 0}, "dialog": {"engine": "eliza"}}), capsys
+        )
+    assert not good
+    assert not told["ports"][0]
+    assert f"sip.port: 127.0.0.1:{port} cannot be bound" in told["ports"][1]
+    assert told["models"] == (False, "moonshine-base is missing: run `make setup`")
+    assert told["node"] == (False, "dialog.engine: no bot is called 'eliza'; known are rasa, keypad and plug-ins")
+
+
+def test_a_person_reads_a_line_for_each_verdict(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CENTRALINO_CACHE", str(tmp_path))
+    settings = Settings.model_validate({"sip": {"port": 0}, "web": {"port": 0}, "dialog": {"engine": "[eliza]"}})
+    assert not check(settings, as_json=False)
+    lines = [line.split(maxsplit=2) for line in capsys.readouterr().out.splitlines()]
+    assert [line[:2] for line in lines] == [["good", "ports"], ["BAD", "models"], ["BAD", "node"]]
+    assert "no bot is called '[eliza]'" in lines[2][2], "and not a word of it is lost"

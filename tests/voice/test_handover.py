@@ -1,0 +1,291 @@
+"""From the bot to a person and back, as caller and agent hear it, in virtual time."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+import numpy as np
+
+from agent_assist.desk.ports import LeaveWhy
+from dialog.actions import Handoff, Reply, Say
+from dialog.announcements import Announcements
+from dialog.commands import Announce, End, HandBack, Hold, Join, NobodyWhy, Requeue, Speak, TurnAway
+from dialog.events import (
+    AgentJoined,
+    AgentLeft,
+    BotReturned,
+    CallbackRequested,
+    CallEnded,
+    CallQueued,
+    CallStarted,
+    FinalHeard,
+    HandoffRequested,
+    HoldChanged,
+    KeysPressed,
+    Record,
+    TurnedAway,
+)
+from dialog.ports import Returned, SessionOpened
+from tests.fakes.bot import FakeBot, ask
+from tests.fakes.desk_calls import FakeCallDesk
+from tests.fakes.leg import FakeLeg
+from tests.fakes.speech import FakeEars, FakeMouth
+from voice.call import Call, People, Services
+from voice.ports import TICK_MS, TICK_SAMPLES
+
+E = TypeVar("E")
+PERSON = Reply("fake", (Say("One moment."), Handoff("asked for a person", "billing")))
+MUSIC = np.full(32_000, 77, np.int16)
+STARTED = CallStarted(transport="sip", caller="sip:ann@host", dialled="100", bot="helpdesk", started_at="")
+
+
+class Scene:
+    """A caller, an agent's leg, and a call whose desk the test plays."""
+
+    def __init__(self, *script: Reply, hears: tuple[str, ...] = ()) -> None:
+        self.caller, self.agent = FakeLeg(), FakeLeg()
+        self.legs = {"eve": self.agent}
+        self.mouth, self.bot, self.desk = FakeMouth(), FakeBot(*script), FakeCallDesk()
+        self.records: list[Record] = []
+        people = People(self.desk, self.legs.get, MUSIC)
+        services = Services(
+            FakeEars(*hears), self.mouth, {"helpdesk": self.bot}, [self.records.append], Announcements(), 3_600
+        )
+        self.call = Call("c1", STARTED, self.caller, "PCMU", services, people)
+        self.desk.command = lambda call_id, command: self.call.command(command)
+
+    async def tick(self, ms: int, *, caller: float = 0.0, agent: float = 0.0, keys: str = "") -> None:
+        for index in range(ms // TICK_MS):
+            self.caller.tick(caller, keys if index == 0 else "")
+            self.agent.tick(agent)
+            for _ in range(8):
+                await asyncio.sleep(0)  # tasks of the call run between ticks, as they do between real ones
+
+    async def queued(self) -> None:
+        """The bot has spoken its last word and the caller has heard the place in the queue."""
+        await self.tick(6_000)
+
+    def told(self, kind: type[E]) -> list[E]:
+        return [record.event for record in self.records if isinstance(record.event, kind)]
+
+    @property
+    def hears_music(self) -> bool:
+        return any(int(np.abs(pcm).max()) == 77 for pcm in self.caller.sent[-10:])
+
+
+@asynccontextmanager
+async def scene(*script: Reply, hears: tuple[str, ...] = ()) -> AsyncIterator[Scene]:
+    played = Scene(*script, hears=hears)
+    running = asyncio.create_task(played.call.run())
+    await asyncio.sleep(0)
+    try:
+        yield played
+    finally:
+        played.call.end("test")
+        await running
+        assert len(played.told(CallEnded)) == 1
+
+
+async def test_the_caller_waits_with_music_and_is_told_the_place() -> None:
+    async with scene(PERSON) as call:
+        await call.queued()
+        assert call.desk.queued == [("c1", "asked for a person", "billing")]
+        assert call.told(HandoffRequested) == [HandoffRequested(reason="asked for a person", skill="billing")]
+        assert call.mouth.spoken[:2] == ["One moment.", "You are next."]
+        assert call.hears_music
+        assert call.told(CallQueued) == [CallQueued(position=1)]
+
+
+async def test_a_changed_place_is_told_but_not_at_every_step() -> None:
+    async with scene(PERSON) as call:
+        call.desk.answer = Announce(4, 240)
+        await call.queued()
+        for place in (3, 2):
+            call.call.command(Announce(place, 60))
+            await call.tick(1_000)
+        assert not any("number 3" in said or "number 2" in said for said in call.mouth.spoken)
+        await call.tick(25_000)
+        assert "You are number 4 in the queue." in call.mouth.spoken
+        assert "It will take about 4 minutes." in call.mouth.spoken
+        assert "You are number 2 in the queue." in call.mouth.spoken
+        assert "You are number 3 in the queue." not in call.mouth.spoken
+
+
+async def test_caller_and_agent_share_a_room_and_are_both_written_down() -> None:
+    async with scene(PERSON, hears=("my bill is wrong",)) as call:
+        await call.queued()
+        assert call.call.command(Join("eve"))
+        assert call.caller.room is not None
+        assert call.caller.room is call.agent.room
+        assert call.caller.queued_ms == 0  # the music stops at once
+        await call.tick(800, caller=0.9)
+        await call.tick(1_500)
+        await call.tick(800, agent=0.9)
+        await call.tick(1_500)
+        finals = call.told(FinalHeard)
+        assert [(final.speaker, final.utterance) for final in finals] == [("caller", 0), ("agent", 0)]
+        assert call.told(AgentJoined) == [AgentJoined(agent="eve")]
+        assert 0 < finals[1].voice_start_ms - finals[0].voice_end_ms < 2_500  # one clock for both
+
+
+async def test_an_agent_whose_audio_is_gone_cannot_join_and_the_caller_goes_on_waiting() -> None:
+    async with scene(PERSON) as call:
+        await call.queued()
+        call.legs.clear()
+        assert not call.call.command(Join("eve"))
+        await call.tick(400)
+        assert call.hears_music
+
+
+async def test_on_hold_the_caller_hears_music_and_nobody_listens() -> None:
+    async with scene(PERSON, hears=("secret",)) as call:
+        await call.queued()
+        call.call.command(Join("eve"))
+        assert call.call.command(Hold(True, "eve"))
+        assert call.told(HoldChanged) == [HoldChanged(on=True, agent="eve")]
+        assert call.caller.room is None
+        assert call.agent.room is None
+        await call.tick(800, caller=0.9, agent=0.9)
+        await call.tick(1_500)
+        assert call.hears_music
+        assert not call.told(FinalHeard)
+        call.call.command(Hold(False))
+        assert call.caller.room is call.agent.room is not None
+        await call.tick(400)
+        assert not call.hears_music
+
+
+async def test_the_bots_voice_speaks_into_the_bridge_one_sentence_after_the_other() -> None:
+    async with scene(PERSON) as call:
+        await call.queued()
+        call.call.command(Join("eve"))
+        call.mouth.spoken.clear()
+        assert call.call.command(Speak("You can pay by card."))
+        await call.tick(200)
+        assert call.call.command(Speak("Or in a shop."))
+        await call.tick(3_000)
+        assert call.mouth.spoken == ["You can pay by card.", "Or in a shop."]
+        assert call.caller.room is not None
+
+
+async def test_handed_back_the_bot_goes_on_with_numbers_that_go_on_too() -> None:
+    async with scene(PERSON, ask("What else?"), hears=("hello", "and my balance")) as call:
+        await call.queued()
+        call.call.command(Join("eve"))
+        await call.tick(800, caller=0.9)
+        await call.tick(1_500)
+        assert call.call.command(HandBack())
+        assert call.agent.room is None
+        assert call.told(AgentLeft) == [AgentLeft(agent="eve", why="handed_back")]
+        await call.tick(2_000)
+        await call.tick(800, caller=0.9)
+        await call.tick(1_500)
+        assert [type(turn) for turn in call.bot.turns[:2]] == [SessionOpened, Returned]
+        assert call.told(BotReturned) == [BotReturned(why="handed_back")]
+        assert [final.utterance for final in call.told(FinalHeard)] == [0, 1]
+        numbers = [record.event.playback for record in call.records if record.event.type == "playback_started"]
+        assert len(numbers) == len(set(numbers))
+
+
+async def test_key_1_leads_back_to_the_bot() -> None:
+    async with scene(PERSON, ask("What else?")) as call:
+        await call.queued()
+        await call.tick(100, keys="1")
+        assert call.desk.left == [LeaveWhy.BOT]
+        await call.tick(2_000)
+        assert call.mouth.spoken[-1] == "What else?"
+        assert not call.hears_music
+
+
+async def test_key_2_asks_to_be_called_back_and_says_goodbye() -> None:
+    async with scene(PERSON) as call:
+        await call.queued()
+        await call.tick(100, keys="2")
+        assert call.desk.left == [LeaveWhy.CALLBACK]
+        assert not call.call.command(Join("eve"))  # too late: the caller has been promised a call
+        await call.tick(4_000)
+        assert call.told(CallbackRequested)
+        assert call.told(CallEnded)[0].cause == "callback"
+
+
+async def test_turned_away_the_caller_is_told_at_once_and_is_with_the_bot_when_nothing_is_chosen() -> None:
+    async with scene(PERSON, ask("What else?")) as call:
+        call.desk.answer = TurnAway(NobodyWhy.CLOSED)
+        await call.queued()
+        assert "I am sorry, nobody is here to take your call at this hour." in call.mouth.spoken
+        assert not call.hears_music
+        await call.tick(30_000)
+        assert call.told(TurnedAway) == [TurnedAway(why="closed")]
+        assert call.told(BotReturned) == [BotReturned(why="left")]
+        assert "What else?" in call.mouth.spoken
+
+
+async def test_an_agent_who_is_lost_leaves_the_caller_in_the_queue_with_an_apology() -> None:
+    async with scene(PERSON) as call:
+        await call.queued()
+        call.call.command(Join("eve"))
+        assert call.call.command(Requeue())
+        assert call.call.command(Announce(1, None))
+        await call.tick(6_000)
+        assert "I am sorry, the line to my colleague broke." in call.mouth.spoken
+        assert call.mouth.spoken.count("You are next.") == 2
+        assert call.hears_music
+
+
+async def test_the_callers_keys_reach_the_agents_screen_and_the_agents_keys_the_callers_line() -> None:
+    async with scene(PERSON) as call:
+        await call.queued()
+        call.call.command(Join("eve"))
+        await call.tick(40, keys="4")
+        await call.tick(40, keys="2")
+        await call.tick(3_000)
+        assert call.told(KeysPressed) == [KeysPressed(digits="42")]
+        call.agent.tick(keys="7")
+        assert call.caller.keyed == "7"
+
+
+async def test_the_agent_ends_the_call() -> None:
+    async with scene(PERSON) as call:
+        await call.queued()
+        call.call.command(Join("eve"))
+        assert call.call.command(End("agent"))
+        await call.tick(40)
+        assert call.told(AgentLeft) == [AgentLeft(agent="eve", why="hung_up")]
+        assert call.told(CallEnded)[0].cause == "agent"
+        assert call.agent.room is None
+        assert not call.agent.closed  # it is the agent's, for the next caller
+        assert call.desk.left == [LeaveWhy.HUNG_UP]
+
+
+async def test_a_colleague_takes_the_callers_place_over_and_the_first_agent_hears_no_more() -> None:
+    async with scene(PERSON) as call:
+        await call.queued()
+        call.legs["bob"] = FakeLeg()
+        call.call.command(Join("eve"))
+        assert call.call.command(Join("bob"))
+        assert call.agent.room is None
+        assert call.caller.room is call.legs["bob"].room is not None
+        assert [joined.agent for joined in call.told(AgentJoined)] == ["eve", "bob"]
+        assert call.told(AgentLeft) == [AgentLeft(agent="eve", why="transferred")]
+
+
+async def test_an_agent_whose_audio_is_back_is_joined_again_and_never_left() -> None:
+    async with scene(PERSON) as call:
+        await call.queued()
+        call.call.command(Join("eve"))
+        call.call.command(Hold(True))
+        call.legs["eve"] = FakeLeg()
+        assert call.call.command(Join("eve"))
+        assert call.caller.room is call.legs["eve"].room is not None
+        assert not call.told(AgentLeft)
+    assert call.told(AgentLeft) == [AgentLeft(agent="eve", why="caller")]
+
+
+async def test_commands_that_do_not_fit_are_refused_and_change_nothing() -> None:
+    async with scene(ask("Hello.")) as call:
+        for command in (Join("eve"), Hold(True), Speak("x"), HandBack(), Requeue(), Announce(1, None), End()):
+            assert not call.call.command(command)
+        await call.tick(400)
+        assert not call.told(CallEnded)
+        assert call.caller.sent[-1].size == TICK_SAMPLES

@@ -1,0 +1,91 @@
+"""People at the node: the desk, its agents' audio, and what helps them, put together from the settings."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from importlib.resources import files
+from pathlib import Path
+
+from agent_assist.desk.assist import Assist
+from agent_assist.desk.host import DeskHost
+from agent_assist.desk.hours import Hours
+from agent_assist.desk.router import LongestIdle
+from agent_assist.desk.rules import Rules
+
+from agent_assist.desk.feed import AgentFeeds
+from agent_assist.store.database import Database
+from agent_assist.store.desk_records import DeskRecords
+from agent_assist.suggester import OpenSuggester, Suggester, SuggesterOptions
+from agent_assist.web.agent_api import DeskParts
+from dialog.errors import ConfigurationError
+from dialog.journal import Listener
+from voice.agents import AgentLines
+from voice.call import People
+from voice.calls import Calls
+from voice.config import DeskSettings
+from voice.media.music import hold_music, load_music
+from voice.media.plane import MediaPlane
+
+GROUP = "centralino.suggesters"
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenDesk:
+    """A desk that takes callers. `parts` is for the web; `listeners` are told every journal."""
+
+    host: DeskHost
+    lines: AgentLines
+    parts: DeskParts
+    listeners: tuple[Listener, ...]
+
+
+async def open_desk(
+    settings: DeskSettings,
+    folder: Path,
+    database: Database,
+    calls: Calls,
+    plane: MediaPlane,
+    tasks: asyncio.TaskGroup,
+    stack: AsyncExitStack,
+    say: Say,
+) -> OpenDesk:
+    """Open the desk; `stack` closes it. From now on a call that the bot hands over waits for a person.
+
+    Raises ConfigurationError for hours, music, articles or a suggester that cannot be used.
+    """
+    rules = Rules(
+        hours=Hours.parse(settings.hours),
+        queue=settings.queue,
+        longest_wait_s=settings.longest_wait_s,
+        ring_s=settings.ring_s,
+        dispositions=settings.dispositions,
+    )
+    music = await asyncio.to_thread(load_music, settings.music) if settings.music else hold_music()
+    feeds, records = AgentFeeds(), DeskRecords(database)
+    host = DeskHost(rules, calls, feeds, records, LongestIdle())
+    feeds.serve(host)
+    tasks.create_task(host.run(), name="desk")
+    stack.push_async_callback(host.close)
+    lines = AgentLines(plane, tasks, settings.agents, lambda agent, connected: host.audio(agent, connected=connected))
+    calls.serve(People(host, lines.leg, music))
+    suggester = await _open_suggester(settings, folder, tasks, say) if settings.suggest else None
+    listeners: tuple[Listener, ...] = (host,)
+    if suggester is not None:
+        stack.push_async_callback(suggester.close)
+        listeners = (host, Assist(suggester, calls, tasks))
+    return OpenDesk(host, lines, DeskParts(host, feeds, records, suggester), listeners)
+
+
+async def _open_suggester(settings: DeskSettings, folder: Path, tasks: asyncio.TaskGroup, say: Say) -> Suggester:
+    found = entry_points(group=GROUP, name=settings.suggester)
+    if not found:
+        raise ConfigurationError(
+            f"desk.suggester: nothing is called {settings.suggester!r}; known is articles, and plug-ins of {GROUP}"
+        )
+    opener: OpenSuggester = next(iter(found)).load()
+    sample = Path(str(files("agent_assist") / "suggest" / "articles"))
+    return await opener(SuggesterOptions(settings.articles or sample, folder, say), tasks)

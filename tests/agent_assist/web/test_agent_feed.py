@@ -252,8 +252,8 @@ async def test_a_reader_that_stops_reading_is_cut_and_comes_back(site: Site, des
 
 class TestQuickPings:
     @pytest.fixture
-    def settings(self) -> WebSettings:
-        return WebSettings(feed_ping_s=0.2)
+    def settings(self) -> SiteSettings:
+        return SiteSettings(feed_ping_s=0.2)
 
     async def test_a_page_that_is_gone_without_a_word_is_noticed(self, site: Site, parts: DeskParts) -> None:
         async with signed_in(site) as gus, gus.feed() as other:

@@ -21,11 +21,11 @@ from agent_assist.web.agent_api import DeskParts
 from dialog.errors import ConfigurationError
 from dialog.journal import Listener
 from voice.agents import AgentLines
-from voice.call import People
 from voice.calls import Calls
 from voice.config import DeskSettings
 from voice.media.music import hold_music, load_music
 from voice.media.plane import MediaPlane
+from voice.services import People
 
 GROUP = "centralino.suggesters"
 

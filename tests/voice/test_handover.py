@@ -31,8 +31,9 @@ from tests.fakes.bot import FakeBot, ask
 from tests.fakes.desk_calls import FakeCallDesk
 from tests.fakes.leg import FakeLeg
 from tests.fakes.speech import FakeEars, FakeMouth
-from voice.call import Call, People, Services
+from voice.call import Call
 from voice.ports import TICK_MS, TICK_SAMPLES
+from voice.services import People, Services
 
 E = TypeVar("E")
 PERSON = Reply("fake", (Say("One moment."), Handoff("asked for a person", "billing")))

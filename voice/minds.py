@@ -189,6 +189,7 @@ class Minds:
                 self._services.mouth,
                 Music(self._leg, people.music),
                 self._services.announcements,
+                _has_number(self._started),
                 self._numbers,
                 tasks,
                 self._tell,
@@ -235,3 +236,8 @@ class Minds:
             self._tell(CallbackRequested())
         else:
             self._return_to_bot("left")
+
+
+def _has_number(started: CallStarted) -> bool:
+    """Whether this caller can be called back: not a browser, and nobody who withheld the number (RFC 3323)."""
+    return started.transport == "sip" and not started.caller.lower().startswith(("sip:anonymous@", "sips:anonymous@"))

@@ -25,6 +25,7 @@ from voice.calls import Calls
 from voice.config import DeskSettings
 from voice.media.music import hold_music, load_music
 from voice.media.plane import MediaPlane
+from voice.speech.models import cache_dir
 from voice.services import People
 
 GROUP = "centralino.suggesters"
@@ -86,5 +87,8 @@ async def _open_suggester(settings: DeskSettings, folder: Path, tasks: asyncio.T
             f"desk.suggester: nothing is called {settings.suggester!r}; known is articles, and plug-ins of {GROUP}"
         )
     opener: OpenSuggester = next(iter(found)).load()
+    if settings.articles is not None:
+        return await opener(SuggesterOptions(settings.articles, folder, say), tasks)
+    # what is derived from the sample base is the same for every node of this user
     sample = Path(str(files("agent_assist") / "suggest" / "articles"))
-    return await opener(SuggesterOptions(settings.articles or sample, folder, say), tasks)
+    return await opener(SuggesterOptions(sample, cache_dir() / "articles", say), tasks)

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from importlib.resources import files
 from pathlib import Path
+from typing import cast
 
 from agent_assist.desk.assist import Assist
 from agent_assist.desk.host import DeskHost
@@ -27,6 +27,7 @@ from voice.calls import Calls
 from voice.config import DeskSettings
 from voice.media.music import hold_music, load_music
 from voice.media.plane import MediaPlane
+from voice.plug_ins import find_plug_in, load_plug_in
 
 GROUP = "centralino.suggesters"
 
@@ -81,11 +82,11 @@ async def open_desk(
 
 
 async def _open_suggester(settings: DeskSettings, folder: Path, tasks: asyncio.TaskGroup, say: Say) -> Suggester:
-    found = entry_points(group=GROUP, name=settings.suggester)
-    if not found:
+    found = find_plug_in(GROUP, settings.suggester)
+    if found is None:
         raise ConfigurationError(
             f"desk.suggester: nothing is called {settings.suggester!r}; known is articles, and plug-ins of {GROUP}"
         )
-    opener: OpenSuggester = next(iter(found)).load()
+    opener = cast(OpenSuggester, load_plug_in(found, "desk.suggester"))
     sample = Path(str(files("agent_assist") / "suggest" / "articles"))
     return await opener(SuggesterOptions(settings.articles or sample, folder, say), tasks)

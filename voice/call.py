@@ -271,7 +271,7 @@ class Call:
                 if mind.hold(on=on):
                     self.tell(HoldChanged(on=on, agent=agent))
             case Speak(text), Bridge():
-                mind.speak(text)
+                return mind.speak(text)
             case Requeue(), Bridge():
                 self._leave_agent(mind, "lost")
                 self._queue(people).apologise()

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import cast
 
 from agent_assist.desk.assist import Assist
+from agent_assist.desk.feed import AgentFeeds
 from agent_assist.desk.host import DeskHost
 from agent_assist.desk.hours import Hours
 from agent_assist.desk.router import LongestIdle
 from agent_assist.desk.rules import Rules
-
-from agent_assist.desk.feed import AgentFeeds
 from agent_assist.store.database import Database
 from agent_assist.store.desk_records import DeskRecords
 from agent_assist.suggester import OpenSuggester, Suggester, SuggesterOptions

@@ -35,9 +35,9 @@ export function told(lines, { seq, event }) {
     case "turned_away":
       return note("Nobody can take the call now.");
     case "agent_joined":
-      return note(`${event.agent} is in the call.`);
+      return note(`${event.agent || "A person"} is in the call.`);
     case "agent_left":
-      return note(`${event.agent} is no longer in the call.`);
+      return note(`${event.agent || "The person"} is no longer in the call.`);
     case "hold_changed":
       return note(event.on ? "On hold." : "No longer on hold.");
     case "bot_returned":

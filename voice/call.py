@@ -336,7 +336,7 @@ class Call:
         people.desk.leave(self.call_id, why)
         if why is LeaveWhy.CALLBACK:
             self.tell(CallbackRequested())
-        else:
+        elif why is LeaveWhy.BOT:
             self._return_to_bot("left")
 
     async def farewell(self) -> None:

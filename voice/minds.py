@@ -234,7 +234,7 @@ class Minds:
         people.desk.leave(self._journal.call_id, why)
         if why is LeaveWhy.CALLBACK:
             self._tell(CallbackRequested())
-        else:
+        elif why is LeaveWhy.BOT:
             self._return_to_bot("left")
 
 

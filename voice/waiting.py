@@ -39,8 +39,9 @@ class _State(Enum):
 
 
 class Waiting:
-    """`left` is called once, when the caller waits no more: by choice, or because none was made. Who will be called
-    back, or has no time left, hears a farewell, after which `over` is called with the cause."""
+    """`left` is called once, when the caller waits no more: by choice, because none was made, or because the call's
+    time is over. Who will be called back, or has no time left, hears a farewell, after which `over` is called with the
+    cause."""
 
     def __init__(
         self,
@@ -123,9 +124,9 @@ class Waiting:
     def expire(self) -> None:
         """The call has reached its longest time: say so."""
         if self._state is not _State.LEFT:
-            self._state = _State.LEFT
             self._cause = "longest_call"
             self._say(self._announcements.longest_call)
+            self._leave(LeaveWhy.HUNG_UP)
 
     def gone(self) -> None:
         """The caller hung up."""

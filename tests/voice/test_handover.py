@@ -45,14 +45,21 @@ STARTED = CallStarted(transport="sip", caller="sip:ann@host", dialled="100", bot
 class Scene:
     """A caller, an agent's leg, and a call whose desk the test plays."""
 
-    def __init__(self, *script: Reply, hears: tuple[str, ...] = (), started: CallStarted = STARTED) -> None:
+    def __init__(
+        self, *script: Reply, hears: tuple[str, ...] = (), started: CallStarted = STARTED, longest_call_s: int = 3_600
+    ) -> None:
         self.caller, self.agent = FakeLeg(), FakeLeg()
         self.legs = {"eve": self.agent}
         self.mouth, self.bot, self.desk = FakeMouth(), FakeBot(*script), FakeCallDesk()
         self.records: list[Record] = []
         people = People(self.desk, self.legs.get, MUSIC)
         services = Services(
-            FakeEars(*hears), self.mouth, {"helpdesk": self.bot}, [self.records.append], Announcements(), 3_600
+            FakeEars(*hears),
+            self.mouth,
+            {"helpdesk": self.bot},
+            [self.records.append],
+            Announcements(),
+            longest_call_s,
         )
         self.call = Call("c1", started, self.caller, "PCMU", services, people)
         self.desk.command = lambda call_id, command: self.call.command(command)
@@ -77,8 +84,10 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(*script: Reply, hears: tuple[str, ...] = (), started: CallStarted = STARTED) -> AsyncIterator[Scene]:
-    played = Scene(*script, hears=hears, started=started)
+async def scene(
+    *script: Reply, hears: tuple[str, ...] = (), started: CallStarted = STARTED, longest_call_s: int = 3_600
+) -> AsyncIterator[Scene]:
+    played = Scene(*script, hears=hears, started=started, longest_call_s=longest_call_s)
     running = asyncio.create_task(played.call.run())
     await asyncio.sleep(0)
     try:
@@ -245,6 +254,17 @@ async def test_who_has_no_number_is_not_offered_a_call_back(change: dict[str, st
         assert "Press 2 to be called back." not in call.mouth.spoken
         assert not call.desk.left
         assert call.hears_music
+
+
+async def test_a_caller_whose_time_is_over_while_waiting_is_offered_to_nobody_any_more() -> None:
+    async with scene(PERSON, longest_call_s=7) as call:
+        await call.queued()
+        await call.tick(1_100)
+        assert call.desk.left == [LeaveWhy.HUNG_UP]
+        assert not call.call.command(Join("eve"))
+        await call.tick(5_900)
+        assert call.mouth.spoken[-1] == "Goodbye."
+        assert call.told(CallEnded)[0].cause == "longest_call"
 
 
 async def test_turned_away_the_caller_is_told_at_once_and_is_with_the_bot_when_nothing_is_chosen() -> None:

@@ -53,12 +53,13 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the transcript; `note` is what stands beside it in small."""
+    """One line of the transcript; `note` is what stands beside it in small, `who` the name of an agent who speaks."""
 
     at_ms: int
     side: Literal["caller", "bot", "agent", "event"]
     text: str
     note: str = ""
+    who: str = ""
 
 
 @dataclass(slots=True)
@@ -82,6 +83,7 @@ def timeline(records: Sequence[Record]) -> Timeline:
     speech: dict[tuple[Speaker, int], int] = {}
     voice_end: dict[int, int] = {}
     playing: dict[int, tuple[int, str]] = {}
+    agent = ""
     for record in records:
         at_ms = max(0, record.at_ms - answered_ms)
         drawn.length_ms = max(drawn.length_ms, at_ms)
@@ -94,7 +96,8 @@ def timeline(records: Sequence[Record]) -> Timeline:
                 note = f"{doubt}, decoded again" if heard.redecoded else doubt
                 lane = drawn.caller if heard.speaker == "caller" else drawn.bot
                 lane.append(Span(heard.voice_start_ms, heard.voice_end_ms, heard.speaker, text))
-                drawn.lines.append(Line(heard.voice_start_ms, heard.speaker, text, note))
+                who = agent if heard.speaker == "agent" else ""
+                drawn.lines.append(Line(heard.voice_start_ms, heard.speaker, text, note, who))
                 if heard.speaker == "caller":
                     voice_end[heard.utterance] = heard.voice_end_ms
                 speech.pop((heard.speaker, heard.utterance), None)
@@ -117,7 +120,9 @@ def timeline(records: Sequence[Record]) -> Timeline:
                 drawn.answers.append(
                     Answer(start_ms, timed.endpoint_ms, timed.final_ms, timed.reply_ms, timed.first_audio_ms)
                 )
-            case _:
+            case event:
+                if isinstance(event, AgentJoined):
+                    agent = event.agent
                 _mark(drawn, at_ms, record)
     for start_ms, text in playing.values():
         drawn.bot.append(Span(start_ms, drawn.length_ms, "bot", text))

@@ -126,6 +126,7 @@ def test_an_agent_speaks_in_its_own_name() -> None:
     assert drawn.agents == ["gus"]
     assert drawn.bot == [Span(400, 490, "agent", "good morning"), Span(750, 790, "noise", "no words")]
     assert drawn.caller == [Span(600, 690, "caller", "hello")]
+    assert [line.who for line in drawn.lines if line.side in ("agent", "caller")] == ["gus", ""]
     assert [(line.side, line.text, line.note) for line in drawn.lines] == [
         ("event", "the caller waits", "place 2, about 40 s"),
         ("event", "ida missed it", "no answer"),

@@ -35,9 +35,9 @@ export function told(lines, { seq, event }) {
     case "turned_away":
       return note("Nobody can take the call now.");
     case "agent_joined":
-      return put(lines, { id: `n${seq}`, side: "note", who: event.agent, text: `${event.agent} is in the call.` });
+      return put(lines, { id: `n${seq}`, side: "note", who: event.agent, text: `${event.agent || "A person"} is in the call.` });
     case "agent_left": // what was not said to its end is heard no further
-      return put(finished(lines), { id: `n${seq}`, side: "note", text: `${event.agent} is no longer in the call.` });
+      return put(finished(lines), { id: `n${seq}`, side: "note", text: `${event.agent || "The person"} is no longer in the call.` });
     case "hold_changed":
       return note(event.on ? "On hold." : "No longer on hold.");
     case "bot_returned":

@@ -9,12 +9,11 @@ from importlib.resources import files
 from pathlib import Path
 
 from agent_assist.desk.assist import Assist
+from agent_assist.desk.feed import AgentFeeds
 from agent_assist.desk.host import DeskHost
 from agent_assist.desk.hours import Hours
 from agent_assist.desk.router import LongestIdle
 from agent_assist.desk.rules import Rules
-
-from agent_assist.desk.feed import AgentFeeds
 from agent_assist.store.database import Database
 from agent_assist.store.desk_records import DeskRecords
 from agent_assist.suggester import OpenSuggester, Suggester, SuggesterOptions
@@ -22,11 +21,12 @@ from agent_assist.web.agent_api import DeskParts
 from dialog.errors import ConfigurationError
 from dialog.journal import Listener
 from voice.agents import AgentLines
-from voice.call import People
 from voice.calls import Calls
 from voice.config import DeskSettings
 from voice.media.music import hold_music, load_music
 from voice.media.plane import MediaPlane
+from voice.speech.models import cache_dir
+from voice.services import People
 
 GROUP = "centralino.suggesters"
 
@@ -87,5 +87,8 @@ async def _open_suggester(settings: DeskSettings, folder: Path, tasks: asyncio.T
             f"desk.suggester: nothing is called {settings.suggester!r}; known is articles, and plug-ins of {GROUP}"
         )
     opener: OpenSuggester = next(iter(found)).load()
+    if settings.articles is not None:
+        return await opener(SuggesterOptions(settings.articles, folder, say), tasks)
+    # what is derived from the sample base is the same for every node of this user
     sample = Path(str(files("agent_assist") / "suggest" / "articles"))
-    return await opener(SuggesterOptions(settings.articles or sample, folder, say), tasks)
+    return await opener(SuggesterOptions(sample, cache_dir() / "articles", say), tasks)

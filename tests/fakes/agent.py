@@ -14,7 +14,16 @@ import httpx
 import numpy as np
 from websockets.asyncio.client import ClientConnection, connect
 
-from agent_assist.desk.messages import Envelope, Message, Offered, OfferWithdrawn, Snapshot
+from agent_assist.desk.messages import (
+    Envelope,
+    Message,
+    Offered,
+    OfferWithdrawn,
+    Snapshot,
+    WrapUp,
+    WrapUpDone,
+    WrapUpDue,
+)
 from agent_assist.desk.ports import Presence
 from dsp.g711 import MU_LAW, decode_block, encode_block
 from dsp.resample import resample
@@ -173,6 +182,18 @@ class ProgramAgent:
                 case OfferWithdrawn():
                     call_id = ""
         return call_id
+
+    @property
+    def owes(self) -> WrapUp | None:
+        """The call that is to be written down."""
+        due: WrapUp | None = None
+        for _, envelope in self.messages:
+            match envelope.message:
+                case WrapUpDue(wrap_up=wrap_up) | Snapshot(wrap_up=wrap_up):
+                    due = wrap_up
+                case WrapUpDone():
+                    due = None
+        return due
 
     async def becomes(self, presence: Presence) -> None:
         """Wait until this is what the feed told last."""

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import TypeVar
 
 import numpy as np
+import pytest
 
 from agent_assist.desk.ports import LeaveWhy
 from dialog.actions import Handoff, Reply, Say
@@ -31,8 +32,9 @@ from tests.fakes.bot import FakeBot, ask
 from tests.fakes.desk_calls import FakeCallDesk
 from tests.fakes.leg import FakeLeg
 from tests.fakes.speech import FakeEars, FakeMouth
-from voice.call import Call, People, Services
+from voice.call import Call
 from voice.ports import TICK_MS, TICK_SAMPLES
+from voice.services import People, Services
 
 E = TypeVar("E")
 PERSON = Reply("fake", (Say("One moment."), Handoff("asked for a person", "billing")))
@@ -43,7 +45,7 @@ STARTED = CallStarted(transport="sip", caller="sip:ann@host", dialled="100", bot
 class Scene:
     """A caller, an agent's leg, and a call whose desk the test plays."""
 
-    def __init__(self, *script: Reply, hears: tuple[str, ...] = ()) -> None:
+    def __init__(self, *script: Reply, hears: tuple[str, ...] = (), started: CallStarted = STARTED) -> None:
         self.caller, self.agent = FakeLeg(), FakeLeg()
         self.legs = {"eve": self.agent}
         self.mouth, self.bot, self.desk = FakeMouth(), FakeBot(*script), FakeCallDesk()
@@ -52,7 +54,7 @@ class Scene:
         services = Services(
             FakeEars(*hears), self.mouth, {"helpdesk": self.bot}, [self.records.append], Announcements(), 3_600
         )
-        self.call = Call("c1", STARTED, self.caller, "PCMU", services, people)
+        self.call = Call("c1", started, self.caller, "PCMU", services, people)
         self.desk.command = lambda call_id, command: self.call.command(command)
 
     async def tick(self, ms: int, *, caller: float = 0.0, agent: float = 0.0, keys: str = "") -> None:
@@ -75,8 +77,8 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(*script: Reply, hears: tuple[str, ...] = ()) -> AsyncIterator[Scene]:
-    played = Scene(*script, hears=hears)
+async def scene(*script: Reply, hears: tuple[str, ...] = (), started: CallStarted = STARTED) -> AsyncIterator[Scene]:
+    played = Scene(*script, hears=hears, started=started)
     running = asyncio.create_task(played.call.run())
     await asyncio.sleep(0)
     try:
@@ -207,6 +209,20 @@ async def test_key_2_asks_to_be_called_back_and_says_goodbye() -> None:
         await call.tick(4_000)
         assert call.told(CallbackRequested)
         assert call.told(CallEnded)[0].cause == "callback"
+
+
+@pytest.mark.parametrize(
+    "change", [{"transport": "browser", "caller": "browser"}, {"caller": "sip:anonymous@anonymous.invalid"}]
+)
+async def test_who_has_no_number_is_not_offered_a_call_back(change: dict[str, str]) -> None:
+    async with scene(PERSON, started=STARTED.model_copy(update=change)) as call:
+        await call.queued()
+        await call.tick(100, keys="2")
+        await call.tick(4_000)
+        assert "Press 1 to go back to me." in call.mouth.spoken
+        assert "Press 2 to be called back." not in call.mouth.spoken
+        assert not call.desk.left
+        assert call.hears_music
 
 
 async def test_turned_away_the_caller_is_told_at_once_and_is_with_the_bot_when_nothing_is_chosen() -> None:

@@ -117,7 +117,7 @@ class Whip:
     async def _post(self, request: Request) -> Response:
         self._forget_ended()
         who = await self._who(request)
-        peer = await self._peer(request)
+        peer = await self._peer(request, who)
         call_id = await _handed(peer, self._calls.accept(peer, who))
         token = secrets.token_urlsafe(24)
         self._sessions[token] = _Session(call_id, who, peer)
@@ -128,7 +128,7 @@ class Whip:
         session = self._sessions.get(request.path_params["token"])
         if session is None:
             raise _unknown()
-        peer = await self._peer(request)
+        peer = await self._peer(request, await self._who(request))
         await _handed(peer, self._calls.resume(session.call_id, peer))
         session.peer = peer
         return Response(peer.answer_sdp, 200, media_type=_SDP)
@@ -147,10 +147,10 @@ class Whip:
         for token in ended:
             del self._sessions[token]
 
-    async def _peer(self, request: Request) -> BrowserPeer:
-        """A peer for the offer in the body."""
+    async def _peer(self, request: Request, who: str) -> BrowserPeer:
+        """A peer for the offer in the body; so many a minute for each `who`."""
         now = asyncio.get_running_loop().time() if self._clock is None else self._clock()
-        if not self._limit.allow(_address(request), now):
+        if not self._limit.allow(who, now):
             raise _Problem(HTTPStatus.TOO_MANY_REQUESTS, "peer.rate", "too many calls from this address", 60)
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _SDP:
             raise _Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "peer.media_type", f"an offer is {_SDP}")
@@ -176,10 +176,6 @@ def _answering(handler: Handler) -> Handler:
             return problem.response
 
     return answer
-
-
-def _address(request: Request) -> str:
-    return request.client.host if request.client else ""
 
 
 async def _body(request: Request) -> bytes:

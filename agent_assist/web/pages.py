@@ -14,7 +14,7 @@ from agent_assist.store.recordings import recording_path
 from agent_assist.web.api import CallId, call_detail, call_page
 from agent_assist.web.apidocs import described
 from agent_assist.web.asyncapi import asyncapi
-from agent_assist.web.identity import Agent, Visitor, identity
+from agent_assist.web.identity import Agent, identity
 from agent_assist.web.templates import page
 from agent_assist.web.timeline import timeline
 
@@ -54,9 +54,6 @@ def pages_router(store: SqlCallStore, recordings: Path, *, desk: bool) -> APIRou
     """The pages' routes; none is part of the API. `desk`: there is one, a panel to it, and a link to that."""
     router = APIRouter(include_in_schema=False)
 
-    def signed_in(name: str, visitor: Visitor | None, **values: object) -> HTMLResponse:
-        return page(name, visitor=visitor, desk=desk, **values)
-
     @router.get("/")
     async def caller_page() -> HTMLResponse:
         return page("call.html")
@@ -64,7 +61,7 @@ def pages_router(store: SqlCallStore, recordings: Path, *, desk: bool) -> APIRou
     @router.get("/calls")
     async def calls_page(visitor: Agent, before: Annotated[str, Query(max_length=128)] = "") -> HTMLResponse:
         shown = call_page(await store.calls(limit=_PAGE + 1, before=before, agent=visitor.sees_only), _PAGE)
-        return signed_in("calls.html", visitor, shown=shown, before=before)
+        return page("calls.html", visitor=visitor, desk=desk, shown=shown, before=before)
 
     @router.get("/calls/{call_id}")
     async def one_call_page(visitor: Agent, call_id: CallId) -> HTMLResponse:
@@ -73,9 +70,10 @@ def pages_router(store: SqlCallStore, recordings: Path, *, desk: bool) -> APIRou
         def drawn_page() -> HTMLResponse:
             drawn = timeline(detail.records)
             recorded = recording_path(recordings, detail.call.recording)
-            return signed_in(
+            return page(
                 "record.html",
-                visitor,
+                visitor=visitor,
+                desk=desk,
                 call=detail.call,
                 summary=detail.summary,
                 wrap_ups=detail.wrap_ups,
@@ -91,7 +89,7 @@ def pages_router(store: SqlCallStore, recordings: Path, *, desk: bool) -> APIRou
     async def docs_page(request: Request) -> HTMLResponse:
         visitor = await identity(request).find(request)
         document = await to_thread.run_sync(request.app.openapi)
-        return signed_in("docs.html", visitor, api=described(document))
+        return page("docs.html", visitor=visitor, desk=desk, api=described(document))
 
     @router.get("/openapi.json")
     async def openapi_document(request: Request) -> JSONResponse:
@@ -106,6 +104,6 @@ def pages_router(store: SqlCallStore, recordings: Path, *, desk: bool) -> APIRou
 
         @router.get("/agent")
         async def agent_page(visitor: Agent) -> HTMLResponse:
-            return signed_in("agent.html", visitor)
+            return page("agent.html", visitor=visitor, desk=desk)
 
     return router

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from agent_assist.web.handover import handover
+from agent_assist.web.templates import ending
 from dialog.events import (
     AgentJoined,
     AudioGapped,
@@ -154,8 +155,8 @@ def _mark(drawn: Timeline, at_ms: int, record: Record) -> None:
             drawn.marks.append(Span(at_ms, at_ms, "event", f"a person, please: {reason}"))
             drawn.lines.append(Line(at_ms, "event", "a person is asked for", reason))
         case CallEnded(cause=cause):
-            drawn.marks.append(Span(at_ms, at_ms, "event", f"ended: {cause}"))
-            drawn.lines.append(Line(at_ms, "event", f"the call ended: {cause.replace('_', ' ')}"))
+            drawn.marks.append(Span(at_ms, at_ms, "event", f"ended: {ending(cause)}"))
+            drawn.lines.append(Line(at_ms, "event", f"the call ended: {ending(cause)}"))
         case event:
             if isinstance(event, AgentJoined) and event.agent not in drawn.agents:
                 drawn.agents.append(event.agent)

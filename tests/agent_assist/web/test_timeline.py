@@ -2,6 +2,8 @@
 
 import random
 
+import pytest
+
 from agent_assist.web.timeline import Answer, Line, Span, timeline
 from dialog.events import (
     AgentJoined,
@@ -9,6 +11,7 @@ from dialog.events import (
     AgentMissed,
     AudioGapped,
     CallAnswered,
+    CallEnded,
     CallQueued,
     EngineFailed,
     EngineRecovered,
@@ -71,6 +74,15 @@ def test_what_goes_wrong_is_marked() -> None:
         ("event", "a person, please: asked"),
     ]
     assert Line(410, "caller", "", "no words, decoded again") in drawn.lines
+
+
+@pytest.mark.parametrize(
+    ("cause", "words"),
+    [("caller", "caller hung up"), ("agent", "agent hung up"), ("longest_call", "longest call"), ("", "")],
+)
+def test_an_ending_is_told_in_words(cause: str, words: str) -> None:
+    drawn = timeline(records("call-1", (0, started()), (9, CallEnded(cause=cause, duration_ms=9))))
+    assert drawn.lines[-1].text == f"the call ended: {words}"
 
 
 def test_a_running_call_shows_what_is_being_said() -> None:

@@ -10,7 +10,8 @@ export function utteranceId({ utterance, speaker = "caller" }) {
 
 /** The lines after `record`; the array given is not changed. */
 export function told(lines, { seq, event }) {
-  const note = (text) => put(lines, { id: `n${seq}`, side: "note", text });
+  // Who hears whom is another way now: what was not said to its end is heard no further.
+  const note = (text, of) => put(finished(lines), { id: `n${seq}`, side: "note", text, ...of });
   switch (event.type) {
     case "speech_started":
       return put(lines, { ...utterance(lines, event), text: "…", partial: true });
@@ -35,9 +36,9 @@ export function told(lines, { seq, event }) {
     case "turned_away":
       return note("Nobody can take the call now.");
     case "agent_joined":
-      return put(lines, { id: `n${seq}`, side: "note", who: event.agent, text: `${event.agent || "A person"} is in the call.` });
-    case "agent_left": // what was not said to its end is heard no further
-      return put(finished(lines), { id: `n${seq}`, side: "note", text: `${event.agent || "The person"} is no longer in the call.` });
+      return note(`${event.agent || "A person"} is in the call.`, { who: event.agent });
+    case "agent_left":
+      return note(`${event.agent || "The person"} is no longer in the call.`);
     case "hold_changed":
       return note(event.on ? "On hold." : "No longer on hold.");
     case "bot_returned":

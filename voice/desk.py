@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from importlib.resources import files
 from pathlib import Path
+from typing import cast
 
 from agent_assist.desk.assist import Assist
 from agent_assist.desk.feed import AgentFeeds
@@ -25,8 +25,9 @@ from voice.calls import Calls
 from voice.config import DeskSettings
 from voice.media.music import hold_music, load_music
 from voice.media.plane import MediaPlane
-from voice.speech.models import cache_dir
+from voice.plug_ins import find_plug_in, load_plug_in
 from voice.services import People
+from voice.speech.models import cache_dir
 
 GROUP = "centralino.suggesters"
 
@@ -81,12 +82,12 @@ async def open_desk(
 
 
 async def _open_suggester(settings: DeskSettings, folder: Path, tasks: asyncio.TaskGroup, say: Say) -> Suggester:
-    found = entry_points(group=GROUP, name=settings.suggester)
-    if not found:
+    found = find_plug_in(GROUP, settings.suggester)
+    if found is None:
         raise ConfigurationError(
             f"desk.suggester: nothing is called {settings.suggester!r}; known is articles, and plug-ins of {GROUP}"
         )
-    opener: OpenSuggester = next(iter(found)).load()
+    opener = cast(OpenSuggester, load_plug_in(found, "desk.suggester"))
     if settings.articles is not None:
         return await opener(SuggesterOptions(settings.articles, folder, say), tasks)
     # what is derived from the sample base is the same for every node of this user

@@ -168,7 +168,7 @@ class Minds:
                 if mind.hold(on=on):
                     self._tell(HoldChanged(on=on, agent=agent))
             case Speak(text), Bridge():
-                mind.speak(text)
+                return mind.speak(text)
             case Requeue(), Bridge():
                 self._leave_agent(mind, "lost")
                 self._queue(people).apologise()

@@ -131,6 +131,18 @@ async def test_caller_and_agent_share_a_room_and_are_both_written_down() -> None
         assert 0 < finals[1].voice_start_ms - finals[0].voice_end_ms < 2_500  # one clock for both
 
 
+async def test_the_agents_words_are_timed_by_the_callers_clock_whichever_leg_ticks_first() -> None:
+    async with scene(PERSON, hears=("how can I help",)) as call:
+        await call.tick(20_000)
+        call.call.command(Join("eve"))
+        joined_ms = call.records[-1].at_ms
+        call.agent.tick()
+        await call.tick(800, agent=0.9)
+        await call.tick(1_500)
+        (final,) = call.told(FinalHeard)
+        assert 0 <= final.voice_start_ms - joined_ms < 1_000
+
+
 async def test_an_agent_whose_audio_is_gone_cannot_join_and_the_caller_goes_on_waiting() -> None:
     async with scene(PERSON) as call:
         await call.queued()
@@ -169,6 +181,16 @@ async def test_the_bots_voice_speaks_into_the_bridge_one_sentence_after_the_othe
         await call.tick(3_000)
         assert call.mouth.spoken == ["You can pay by card.", "Or in a shop."]
         assert call.caller.room is not None
+
+
+async def test_the_bots_voice_takes_no_more_than_a_minute_of_work_ahead() -> None:
+    async with scene(PERSON) as call:
+        await call.queued()
+        call.call.command(Join("eve"))
+        taken = [call.call.command(Speak("You can pay by card. Or in a shop.")) for _ in range(20)]
+        assert taken == [True] * 8 + [False] * 12
+        await call.tick(6_000)
+        assert call.call.command(Speak("Goodbye."))
 
 
 async def test_handed_back_the_bot_goes_on_with_numbers_that_go_on_too() -> None:

@@ -129,8 +129,8 @@ class Bridge:
     def _on_agent(self, frame: Frame) -> None:
         if frame.keys:
             self._caller.send_keys(frame.keys)
-        if self._on_hold:
-            return
+        if self._on_hold or not self._tick:
+            return  # before the caller's first frame here the time is not known
         if self._behind is None:
             self._behind = self._tick - frame.tick
         # the journal's time is the caller's; the agent's leg is older than the call, or younger

@@ -245,10 +245,13 @@ class CallBrain:
             return
         phrases: list[Phrase] = []
         self._collect = Collect()
+        # who is to have a person gets one: pressing the key again, or speaking, calls nothing off
+        handing_over = any(isinstance(action, Handoff) for action in self._reply.actions)
         for action in self._reply.actions:
             match action:
                 case Say():
-                    phrases += [Phrase(p, action.interruptible, action.pace) for p in split_phrases(action.text)]
+                    interruptible = action.interruptible and not handing_over
+                    phrases += [Phrase(p, interruptible, action.pace) for p in split_phrases(action.text)]
                 case Collect():
                     self._collect = action
                 case Handoff() | Hangup():

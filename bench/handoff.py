@@ -104,7 +104,7 @@ async def _run(loads: Sequence[int]) -> list[Figure]:
                 for agent in agents:
                     agent.heard = TimedPackets()
                     await agent.start(passwords[agent.name])
-                pairs = [await _hand_over(node, caller, agents) for _ in range(calls)]
+                pairs = [await hand_over(node, caller, agents) for _ in range(calls)]
                 await _measure(node, pairs, said, load)
                 for pair in pairs:
                     pair.line.hang_up()
@@ -114,18 +114,18 @@ async def _run(loads: Sequence[int]) -> list[Figure]:
     return figures
 
 
-async def _hand_over(node: ServedNode, caller: Caller, agents: Sequence[ProgramAgent]) -> Pair:
+async def hand_over(node: ServedNode, caller: Caller, agents: Sequence[ProgramAgent]) -> Pair:
     """One more call, from the keypad bot to whichever agent it rings."""
     line = await caller.dial(f"sip:100@127.0.0.1:{node.sip_port}")
-    await line.wait(3_000)
-    await line.press("0")
     while True:
-        await line.wait(200)
-        for agent in agents:
-            if agent.ringing and await agent.post("answer", {"call_id": agent.ringing}) == 204:
-                assert isinstance(line.wire, TimedWire)
-                assert isinstance(agent.heard, TimedPackets)
-                return Pair(line, line.wire, agent, agent.heard)
+        await line.press("0")  # not heard before the notice is over
+        for _ in range(5):
+            await line.wait(200)
+            for agent in agents:
+                if agent.ringing and await agent.post("answer", {"call_id": agent.ringing}) == 204:
+                    assert isinstance(line.wire, TimedWire)
+                    assert isinstance(agent.heard, TimedPackets)
+                    return Pair(line, line.wire, agent, agent.heard)
 
 
 async def _measure(node: ServedNode, pairs: Sequence[Pair], said: tuple[Pcm, Pcm], load: Load) -> None:

@@ -35,7 +35,7 @@ lint:
 	@$(MAKE) --no-print-directory check
 
 check:
-	$(VENV)/ruff check .
+	$(VENV)/ruff check --no-cache .
 	$(VENV)/ruff format --check .
 	$(VENV)/mypy
 	$(VENV)/lint-imports

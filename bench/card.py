@@ -126,7 +126,7 @@ async def _rendered(*texts: str) -> list[Pcm]:
 async def _vectors_made(node: ServedNode) -> None:
     """Wait: before, articles are found by their words alone, and the child that makes vectors takes a core."""
     async with asyncio.timeout(VECTORS_S):
-        while not (node.folder / "article-vectors.npz").exists():
+        while not (node.folder / "article-vectors.npz").exists():  # noqa: ASYNC110 - another process makes it
             await asyncio.sleep(0.5)
 
 
@@ -160,7 +160,7 @@ async def _ask(line: OutgoingLine, eve: AgentPage, phrases: Sequence[Pcm], measu
         await line.say(phrase)
         try:
             async with asyncio.timeout(CARD_S):
-                while len(painted_s := await _painted_s(eve)) == before:
+                while len(painted_s := await _painted_s(eve)) == before:  # noqa: ASYNC110 - the page's own list
                     await asyncio.sleep(0.1)
             measured.cards_ms.append((painted_s[before] - wire.voiced_left_s) * 1000)
         except TimeoutError:

@@ -118,8 +118,9 @@ async def hand_over(node: ServedNode, caller: Caller, agents: Sequence[ProgramAg
     """One more call, from the keypad bot to whichever agent it rings."""
     line = await caller.dial(f"sip:100@127.0.0.1:{node.sip_port}")
     while True:
-        await line.press("0")  # not heard before the notice is over
-        for _ in range(5):
+        await line.wait(2_500)
+        await line.press("0")  # again, where that was during a notice
+        for _ in range(20):
             await line.wait(200)
             for agent in agents:
                 if agent.ringing and await agent.post("answer", {"call_id": agent.ringing}) == 204:
@@ -141,6 +142,7 @@ async def _measure(node: ServedNode, pairs: Sequence[Pair], said: tuple[Pcm, Pcm
 
 async def _talk(pair: Pair, said: tuple[Pcm, Pcm], pause_s: float, load: Load) -> None:
     await asyncio.sleep(pause_s)  # people do not speak in step
+    begin = len(pair.agent.messages)
     for _ in range(TURNS):
         pair.wire.watch()
         at = len(pair.agent.messages)
@@ -148,15 +150,20 @@ async def _talk(pair: Pair, said: tuple[Pcm, Pcm], pause_s: float, load: Load) -
         left_s = pair.wire.voiced_left_s
         await asyncio.sleep(SETTLE_S)
         load.mouth_to_ear_ms.append((pair.heard.voiced_came_s - left_s) * 1000)
-        offset_s = time.time() - time.monotonic()
-        for came_s, envelope in pair.agent.messages[at:]:
-            match envelope.message:
-                case Recorded(record=record) if isinstance(record.event, FinalHeard):
-                    if record.event.speaker == "caller":
-                        load.text_ms.append((came_s + offset_s - left_s) * 1000)
-                    load.phrases += 1
+        monotonic_s = left_s - (time.time() - time.monotonic())
+        load.text_ms += [(came_s - monotonic_s) * 1000 for came_s, _ in _finals(pair.agent, at)]
         pair.agent.speak(said[1])
         await asyncio.sleep(said[1].size / RATE_HZ + SETTLE_S)
+    load.phrases += len({(final.speaker, final.voice_start_ms) for _, final in _finals(pair.agent, begin)})
+
+
+def _finals(agent: ProgramAgent, since: int) -> list[tuple[float, FinalHeard]]:
+    """What was written down since then, and when it came (s, monotonic)."""
+    return [
+        (came_s, envelope.message.record.event)
+        for came_s, envelope in agent.messages[since:]
+        if isinstance(envelope.message, Recorded) and isinstance(envelope.message.record.event, FinalHeard)
+    ]
 
 
 async def _notes(agent: ProgramAgent, load: Load) -> None:
@@ -197,7 +204,7 @@ def _figures(load: Load, ends: Sequence[CallEnded]) -> list[Figure]:
         Figure(f"{name}.mouth_to_ear.max", max(load.mouth_to_ear_ms), "ms"),
         Figure(f"{name}.last_voice_to_text_on_screen.p50", statistics.median(load.text_ms), "ms"),
         Figure(f"{name}.last_voice_to_text_on_screen.max", max(load.text_ms), "ms"),
-        Figure(f"{name}.phrases_written_down", load.phrases, "phrases"),
+        Figure(f"{name}.phrases_written_down", load.phrases, "phrases", f">= {2 * TURNS * load.calls}"),
         Figure(f"{name}.feed_lag.p50", statistics.median(notes), "ms"),
         Figure(f"{name}.feed_lag.p99", notes[int(len(notes) * 0.99)], "ms"),
         Figure(f"{name}.late_frames", 100 * sum(end.late_frames for end in ends) / max(frames, 1), "%", "< 1"),

@@ -21,9 +21,8 @@ class Announcements(BaseModel):
     place: str = Field(default="You are number {position} in the queue.", description="any other place")
     minute: str = Field(default="It will take about one minute.", description="the estimate, where it is short")
     minutes: str = Field(default="It will take about {minutes} minutes.", description="a longer one")
-    choice: str = Field(
-        default="Press 1 to go back to me. Press 2 to be called back.", description="what one who waits may do"
-    )
+    key_back: str = Field(default="Press 1 to go back to me.", description="what one who waits may do")
+    key_callback: str = Field(default="Press 2 to be called back.", description="the same, for who has a number")
     called_back: str = Field(
         default="All right. Somebody will call you back. Goodbye.", description="key 2 was pressed; the call ends"
     )
@@ -47,6 +46,10 @@ class Announcements(BaseModel):
         minutes = max(1, round(estimate_s / 60))
         return f"{place} {self.minute if minutes == 1 else self.minutes.replace('{minutes}', str(minutes))}"
 
+    def choice(self, *, callback: bool) -> str:
+        """What one who waits may do; who calls without a number cannot be called back."""
+        return f"{self.key_back} {self.key_callback}" if callback else self.key_back
+
     def turned_away(self, why: NobodyWhy) -> str:
         """Why no person will come."""
         return {
@@ -59,5 +62,5 @@ class Announcements(BaseModel):
 
     def fixed(self) -> tuple[str, ...]:
         """Those that are always the same, for a voice that keeps them ready."""
-        waiting = (self.next, self.minute, self.choice, self.called_back, self.person_lost)
+        waiting = (self.next, self.minute, self.key_back, self.key_callback, self.called_back, self.person_lost)
         return (self.our_fault, self.longest_call, *waiting, self.closed, self.nobody, self.full, self.too_long)

@@ -133,7 +133,7 @@ class ModelMissing(EngineError):
 BOUNDARIES: frozenset[str] = frozenset(
     {
         "agent_assist.desk.assist:Assist._suggest",
-        "voice.browser:BrowserCalls._hold",
+        "voice.browser_lines:BrowserLines._hold",
         "voice.calls:Calls._hold",
         "voice.media.plane:MediaPlane._deliver_to",
         "voice.media.plane:MediaPlane._each",

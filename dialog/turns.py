@@ -36,6 +36,7 @@ class Input(StrEnum):
     NO_WORDS = "no words"  # it found none, or gave up
     KEY = "key"  # a key that does not complete the entry
     KEYS = "keys"  # the key that does, or the wait for one
+    HURRIED = "hurried"  # a key, where all that is left to say is that a person comes
     SILENCE = "silence"  # nothing came for as long as the bot waited
     EXPIRED = "expired"  # the call has reached its longest time
     GONE = "gone"  # the caller, or the call, is gone
@@ -78,6 +79,7 @@ TABLE: tuple[Row, ...] = (
     Row(_S.ANSWERING, _I.VOICE, _S.HEARING, (_E.YIELD,), "barge-in: nobody is talked over"),
     Row(_S.ANSWERING, _I.KEY, _S.LISTENING, (_E.DROP, _E.WAIT), "a key is meant: no need to go on speaking"),
     Row(_S.ANSWERING, _I.KEYS, _S.ANSWERING, (_E.DROP, _E.ASK), "a key can be a whole answer"),
+    Row(_S.ANSWERING, _I.HURRIED, _S.ENDED, (_E.DROP, _E.CLOSE), "the caller knows: on to the person"),
     Row(_S.LISTENING, _I.VOICE, _S.HEARING, (), "the caller takes the floor"),
     Row(_S.LISTENING, _I.REPLY, _S.LISTENING, (_E.DROP,), "void: a key was pressed while it was made"),
     Row(_S.LISTENING, _I.KEY, _S.LISTENING, (_E.WAIT,), "an entry has begun: the silence starts over"),
@@ -87,12 +89,14 @@ TABLE: tuple[Row, ...] = (
     Row(_S.HEARING, _I.PAUSED_OUT, _S.DECIDING, (), "end of turn"),
     Row(_S.HEARING, _I.KEY, _S.LISTENING, (_E.FORGET, _E.DROP, _E.WAIT), "keys win over voice"),
     Row(_S.HEARING, _I.KEYS, _S.ANSWERING, (_E.FORGET, _E.DROP, _E.ASK), "keys win over voice"),
+    Row(_S.HEARING, _I.HURRIED, _S.ENDED, (_E.FORGET, _E.DROP, _E.CLOSE), "keys win over voice"),
     Row(_S.DECIDING, _I.REPLY, _S.DECIDING, (_E.HOLD,), "late: the words decide"),
     Row(_S.DECIDING, _I.VOICE, _S.HEARING, (), "not finished after all: the utterance goes on"),
     Row(_S.DECIDING, _I.WORDS, _S.ANSWERING, (_E.DROP, _E.ASK), "a turn"),
     Row(_S.DECIDING, _I.NO_WORDS, _S.ANSWERING, (_E.RESUME,), "a cough: go on where it was cut"),
     Row(_S.DECIDING, _I.KEY, _S.LISTENING, (_E.FORGET, _E.DROP, _E.WAIT), "keys win over voice"),
     Row(_S.DECIDING, _I.KEYS, _S.ANSWERING, (_E.FORGET, _E.DROP, _E.ASK), "keys win over voice"),
+    Row(_S.DECIDING, _I.HURRIED, _S.ENDED, (_E.FORGET, _E.DROP, _E.CLOSE), "keys win over voice"),
     *(
         Row(state, _I.EXPIRED, _S.LEAVING, (_E.FORGET, _E.DROP, _E.ANNOUNCE), "nobody is cut off without a word")
         for state in (_S.ANSWERING, _S.LISTENING, _S.HEARING, _S.DECIDING)

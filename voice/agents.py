@@ -57,8 +57,6 @@ class AgentLines(BrowserLines):
         self._changed(line.who, not silent)
 
     def _over(self, line: BrowserLine, cause: str) -> None:
-        if line.leg is not None:
-            line.leg.close()
         self._silenced.discard(line)
         if self._current.get(line.who) is line:
             del self._current[line.who]

@@ -31,7 +31,6 @@ from dialog.journal import Listener
 from voice.addresses import check_addresses, taken
 from voice.bots import Say, check_engine, open_bots
 from voice.browser import BrowserCalls
-from voice.call import Services
 from voice.calls import Calls
 from voice.config import Settings
 from voice.data_folder import held
@@ -44,6 +43,7 @@ from voice.net.rtp_port import RtpPorts
 from voice.net.sip_agent import SipAgent
 from voice.net.whip import Whip
 from voice.observe import LoopLag, Metrics
+from voice.services import Services
 from voice.speech.host import SpeechHost
 from voice.speech.settings import EngineSettings
 from voice.status import CountedAnswers, status_router

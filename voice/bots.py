@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from pathlib import Path
+from typing import cast
 
 import structlog
 
@@ -19,6 +19,7 @@ from dialog.gates import Gate
 from dialog.ports import DialogEngine
 from dialog.session import FailureListener, FallbackEngine
 from voice.config import DialogSettings
+from voice.plug_ins import find_plug_in, load_plug_in
 from voice.speech.models import cache_dir
 
 log = structlog.get_logger("bots")
@@ -30,9 +31,10 @@ Say = Callable[[str], None]
 
 
 def check_engine(name: str) -> None:
-    """Raise ConfigurationError for a bot that nobody knows; before anything heavy is loaded."""
-    if name not in ("rasa", "keypad") and not entry_points(group=GROUP, name=name):
-        raise ConfigurationError(f"dialog.engine: no bot is called {name!r}; known are rasa, keypad and plug-ins")
+    """Raise ConfigurationError for a bot that nobody knows, or that cannot be imported; before anything heavy is
+    loaded."""
+    if name not in ("rasa", "keypad"):
+        _plug_in(name)
 
 
 def models_folder() -> Path:
@@ -76,7 +78,7 @@ async def open_bots(
     if settings.engine == "keypad":
         return only_keypad
     if settings.engine != "rasa":
-        return bots(_plug_in(settings.engine))
+        return bots(_plug_in(settings.engine)())
     limit_s = settings.reply_limit_ms / 1000
     if settings.rasa_url:
         external = ExternalRasa(RasaAddress(settings.rasa_url, settings.rasa_token.get_secret_value()))
@@ -110,7 +112,8 @@ def _tell_change(up: bool) -> None:
         log.warning("rasa lost")
 
 
-def _plug_in(name: str) -> DialogEngine:
-    check_engine(name)
-    engine: DialogEngine = next(iter(entry_points(group=GROUP, name=name))).load()()
-    return engine
+def _plug_in(name: str) -> Callable[[], DialogEngine]:
+    found = find_plug_in(GROUP, name)
+    if found is None:
+        raise ConfigurationError(f"dialog.engine: no bot is called {name!r}; known are rasa, keypad and plug-ins")
+    return cast(Callable[[], DialogEngine], load_plug_in(found, "dialog.engine"))

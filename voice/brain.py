@@ -99,7 +99,10 @@ class CallBrain:
         """One key; before and during a notice it is not meant for us."""
         if self._state is State.OPENING or not self._speaker.interruptible:
             return
-        if digits := self._entry.press(key, self._now_ms):
+        if isinstance(self._last_word, Handoff):
+            self._tell(KeysPressed(digits=key))
+            self._happen(Input.HURRIED)
+        elif digits := self._entry.press(key, self._now_ms):
             self._entered(digits)
         else:
             self._happen(Input.KEY)
@@ -267,7 +270,7 @@ class CallBrain:
             self._reply_was_said()
 
     def _fell_silent(self, played: Played | None, happened: Input) -> None:
-        if played is not None and happened in (Input.VOICE, Input.KEY, Input.KEYS):
+        if played is not None and happened in (Input.VOICE, Input.KEY, Input.KEYS, Input.HURRIED):
             by: Literal["voice", "key"] = "voice" if happened is Input.VOICE else "key"
             self._tell(BargedIn(by=by, playback=played.playback, played_ms=played.played_ms))
 

@@ -17,6 +17,9 @@ from voice.speech.phrases import split_phrases
 _LONGEST_ENTRY = 32
 """Keys of the caller are one entry until a pause, or until there are this many."""
 
+_MOST_TO_SAY = 16
+"""Phrases that may wait for the bot's voice: a minute. With as many waiting it takes no more."""
+
 
 class Bridge:
     """The mind of a call that is with `agent`, whose audio is `leg`. What the bot's voice says here, both hear.
@@ -53,7 +56,7 @@ class Bridge:
         self._hears_agent = Listener(ears, "agent", numbers.agent, tell)
         self._entry = KeyEntry()
         self._entry.expect(Collect(Expect.DIGITS, _LONGEST_ENTRY))
-        self._tick = 0
+        self._tick: int | None = None
         self._behind: int | None = None
         self._on_hold = False
         self._closed = False
@@ -76,13 +79,16 @@ class Bridge:
             self._connect()
         return True
 
-    def speak(self, text: str) -> None:
-        """Say `text` in the bot's voice, after what it is saying already."""
+    def speak(self, text: str) -> bool:
+        """Say `text` in the bot's voice, after what it is saying already. False: that is too much as it is."""
+        if self._speaker.backlog >= _MOST_TO_SAY:
+            return False
         self._speaker.add([Phrase(phrase) for phrase in split_phrases(text)])
+        return True
 
     def press(self, key: str) -> None:
         """A key of the caller: it is for the agent's screen."""
-        self._entered(self._entry.press(key, self._tick * TICK_MS))
+        self._entered(self._entry.press(key, self._now_ms))
 
     def on_frame(self, frame: Frame) -> None:
         """One tick of the caller's leg."""
@@ -90,7 +96,7 @@ class Bridge:
         self._speaker.on_frame(frame)
         for key in frame.keys:
             self.press(key)
-        self._entered(self._entry.expired(self._tick * TICK_MS))
+        self._entered(self._entry.expired(self._now_ms))
         if self._on_hold:
             self._music.feed()  # and what is said meanwhile is nobody's business
         else:
@@ -118,6 +124,10 @@ class Bridge:
         self._hears_caller.close()
         self._hears_agent.close()
 
+    @property
+    def _now_ms(self) -> int:
+        return (self._tick or 0) * TICK_MS
+
     def _was_said(self) -> None:
         if self._expired:
             self._over("longest_call")
@@ -129,8 +139,8 @@ class Bridge:
     def _on_agent(self, frame: Frame) -> None:
         if frame.keys:
             self._caller.send_keys(frame.keys)
-        if self._on_hold or not self._tick:
-            return  # before the caller's first frame here the time is not known
+        if self._on_hold or self._tick is None:
+            return
         if self._behind is None:
             self._behind = self._tick - frame.tick
         # the journal's time is the caller's; the agent's leg is older than the call, or younger

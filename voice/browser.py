@@ -4,8 +4,12 @@ import asyncio
 
 from dialog.errors import PeerForbidden
 from dialog.events import (
+    AgentJoined,
+    AgentLeft,
     AgentMissed,
     AgentRung,
+    Event,
+    HoldChanged,
     NoteWritten,
     Record,
     SuggestionDismissed,
@@ -46,8 +50,9 @@ class BrowserCalls(BrowserLines):
     def __call__(self, record: Record) -> None:
         """Each browser sees its own call."""
         line = self._by_call.get(record.call_id)
-        if line is not None and not isinstance(record.event, NOT_FOR_CALLERS):
-            line.peer.tell(record)
+        shown = None if line is None else _for_callers(record.event)
+        if line is not None and shown is not None:
+            line.peer.tell(record.model_copy(update={"event": shown}))
 
     def _admit(self, who: str) -> None:
         if not self._settings.bot_for(DIALLED):
@@ -82,3 +87,12 @@ class BrowserCalls(BrowserLines):
         call = self._by_line.pop(line)
         del self._by_call[call.call_id]
         self._close(line, cause)
+
+
+def _for_callers(event: Event) -> Event | None:
+    """What a caller's page may know of `event`: agents have no names there, since by those they sign in."""
+    match event:
+        case AgentJoined() | AgentLeft() | HoldChanged():
+            return event.model_copy(update={"agent": ""})
+        case _:
+            return None if isinstance(event, NOT_FOR_CALLERS) else event

@@ -76,7 +76,7 @@ class BrowserLines(ABC):
 
     @abstractmethod
     def _over(self, line: BrowserLine, cause: str) -> None:
-        """The page is gone; the leg, where there was one, has yet to be closed."""
+        """The page is gone, and the leg with it."""
 
     def _silent(self, line: BrowserLine, silent: bool) -> None:  # noqa: B027 - a leg conceals: most need do nothing
         """Nothing comes from the page, for the time being; or something comes again."""
@@ -104,10 +104,14 @@ class BrowserLines(ABC):
             case PeerConnected():
                 if line.leg is None:
                     self._begin(line)
+                else:
+                    self._silent(line, False)  # the peer before was lost, or would have been
             case PeerKeyed():
                 self._keyed(line, event.digits)
             case PeerEnded():
                 del self._lines[line.line_id]
+                if line.leg is not None:
+                    line.leg.close()  # here, where it was made: also for one that nobody could use
                 self._over(line, event.cause)
             case PeerLost():
                 self._silent(line, True)

@@ -12,11 +12,13 @@ import structlog
 from dialog.commands import Command
 from dialog.errors import Overloaded
 from dialog.events import CallStarted, Event
-from voice.call import ECHO, Call, People, Services
+from voice.call import Call
 from voice.config import LimitSettings
 from voice.media.leg import MediaLeg
 from voice.media.recorder import Recorder, Recording, RecordingEnded
+from voice.minds import ECHO
 from voice.rate import RateLimit
+from voice.services import People, Services
 
 log = structlog.get_logger("calls")
 

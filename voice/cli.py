@@ -57,7 +57,7 @@ def call(
     say: Annotated[list[Path] | None, typer.Option("--say", help="Play a WAV file, then listen.")] = None,
     text: Annotated[list[str] | None, typer.Option("--text", help="Speak a text, then listen.")] = None,
     dtmf: Annotated[list[str] | None, typer.Option("--dtmf", help="Press keys, then listen.")] = None,
-    audio: Annotated[Path, typer.Option("--audio", help="Where what was heard is kept.")] = Path("heard.wav"),
+    audio: Annotated[Path, typer.Option("--audio", help="Sound file for what was heard.")] = Path("heard.wav"),
     json: Json = False,
 ) -> None:
     """Phone somebody by SIP: say, key and print what was heard, in the order of the options."""

@@ -4,17 +4,16 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from importlib.resources import files
 from pathlib import Path
+from typing import cast
 
 from agent_assist.desk.assist import Assist
+from agent_assist.desk.feed import AgentFeeds
 from agent_assist.desk.host import DeskHost
 from agent_assist.desk.hours import Hours
 from agent_assist.desk.router import LongestIdle
 from agent_assist.desk.rules import Rules
-
-from agent_assist.desk.feed import AgentFeeds
 from agent_assist.store.database import Database
 from agent_assist.store.desk_records import DeskRecords
 from agent_assist.suggester import OpenSuggester, Suggester, SuggesterOptions
@@ -22,11 +21,13 @@ from agent_assist.web.agent_api import DeskParts
 from dialog.errors import ConfigurationError
 from dialog.journal import Listener
 from voice.agents import AgentLines
-from voice.call import People
 from voice.calls import Calls
 from voice.config import DeskSettings
 from voice.media.music import hold_music, load_music
 from voice.media.plane import MediaPlane
+from voice.plug_ins import find_plug_in, load_plug_in
+from voice.services import People
+from voice.speech.models import cache_dir
 
 GROUP = "centralino.suggesters"
 
@@ -81,11 +82,14 @@ async def open_desk(
 
 
 async def _open_suggester(settings: DeskSettings, folder: Path, tasks: asyncio.TaskGroup, say: Say) -> Suggester:
-    found = entry_points(group=GROUP, name=settings.suggester)
-    if not found:
+    found = find_plug_in(GROUP, settings.suggester)
+    if found is None:
         raise ConfigurationError(
             f"desk.suggester: nothing is called {settings.suggester!r}; known is articles, and plug-ins of {GROUP}"
         )
-    opener: OpenSuggester = next(iter(found)).load()
+    opener = cast(OpenSuggester, load_plug_in(found, "desk.suggester"))
+    if settings.articles is not None:
+        return await opener(SuggesterOptions(settings.articles, folder, say), tasks)
+    # what is derived from the sample base is the same for every node of this user
     sample = Path(str(files("agent_assist") / "suggest" / "articles"))
-    return await opener(SuggesterOptions(settings.articles or sample, folder, say), tasks)
+    return await opener(SuggesterOptions(sample, cache_dir() / "articles", say), tasks)

@@ -68,6 +68,11 @@ class Speaker:
         return bool(self._phrases)
 
     @property
+    def backlog(self) -> int:
+        """Phrases that have yet to be heard to their end."""
+        return len(self._phrases) - self._current
+
+    @property
     def interruptible(self) -> bool:
         """Whether what is being said now may be cut; true in silence."""
         return self._current == len(self._phrases) or self._phrases[self._current].interruptible

@@ -13,7 +13,7 @@ from voice.observe import Metrics
 
 
 class CountedAnswers:
-    """Outermost of all: counts, by status, the answers that refuse a request."""
+    """Outermost of all: counts, by status, the answers that refuse a request, a WebSocket's among them."""
 
     def __init__(self, app: ASGIApp, refused: Counter[str]) -> None:
         self._app = app
@@ -22,9 +22,20 @@ class CountedAnswers:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on."""
 
+        accepted = False
+
         async def counted(message: Message) -> None:
-            if message["type"] == "http.response.start" and message["status"] >= HTTPStatus.BAD_REQUEST:
-                self._refused[str(message["status"])] += 1
+            nonlocal accepted
+            status = 0
+            match message["type"]:
+                case "http.response.start" | "websocket.http.response.start":
+                    status = int(message["status"])
+                case "websocket.accept":
+                    accepted = True
+                case "websocket.close" if not accepted:
+                    status = int(HTTPStatus.FORBIDDEN)  # what the server makes of it
+            if status >= HTTPStatus.BAD_REQUEST:
+                self._refused[str(status)] += 1
             await send(message)
 
         await self._app(scope, receive, counted)

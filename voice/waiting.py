@@ -1,7 +1,8 @@
 """The caller waits for a person: music, the place in the queue now and then, and two keys that lead away.
 
-Nobody waits without a choice: key 1 leads back to the bot, key 2 asks to be called back. Where nobody will come the
-caller is told at once, and one who chooses nothing is with the bot again. Time is the leg's audio time.
+Nobody waits without a choice: key 1 leads back to the bot, key 2 asks to be called back, where there is a number to
+call. Where nobody will come the caller is told at once, and one who chooses nothing is with the bot again. Time is the
+leg's audio time.
 """
 
 from collections.abc import Callable
@@ -38,8 +39,9 @@ class _State(Enum):
 
 
 class Waiting:
-    """`left` is called once, when the caller waits no more: by choice, or because none was made. Who will be called
-    back, or has no time left, hears a farewell, after which `over` is called with the cause."""
+    """`left` is called once, when the caller waits no more: by choice, because none was made, or because the call's
+    time is over. Who will be called back, or has no time left, hears a farewell, after which `over` is called with the
+    cause."""
 
     def __init__(
         self,
@@ -47,6 +49,7 @@ class Waiting:
         mouth: Mouth,
         music: Music,
         announcements: Announcements,
+        callback: bool,
         numbers: Numbers,
         tasks: Strand,
         tell: Callable[[Event], None],
@@ -56,6 +59,8 @@ class Waiting:
         self._tasks = tasks
         self._music = music
         self._announcements = announcements
+        self._callback = callback
+        self._keys = announcements.choice(callback=callback)
         self._left = left
         self._over = over
         self._speaker = Speaker(leg, mouth, tasks, tell, self._was_said, numbers.playbacks)
@@ -84,13 +89,13 @@ class Waiting:
     def turn_away(self, why: NobodyWhy) -> None:
         """Nobody will come: say so, and ask what to do instead."""
         self._state = _State.TURNED_AWAY
-        self._choice = f"{self._announcements.turned_away(why)} {self._announcements.choice}"
+        self._choice = f"{self._announcements.turned_away(why)} {self._keys}"
         self._ask()
 
     def press(self, key: str) -> None:
         """One key."""
         why = KEYS.get(key)
-        if why is None or self._state is _State.LEFT:
+        if why is None or self._state is _State.LEFT or (why is LeaveWhy.CALLBACK and not self._callback):
             return
         if why is LeaveWhy.CALLBACK:
             self._say(self._announcements.called_back)
@@ -112,16 +117,16 @@ class Waiting:
         moved = self._place != self._told and since_ms >= MOVED_MS
         if self._place is not None and (self._told is None or moved or since_ms >= REMIND_MS):
             self._told = self._place
-            self._say(f"{self._announcements.waiting(*self._place)} {self._announcements.choice}")
+            self._say(f"{self._announcements.waiting(*self._place)} {self._keys}")
         else:
             self._music.feed()
 
     def expire(self) -> None:
         """The call has reached its longest time: say so."""
         if self._state is not _State.LEFT:
-            self._state = _State.LEFT
             self._cause = "longest_call"
             self._say(self._announcements.longest_call)
+            self._leave(LeaveWhy.HUNG_UP)
 
     def gone(self) -> None:
         """The caller hung up."""

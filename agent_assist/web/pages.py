@@ -51,7 +51,7 @@ class Scale:
 
 
 def pages_router(store: SqlCallStore, recordings: Path, *, desk: bool) -> APIRouter:
-    """The pages' routes; none is part of the API. `desk`: there is one, and a panel to it."""
+    """The pages' routes; none is part of the API. `desk`: there is one, a panel to it, and a link to that."""
     router = APIRouter(include_in_schema=False)
 
     @router.get("/")
@@ -61,7 +61,7 @@ def pages_router(store: SqlCallStore, recordings: Path, *, desk: bool) -> APIRou
     @router.get("/calls")
     async def calls_page(visitor: Agent, before: Annotated[str, Query(max_length=128)] = "") -> HTMLResponse:
         shown = call_page(await store.calls(limit=_PAGE + 1, before=before, agent=visitor.sees_only), _PAGE)
-        return page("calls.html", visitor=visitor, shown=shown, before=before)
+        return page("calls.html", visitor=visitor, desk=desk, shown=shown, before=before)
 
     @router.get("/calls/{call_id}")
     async def one_call_page(visitor: Agent, call_id: CallId) -> HTMLResponse:
@@ -73,6 +73,7 @@ def pages_router(store: SqlCallStore, recordings: Path, *, desk: bool) -> APIRou
             return page(
                 "record.html",
                 visitor=visitor,
+                desk=desk,
                 call=detail.call,
                 summary=detail.summary,
                 wrap_ups=detail.wrap_ups,
@@ -88,7 +89,7 @@ def pages_router(store: SqlCallStore, recordings: Path, *, desk: bool) -> APIRou
     async def docs_page(request: Request) -> HTMLResponse:
         visitor = await identity(request).find(request)
         document = await to_thread.run_sync(request.app.openapi)
-        return page("docs.html", visitor=visitor, api=described(document))
+        return page("docs.html", visitor=visitor, desk=desk, api=described(document))
 
     @router.get("/openapi.json")
     async def openapi_document(request: Request) -> JSONResponse:
@@ -103,6 +104,6 @@ def pages_router(store: SqlCallStore, recordings: Path, *, desk: bool) -> APIRou
 
         @router.get("/agent")
         async def agent_page(visitor: Agent) -> HTMLResponse:
-            return page("agent.html", visitor=visitor)
+            return page("agent.html", visitor=visitor, desk=desk)
 
     return router

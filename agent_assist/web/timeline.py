@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from agent_assist.web.handover import handover
+from agent_assist.web.templates import ending
 from dialog.events import (
     AgentJoined,
     AudioGapped,
@@ -53,12 +54,13 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the transcript; `note` is what stands beside it in small."""
+    """One line of the transcript; `note` is what stands beside it in small, `who` the name of an agent who speaks."""
 
     at_ms: int
     side: Literal["caller", "bot", "agent", "event"]
     text: str
     note: str = ""
+    who: str = ""
 
 
 @dataclass(slots=True)
@@ -82,6 +84,7 @@ def timeline(records: Sequence[Record]) -> Timeline:
     speech: dict[tuple[Speaker, int], int] = {}
     voice_end: dict[int, int] = {}
     playing: dict[int, tuple[int, str]] = {}
+    agent = ""
     for record in records:
         at_ms = max(0, record.at_ms - answered_ms)
         drawn.length_ms = max(drawn.length_ms, at_ms)
@@ -94,7 +97,8 @@ def timeline(records: Sequence[Record]) -> Timeline:
                 note = f"{doubt}, decoded again" if heard.redecoded else doubt
                 lane = drawn.caller if heard.speaker == "caller" else drawn.bot
                 lane.append(Span(heard.voice_start_ms, heard.voice_end_ms, heard.speaker, text))
-                drawn.lines.append(Line(heard.voice_start_ms, heard.speaker, text, note))
+                who = agent if heard.speaker == "agent" else ""
+                drawn.lines.append(Line(heard.voice_start_ms, heard.speaker, text, note, who))
                 if heard.speaker == "caller":
                     voice_end[heard.utterance] = heard.voice_end_ms
                 speech.pop((heard.speaker, heard.utterance), None)
@@ -117,7 +121,9 @@ def timeline(records: Sequence[Record]) -> Timeline:
                 drawn.answers.append(
                     Answer(start_ms, timed.endpoint_ms, timed.final_ms, timed.reply_ms, timed.first_audio_ms)
                 )
-            case _:
+            case event:
+                if isinstance(event, AgentJoined):
+                    agent = event.agent
                 _mark(drawn, at_ms, record)
     for start_ms, text in playing.values():
         drawn.bot.append(Span(start_ms, drawn.length_ms, "bot", text))
@@ -149,8 +155,8 @@ def _mark(drawn: Timeline, at_ms: int, record: Record) -> None:
             drawn.marks.append(Span(at_ms, at_ms, "event", f"a person, please: {reason}"))
             drawn.lines.append(Line(at_ms, "event", "a person is asked for", reason))
         case CallEnded(cause=cause):
-            drawn.marks.append(Span(at_ms, at_ms, "event", f"ended: {cause}"))
-            drawn.lines.append(Line(at_ms, "event", f"the call ended: {cause.replace('_', ' ')}"))
+            drawn.marks.append(Span(at_ms, at_ms, "event", f"ended: {ending(cause)}"))
+            drawn.lines.append(Line(at_ms, "event", f"the call ended: {ending(cause)}"))
         case event:
             if isinstance(event, AgentJoined) and event.agent not in drawn.agents:
                 drawn.agents.append(event.agent)

@@ -110,7 +110,10 @@ class Prompt:
     hangup: str = ""
 
 
-_RECORDS_DOWN = Prompt((*RECORDS_DOWN.say, "I will connect you to a person."), person=RECORDS_DOWN.person)
+TO_PERSON = "One moment. I will see if a colleague is free."
+"""It promises nobody: whether a person comes, the queue tells in the next sentence."""
+
+_RECORDS_DOWN = Prompt((*RECORDS_DOWN.say, TO_PERSON), person=RECORDS_DOWN.person)
 CANNOT_HEAR = Prompt(("I cannot hear you. Please call again.",), hangup="no input")
 
 
@@ -276,7 +279,7 @@ def ask(customers: Customers, form: str, requested: str, slots: Slots, *, keypad
     if count >= 3 and problem == "silent":
         return CANNOT_HEAR
     if count >= 3:
-        return Prompt(("I am sorry.", "I will connect you to a person."), person=f"no {requested} understood")
+        return Prompt(("I am sorry.", TO_PERSON), person=f"no {requested} understood")
     if requested in CONFIRMS:
         return _ask_confirmation(customers, requested, slots, count, keypad)
     wanted = NUMBERS[requested]

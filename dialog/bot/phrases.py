@@ -5,7 +5,7 @@ Standard library only, Python 3.10 or newer: both bots speak from here.
 
 from collections.abc import Mapping
 
-from dialog.bot.forms import CANNOT_HEAR, Prompt
+from dialog.bot.forms import CANNOT_HEAR, TO_PERSON, Prompt
 
 MACHINE = "Hello, this is the automatic help desk."
 RECORDED = "This call is recorded."
@@ -17,7 +17,6 @@ GO_ON = "What can I do for you?"
 LEFT = "All right."
 BACK = "I am the automatic help desk again."
 GOODBYE = "Thank you for calling. Goodbye."
-TO_PERSON = "One moment. I will connect you to a person."
 SWITCHED = "I will switch to the keypad."
 CAN_DO = "You can ask about your balance, a bill, a fault, your SIM card, or an order."
 CAN_SAY = "You can also say repeat, slower, go back, or a person."
@@ -61,7 +60,7 @@ def not_understood(failures: int) -> Prompt:
         return Prompt((SORRY, CAN_DO))
     if failures == 2:
         return Prompt(MENU)
-    return Prompt(("I am sorry.", "I will connect you to a person."), person="not understood")
+    return Prompt(("I am sorry.", TO_PERSON), person="not understood")
 
 
 def not_heard(failures: int) -> Prompt:

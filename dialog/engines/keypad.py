@@ -150,7 +150,7 @@ class KeypadEngine:
         answer.say += outcome.say
         _forget(call.slots)
         if outcome.person:
-            answer.say.append(phrases.TO_PERSON)
+            answer.say.append(forms.TO_PERSON)
             answer.end = Handoff(outcome.person)
         elif not call.form:
             answer.say += (phrases.ANYTHING_ELSE, AGAIN)
@@ -242,7 +242,7 @@ def _forget(slots: dict[str, str]) -> None:
 
 def _to_person(call: _Call, answer: _Answer) -> None:
     answer.acts.append("action_person")
-    answer.say.append(phrases.TO_PERSON)
+    answer.say.append(forms.TO_PERSON)
     answer.end = Handoff("asked for a person")
 
 

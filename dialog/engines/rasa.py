@@ -139,7 +139,7 @@ def _reply(call: _Call, answer: _Json) -> Reply:
         elif "collect" in message:
             collect = _collect(_object(message["collect"]))
         elif "handoff" in message:
-            end = Handoff(str(message["handoff"]))
+            end = Handoff(str(message["handoff"]), str(message.get("skill", "")))
         elif "hangup" in message:
             end = Hangup(str(message["hangup"]))
         call.pace = float(str(message.get("pace", call.pace)))

@@ -137,6 +137,7 @@ class RasaServer:
                 stderr=asyncio.subprocess.STDOUT,
                 cwd=self._model.path.parent,
                 env=environment,
+                start_new_session=True,  # Ctrl-C at a terminal is the node's to handle: live calls go on with Rasa
             )
         except OSError as error:
             # a machine short of processes or memory; the node lives on and tries again

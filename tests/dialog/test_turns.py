@@ -46,6 +46,13 @@ def test_nothing_comes_before_the_notices() -> None:
         assert step(State.OPENING, happened) == (State.OPENING, ())
 
 
+def test_a_key_over_the_news_that_a_person_comes_asks_nobody_again() -> None:
+    for state in (State.ANSWERING, State.HEARING, State.DECIDING):
+        state, effects = step(state, Input.HURRIED)
+        assert state is State.ENDED
+        assert effects[-2:] == (Effect.DROP, Effect.CLOSE)
+
+
 def test_the_announcement_of_the_end_is_not_interrupted() -> None:
     for state in set(State) - {State.OPENING, State.LEAVING, State.ENDED}:
         assert step(state, Input.EXPIRED)[0] is State.LEAVING

@@ -82,7 +82,8 @@ class Node:
         return [line for line in self.log.splitlines() if _BAD_LINES.search(line)]
 
     def child(self, kind: str) -> psutil.Process | None:
-        """The child that listens and speaks ("speech"), or Rasa ("rasa"), while there is one."""
+        """The child that listens and speaks ("speech"), Rasa ("rasa"), or the one that makes vectors of sentences for
+        the suggester ("vectors"), while there is one."""
         for child in psutil.Process(self.process.pid).children(recursive=True):
             try:
                 name, command = child.name(), " ".join(child.cmdline())
@@ -91,6 +92,8 @@ class Node:
             if kind == "speech" and (name == "speech-child" or "voice.speech.child" in command):
                 return child
             if kind == "rasa" and "rasa/host/serve.py" in command:
+                return child
+            if kind == "vectors" and "agent_assist.suggest.embedder" in command:
                 return child
         return None
 

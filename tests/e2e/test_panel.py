@@ -6,7 +6,7 @@ Everybody says sentences of their own, so that the words in a recording tell who
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +24,6 @@ from dialog.events import (
     HoldChanged,
     NoteWritten,
     PlaybackEnded,
-    PlaybackStarted,
     ReplyGiven,
     SuggestionTaken,
 )
@@ -225,7 +224,7 @@ async def be_muted_and_held(caller: Telephone, eve: AgentPage) -> None:
     at_caller, at_agent = caller.now_ms, await eve.tab.heard_ms()
     await asyncio.sleep(1.5)
     assert is_music(caller.heard(at_caller + 500))
-    assert is_quiet((await since(eve.tab, at_agent + 500)))
+    assert is_quiet(await since(eve.tab, at_agent + 500))
     await eve.press("Alt+h")
     assert [hold.on for hold in await until(caller.node, HoldChanged, caller.call_id, 2)] == [True, False]
 

@@ -7,12 +7,14 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
 
 import httpx
 import numpy as np
+from aiortc.sdp import SessionDescription
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
 from agent_assist.desk.messages import (
     Envelope,
@@ -40,7 +42,9 @@ _SILENCE = bytes([0xFF]) * _NARROW_TICK
 
 
 class ProgramAgent:
-    """`messages` is the feed so far, with the time (s, monotonic) each came; `heard` the audio, in packets of 20 ms."""
+    """`messages` is the feed so far, with the time (s, monotonic) each came; `heard` the audio, in packets of 20 ms.
+    `audio_at` and `audio_port` are where the node has its end of it: a URL's path, and a UDP port; `feed_ended` is the
+    code with which the feed was closed."""
 
     def __init__(self, client: httpx.AsyncClient, name: str, tasks: asyncio.TaskGroup) -> None:
         self.name = name
@@ -52,7 +56,9 @@ class ProgramAgent:
         self._came = asyncio.Condition()
         self._socket: ClientConnection | None = None
         self._browser: FakeBrowser | None = None
-        self._audio_at = ""
+        self.audio_at = ""
+        self.audio_port = 0
+        self.feed_ended = 0
         self._speech: list[bytes] = []
 
     # -- in and out ---------------------------------------------------------------------------------------------
@@ -66,13 +72,23 @@ class ProgramAgent:
         assert found is not None, page
         self._csrf = found[1]
 
+    @property
+    def cookie(self) -> str:
+        """The session, as the browser sends it."""
+        return "; ".join(f"{name}={value}" for name, value in self._client.cookies.items())
+
+    async def request(self, method: str, path: str, **wish: str) -> httpx.Response:
+        """Ask for anything at all, as this agent's page would: with the session and its token; `wish` is the body."""
+        return await self._client.request(
+            method, path, json=wish if method == "POST" else None, headers={"x-csrf-token": self._csrf}
+        )
+
     async def read_feed(self, after: str = "") -> None:
         """Open the feed and keep what comes; returns with the first message."""
         base = str(self._client.base_url).rstrip("/")
-        cookies = "; ".join(f"{name}={value}" for name, value in self._client.cookies.items())
         self._socket = await connect(
             f"{base.replace('http', 'ws', 1)}/api/agent/feed" + (f"?after={after}" if after else ""),
-            additional_headers={"Cookie": cookies},
+            additional_headers={"Cookie": self.cookie},
             origin=base,  # type: ignore[arg-type]
             proxy=None,
         )
@@ -97,7 +113,8 @@ class ProgramAgent:
             headers={"content-type": "application/sdp", "x-csrf-token": self._csrf},
         )
         assert answer.status_code == 201, answer.text
-        self._audio_at = answer.headers["location"]
+        self.audio_at = answer.headers["location"]
+        self.audio_port = SessionDescription.parse(answer.text).media[0].ice_candidates[0].port
         browser.heard = self.heard
         await browser.connect(answer.text)
         self._browser = browser
@@ -111,7 +128,7 @@ class ProgramAgent:
         if vanish:
             await browser.vanish()
             return
-        await self._client.delete(self._audio_at, headers={"x-csrf-token": self._csrf})
+        await self._client.delete(self.audio_at, headers={"x-csrf-token": self._csrf})
         await browser.close()
 
     async def leave(self) -> None:
@@ -136,11 +153,11 @@ class ProgramAgent:
     # -- what an agent does -------------------------------------------------------------------------------------
 
     async def post(self, command: str, body: Mapping[str, object] | None = None) -> int:
-        """Give a command; the status."""
+        """Give a command; the status. 503 is one that a program has to reckon with: it may be given again."""
         answer = await self._client.post(
             f"/api/agent/{command}", json=dict(body or {}), headers={"x-csrf-token": self._csrf}
         )
-        assert answer.status_code < 500, answer.text
+        assert answer.status_code < 500 or answer.status_code == 503, answer.text
         return answer.status_code
 
     def speak(self, pcm: Pcm) -> None:
@@ -149,6 +166,10 @@ class ProgramAgent:
         narrow = np.pad(narrow, (0, -narrow.size % _NARROW_TICK))
         octets = encode_block(narrow, MU_LAW).tobytes()
         self._speech += [octets[at : at + _NARROW_TICK] for at in range(0, len(octets), _NARROW_TICK)]
+
+    def hush(self) -> None:
+        """Say no more of what is left."""
+        self._speech.clear()
 
     def audio(self) -> Pcm:
         """What was heard so far, at 8 kHz."""
@@ -207,11 +228,13 @@ class ProgramAgent:
         return told[-1]
 
     async def _read(self, socket: ClientConnection) -> None:
-        async for text in socket:
-            envelope = Envelope.model_validate_json(text)
-            async with self._came:
-                self.messages.append((time.monotonic(), envelope))
-                self._came.notify_all()
+        with suppress(ConnectionClosed):
+            async for text in socket:
+                envelope = Envelope.model_validate_json(text)
+                async with self._came:
+                    self.messages.append((time.monotonic(), envelope))
+                    self._came.notify_all()
+        self.feed_ended = socket.close_code or 0
 
     async def _send(self, browser: FakeBrowser) -> None:
         loop = asyncio.get_running_loop()

@@ -10,12 +10,12 @@ from dialog.events import Record
 from dialog.journal import Listener
 from tests.fakes.bot import FakeBot
 from tests.fakes.speech import FakeEars, FakeMouth
-from voice.call import Services
 from voice.calls import Calls
 from voice.config import LimitSettings
 from voice.media.plane import MediaPlane
 from voice.media.recorder import Recorder
 from voice.ports import TICK_MS
+from voice.services import Services
 
 E = TypeVar("E")
 

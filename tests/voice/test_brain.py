@@ -11,7 +11,16 @@ import pytest
 from dialog.actions import Collect, Expect, Handoff, Hangup, Reply, Say
 from dialog.announcements import Announcements
 from dialog.errors import EngineUnavailable
-from dialog.events import BargedIn, EngineFailed, PlaybackEnded, PlaybackStarted, Record, SpeechDiscarded, TurnTimed
+from dialog.events import (
+    BargedIn,
+    EngineFailed,
+    KeysPressed,
+    PlaybackEnded,
+    PlaybackStarted,
+    Record,
+    SpeechDiscarded,
+    TurnTimed,
+)
 from dialog.journal import Journal
 from dialog.ports import Hypothesis, Keys, NoInput, SessionOpened, Utterance
 from tests.fakes.bot import FakeBot, ask
@@ -179,6 +188,31 @@ async def test_a_key_stops_the_bot_and_completes_an_entry() -> None:
         await call.tick(200, keys="2")
         assert call.bot.turns[-1] == Keys("42")
         assert [event.by for event in call.told(BargedIn)] == ["key"]
+
+
+@pytest.mark.parametrize("spoken_ms", [0, 300, 900])
+async def test_a_key_over_the_news_that_a_person_comes_leads_to_the_person_at_once(spoken_ms: int) -> None:
+    """Whatever the caller says over it: nothing, or something that lasts, or has just been said."""
+    person = Reply("fake", (Say("One moment. I will connect you to a person."), Handoff("asked for a person")))
+    async with table(person, hears=("hello",)) as call:
+        await call.tick(400)
+        await call.tick(min(spoken_ms, 600), voice=0.95)
+        await call.tick(max(0, spoken_ms - 600))
+        await call.tick(20, keys="0")
+        assert call.ended == [Handoff("asked for a person")]
+        assert call.told(KeysPressed) == [KeysPressed(digits="0")]
+        assert len(call.told(BargedIn)) == 1
+        await call.tick(20, keys="0")
+        assert [type(turn) for turn in call.bot.turns] == [SessionOpened]
+
+
+async def test_a_key_over_goodbye_is_a_turn_as_ever() -> None:
+    async with table(Reply("fake", (Say(LONG), Hangup("done"))), ask("Yes?")) as call:
+        await call.tick(400)
+        await call.tick(20, keys="1")
+        await call.until_quiet()
+        assert call.bot.turns[-1] == Keys("1")
+        assert call.ended == []
 
 
 async def test_silence_is_a_turn_once_the_wait_is_over() -> None:

@@ -8,7 +8,20 @@ import pytest
 
 from dialog.actions import Collect, Expect, Hangup, Reply, Say
 from dialog.errors import NoCommonCodec, Overloaded, PeerForbidden
-from dialog.events import CallAnswered, CallEnded, CallStarted, KeysPressed, Record
+from dialog.events import (
+    AgentJoined,
+    AgentLeft,
+    AgentRung,
+    BotReturned,
+    CallAnswered,
+    CallEnded,
+    CallStarted,
+    HoldChanged,
+    KeysPressed,
+    NoteWritten,
+    Record,
+    SuggestionsShown,
+)
 from tests.fakes.bot import FakeBot, ask
 from tests.fakes.browser import FakeBrowser, rtp
 from tests.fakes.browser_call import until
@@ -108,6 +121,26 @@ async def test_a_page_is_shown_its_own_call_and_no_other() -> None:
         shown = [{Record.model_validate_json(text).call_id for text in page.told} for page in it.pages]
         assert [len(calls) for calls in shown] == [1, 1]
         assert shown[0] != shown[1]
+
+
+async def test_a_page_is_shown_neither_what_is_between_the_desk_and_its_agents_nor_who_they_are() -> None:
+    async with clicks() as it:
+        await it.click()
+        await it.pages[0].open_channel()
+        for event in (
+            AgentRung(agent="eve"),
+            AgentJoined(agent="eve"),
+            HoldChanged(on=True, agent="eve"),
+            NoteWritten(agent="eve", text="rude"),
+            SuggestionsShown(utterance=0, suggestions=()),
+            AgentLeft(agent="eve", why="handed_back"),
+            BotReturned(why="handed_back"),
+        ):
+            it.house.calls.tell(it.house.records[0].call_id, event)
+        await until(lambda: any("bot_returned" in text for text in it.pages[0].told))
+        shown = [Record.model_validate_json(text).event.type for text in it.pages[0].told]
+        assert shown[-4:] == ["agent_joined", "hold_changed", "agent_left", "bot_returned"]
+        assert not any('"eve"' in text or "rude" in text for text in it.pages[0].told)
 
 
 async def test_what_a_page_says_comes_back_from_the_echo_number() -> None:

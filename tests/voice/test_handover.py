@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import TypeVar
 
 import numpy as np
+import pytest
 
 from agent_assist.desk.ports import LeaveWhy
 from dialog.actions import Handoff, Reply, Say
@@ -31,8 +32,9 @@ from tests.fakes.bot import FakeBot, ask
 from tests.fakes.desk_calls import FakeCallDesk
 from tests.fakes.leg import FakeLeg
 from tests.fakes.speech import FakeEars, FakeMouth
-from voice.call import Call, People, Services
+from voice.call import Call
 from voice.ports import TICK_MS, TICK_SAMPLES
+from voice.services import People, Services
 
 E = TypeVar("E")
 PERSON = Reply("fake", (Say("One moment."), Handoff("asked for a person", "billing")))
@@ -43,16 +45,23 @@ STARTED = CallStarted(transport="sip", caller="sip:ann@host", dialled="100", bot
 class Scene:
     """A caller, an agent's leg, and a call whose desk the test plays."""
 
-    def __init__(self, *script: Reply, hears: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, *script: Reply, hears: tuple[str, ...] = (), started: CallStarted = STARTED, longest_call_s: int = 3_600
+    ) -> None:
         self.caller, self.agent = FakeLeg(), FakeLeg()
         self.legs = {"eve": self.agent}
         self.mouth, self.bot, self.desk = FakeMouth(), FakeBot(*script), FakeCallDesk()
         self.records: list[Record] = []
         people = People(self.desk, self.legs.get, MUSIC)
         services = Services(
-            FakeEars(*hears), self.mouth, {"helpdesk": self.bot}, [self.records.append], Announcements(), 3_600
+            FakeEars(*hears),
+            self.mouth,
+            {"helpdesk": self.bot},
+            [self.records.append],
+            Announcements(),
+            longest_call_s,
         )
-        self.call = Call("c1", STARTED, self.caller, "PCMU", services, people)
+        self.call = Call("c1", started, self.caller, "PCMU", services, people)
         self.desk.command = lambda call_id, command: self.call.command(command)
 
     async def tick(self, ms: int, *, caller: float = 0.0, agent: float = 0.0, keys: str = "") -> None:
@@ -75,8 +84,10 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(*script: Reply, hears: tuple[str, ...] = ()) -> AsyncIterator[Scene]:
-    played = Scene(*script, hears=hears)
+async def scene(
+    *script: Reply, hears: tuple[str, ...] = (), started: CallStarted = STARTED, longest_call_s: int = 3_600
+) -> AsyncIterator[Scene]:
+    played = Scene(*script, hears=hears, started=started, longest_call_s=longest_call_s)
     running = asyncio.create_task(played.call.run())
     await asyncio.sleep(0)
     try:
@@ -130,6 +141,18 @@ async def test_caller_and_agent_share_a_room_and_are_both_written_down() -> None
         assert 0 < finals[1].voice_start_ms - finals[0].voice_end_ms < 2_500  # one clock for both
 
 
+async def test_the_agents_words_are_timed_by_the_callers_clock_whichever_leg_ticks_first() -> None:
+    async with scene(PERSON, hears=("how can I help",)) as call:
+        await call.tick(20_000)
+        call.call.command(Join("eve"))
+        joined_ms = call.records[-1].at_ms
+        call.agent.tick()
+        await call.tick(800, agent=0.9)
+        await call.tick(1_500)
+        (final,) = call.told(FinalHeard)
+        assert 0 <= final.voice_start_ms - joined_ms < 1_000
+
+
 async def test_an_agent_whose_audio_is_gone_cannot_join_and_the_caller_goes_on_waiting() -> None:
     async with scene(PERSON) as call:
         await call.queued()
@@ -170,6 +193,16 @@ async def test_the_bots_voice_speaks_into_the_bridge_one_sentence_after_the_othe
         assert call.caller.room is not None
 
 
+async def test_the_bots_voice_takes_no_more_than_a_minute_of_work_ahead() -> None:
+    async with scene(PERSON) as call:
+        await call.queued()
+        call.call.command(Join("eve"))
+        taken = [call.call.command(Speak("You can pay by card. Or in a shop.")) for _ in range(20)]
+        assert taken == [True] * 8 + [False] * 12
+        await call.tick(6_000)
+        assert call.call.command(Speak("Goodbye."))
+
+
 async def test_handed_back_the_bot_goes_on_with_numbers_that_go_on_too() -> None:
     async with scene(PERSON, ask("What else?"), hears=("hello", "and my balance")) as call:
         await call.queued()
@@ -208,6 +241,31 @@ async def test_key_2_asks_to_be_called_back_and_says_goodbye() -> None:
         await call.tick(4_000)
         assert call.told(CallbackRequested)
         assert call.told(CallEnded)[0].cause == "callback"
+
+
+@pytest.mark.parametrize(
+    "change", [{"transport": "browser", "caller": "browser"}, {"caller": "sip:anonymous@anonymous.invalid"}]
+)
+async def test_who_has_no_number_is_not_offered_a_call_back(change: dict[str, str]) -> None:
+    async with scene(PERSON, started=STARTED.model_copy(update=change)) as call:
+        await call.queued()
+        await call.tick(100, keys="2")
+        await call.tick(4_000)
+        assert "Press 1 to go back to me." in call.mouth.spoken
+        assert "Press 2 to be called back." not in call.mouth.spoken
+        assert not call.desk.left
+        assert call.hears_music
+
+
+async def test_a_caller_whose_time_is_over_while_waiting_is_offered_to_nobody_any_more() -> None:
+    async with scene(PERSON, longest_call_s=7) as call:
+        await call.queued()
+        await call.tick(1_100)
+        assert call.desk.left == [LeaveWhy.HUNG_UP]
+        assert not call.call.command(Join("eve"))
+        await call.tick(5_900)
+        assert call.mouth.spoken[-1] == "Goodbye."
+        assert call.told(CallEnded)[0].cause == "longest_call"
 
 
 async def test_turned_away_the_caller_is_told_at_once_and_is_with_the_bot_when_nothing_is_chosen() -> None:

@@ -99,8 +99,17 @@ async def converse(line: OutgoingLine, steps: Sequence[Step], ears: Ears, mouth:
     return heard
 
 
+def check_audio(path: Path) -> None:
+    """Raise ConfigurationError, before anybody is called, where no sound file of that name can be written."""
+    if path.suffix.lstrip(".").upper() not in soundfile.available_formats():
+        raise ConfigurationError(f"--audio {path}: name a sound file, such as heard.wav")
+    if not path.parent.is_dir():
+        raise ConfigurationError(f"--audio {path}: there is no folder {path.parent}")
+
+
 def call(uri: str, steps: Sequence[Step], audio: Path, *, as_json: bool) -> bool:
     """Place the call and print the outcome; False when it was refused."""
+    check_audio(audio)
     return asyncio.run(_call(uri, steps, audio, as_json=as_json))
 
 

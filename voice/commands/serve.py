@@ -3,11 +3,12 @@
 import asyncio
 import gc
 import signal
+import sys
 
 import uvloop
 from rich.console import Console
 
-from voice.app import Node, open_node
+from voice.app import open_node
 from voice.config import Settings
 from voice.observe import configure_logging
 
@@ -33,19 +34,29 @@ async def _serve(settings: Settings) -> None:
         gc.collect()
         gc.freeze()
         node.lag.forgive()
-        _greet(node, console)
+        console.print(*greeting(node.settings, node.sip.port, node.web_url, node.first_password), sep="\n")
         await stop.wait()
         console.print(f"stopping: waiting for {node.calls.live} calls (again to end them)")
     finally:
         await context.__aexit__(None, None, None)
 
 
-def _greet(node: Node, console: Console) -> None:
-    settings = node.settings
-    sip = f"sip:100@{settings.sip_advertised}" + (f":{node.sip.port}" if node.sip.port != 5060 else "")
-    console.print(f"\nCentralino is ready.\n  phone   {sip}  (echo test: {sip.replace('100@', 'echo@')})")
-    console.print(f"  browser {node.web_url}\n  calls   {node.web_url}calls")
-    if node.first_password is not None:
-        console.print(f"  sign in as admin with {node.first_password}  (shown this once)")
+def greeting(
+    settings: Settings, sip_port: int, web_url: str, first_password: str | None, command: str = sys.argv[0]
+) -> list[str]:
+    """Where to go, a line each; `command` is how this program was called."""
+    sip = f"sip:100@{settings.sip_advertised}" + (f":{sip_port}" if sip_port != 5060 else "")
+    lines = [
+        "",
+        "Centralino is ready.",
+        f"  phone   {sip}  (echo test: {sip.replace('100@', 'echo@')})",
+        f"  browser {web_url}",
+        f"  calls   {web_url}calls",
+    ]
+    if settings.desk.queue:
+        lines.append(f"  desk    {web_url}agent  (take calls as a person; `{command} users add NAME` makes an agent)")
+    if first_password is not None:
+        lines.append(f"  sign in as admin with {first_password}  (shown this once)")
     if settings.sip.host.startswith("127."):
-        console.print("  Only this machine can call: --set sip.host=ADDRESS and --set web.host=ADDRESS open it.")
+        lines.append("  Only this machine can call: --set sip.host=ADDRESS and --set web.host=ADDRESS open it.")
+    return lines

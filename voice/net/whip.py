@@ -39,16 +39,17 @@ Who = Callable[[Request], Awaitable[str]]
 """Whose request it is; raises where nobody is let in."""
 
 
-async def address_of(request: Request) -> str:
-    """Anybody may call: a caller is known by the address."""
-    return request.client.host if request.client else ""
+async def anybody(request: Request) -> str:
+    """Anybody may call, and go on from any address: whoever knows the token."""
+    return ""
 
 
 class BrowserCalls(Protocol):
     """Who owns the calls."""
 
     async def accept(self, peer: BrowserPeer, who: str) -> str:
-        """Take a new call of `who` and run `peer` in its task group; the call's id. Raises Overloaded."""
+        """Take a new call of `who` (an address, where anybody may call) and run `peer` in its task group; the call's
+        id. Raises Overloaded."""
         ...
 
     async def resume(self, call_id: str, peer: BrowserPeer) -> None:
@@ -64,7 +65,7 @@ class BrowserCalls(Protocol):
 @dataclass(slots=True)
 class _Session:
     call_id: str
-    who: str
+    owner: str
     peer: BrowserPeer
 
 
@@ -92,7 +93,7 @@ class Whip:
         guard: IceGuard,
         *,
         path: str = PATH,
-        who: Who = address_of,
+        who: Who = anybody,
         offers_per_minute: int = OFFERS_PER_MINUTE,
         burst: int = _BURST,
         clock: Callable[[], float] | None = None,
@@ -116,30 +117,35 @@ class Whip:
 
     async def _post(self, request: Request) -> Response:
         self._forget_ended()
-        who = await self._who(request)
-        peer = await self._peer(request, who)
-        call_id = await _handed(peer, self._calls.accept(peer, who))
+        owner = await self._who(request)
+        peer = await self._peer(request, owner)
+        call_id = await _handed(peer, self._calls.accept(peer, owner or _address(request)))
         token = secrets.token_urlsafe(24)
-        self._sessions[token] = _Session(call_id, who, peer)
+        self._sessions[token] = _Session(call_id, owner, peer)
         return Response(peer.answer_sdp, 201, {"Location": f"{self._path}/{token}"}, _SDP)
 
     async def _patch(self, request: Request) -> Response:
         self._forget_ended()
-        session = self._sessions.get(request.path_params["token"])
-        if session is None:
-            raise _unknown()
-        peer = await self._peer(request, await self._who(request))
+        session = await self._session(request)
+        peer = await self._peer(request, session.owner)
         await _handed(peer, self._calls.resume(session.call_id, peer))
         session.peer = peer
         return Response(peer.answer_sdp, 200, media_type=_SDP)
 
     async def _delete(self, request: Request) -> Response:
         # a page closes its connection and then says so: the peer has mostly ended by now, and that is no error
-        session = self._sessions.pop(request.path_params["token"], None)
-        if session is None:
-            raise _unknown()
+        session = await self._session(request)
+        del self._sessions[request.path_params["token"]]
         await self._calls.end(session.call_id, "hung_up")
         return Response(status_code=204)
+
+    async def _session(self, request: Request) -> _Session:
+        """The session behind the token, for its owner; to anybody else there is none."""
+        owner = await self._who(request)
+        session = self._sessions.get(request.path_params["token"])
+        if session is None or session.owner != owner:
+            raise _unknown()
+        return session
 
     def _forget_ended(self) -> None:
         """A token lives as long as its call's peer: 15 s past the last sign of life, and not at all after the end."""
@@ -147,11 +153,12 @@ class Whip:
         for token in ended:
             del self._sessions[token]
 
-    async def _peer(self, request: Request, who: str) -> BrowserPeer:
-        """A peer for the offer in the body; so many a minute for each `who`."""
+    async def _peer(self, request: Request, owner: str) -> BrowserPeer:
+        """A peer for the offer in the body. Strangers are counted by address; those who are known, who may all sit
+        behind one, by name."""
         now = asyncio.get_running_loop().time() if self._clock is None else self._clock()
-        if not self._limit.allow(who, now):
-            raise _Problem(HTTPStatus.TOO_MANY_REQUESTS, "peer.rate", "too many calls from this address", 60)
+        if not self._limit.allow(owner or _address(request), now):
+            raise _Problem(HTTPStatus.TOO_MANY_REQUESTS, "peer.rate", "too many calls from here", 60)
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _SDP:
             raise _Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "peer.media_type", f"an offer is {_SDP}")
         body = await _body(request)
@@ -176,6 +183,10 @@ def _answering(handler: Handler) -> Handler:
             return problem.response
 
     return answer
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
 
 
 async def _body(request: Request) -> bytes:

@@ -26,7 +26,13 @@ def words(name: str) -> str:
     return name.replace("_", " ").replace(".", " ")
 
 
+def ending(cause: str) -> str:
+    """Why a call ended, in words."""
+    return f"{cause} hung up" if cause in ("caller", "agent", "bot") else words(cause)
+
+
 _environment.filters["clock"] = clock
+_environment.filters["ending"] = ending
 _environment.filters["words"] = words
 
 

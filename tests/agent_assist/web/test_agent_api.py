@@ -190,10 +190,13 @@ async def test_the_panel_is_for_everybody_who_may_sign_in(site: Site, anna: http
     async with signed_in(site) as gus, signed_in(site, "sue", Role.SUPERVISOR) as sue:
         for client in (gus.client, sue.client, anna):
             assert (await client.get("/agent")).status_code == 200
+            for path in ("/agent", "/calls", "/docs"):
+                assert '<a href="/agent">Desk</a>' in (await client.get(path)).text
         assert (await gus.client.get("/signin")).headers["location"] == "/agent"
         assert (await sue.client.get("/signin")).headers["location"] == "/calls"
     async with httpx.AsyncClient(base_url=site.url, trust_env=False) as stranger:
         assert (await stranger.get("/agent")).headers["location"] == "/signin?next=/agent"
+        assert "/agent" not in (await stranger.get("/")).text
 
 
 async def test_the_documents_list_what_there_is(site: Site, anna: httpx.AsyncClient) -> None:

@@ -6,8 +6,11 @@ from collections.abc import AsyncIterator
 import pytest
 from playwright.async_api import Browser, Page, expect
 
+from agent_assist.auth.users import Role
 from agent_assist.web.settings import SiteSettings
 from dialog.events import (
+    AgentJoined,
+    AgentLeft,
     CallEnded,
     Event,
     FinalHeard,
@@ -40,9 +43,9 @@ async def answerer(site: Site, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     await answerer.vanish()
 
 
-async def sign_in(page: Page, site: Site) -> None:
+async def sign_in(page: Page, site: Site, name: str = "anna") -> None:
     await page.goto(f"{site.url}/calls")
-    await page.get_by_label("Name").fill("anna")
+    await page.get_by_label("Name").fill(name)
     await page.get_by_label("Password").fill(PASSWORD)
     await page.keyboard.press("Enter")
     await page.wait_for_url(f"{site.url}/calls")
@@ -230,6 +233,17 @@ async def test_an_insecure_page_says_so_at_once(browser: Browser, site: Site) ->
     assert watched.complaints == []
 
 
+async def test_who_may_not_erase_reads_a_call_without_trouble(browser: Browser, site: Site, recorded: bytes) -> None:
+    await site.users.add("sue", Role.SUPERVISOR, PASSWORD)
+    page = await browser.new_page()
+    watched = Watched(page, site.url)
+    await sign_in(page, site, "sue")
+    await page.goto(f"{site.url}/calls/call-1")
+    await page.get_by_role("button").filter(has_text="what is my balance").click()
+    await expect(page.locator("li.now")).to_contain_text("what is my balance")
+    assert watched.complaints == []
+
+
 async def test_small_screens_fit(browser: Browser, site: Site, answerer: WhipAnswerer, recorded: bytes) -> None:
     page = await browser.new_page(viewport={"width": 360, "height": 740})
     for path, name in (("/", "call"), ("/signin", "signin"), ("/docs", "docs")):
@@ -249,6 +263,11 @@ TRANSCRIPT = """async (records) => {
 }"""
 
 
+def journal(events: list[Event]) -> list[object]:
+    """The events as a page is told them."""
+    return [Record(call_id="c", seq=n, at_ms=n, event=event).model_dump(mode="json") for n, event in enumerate(events)]
+
+
 async def test_records_become_lines(browser: Browser, site: Site) -> None:
     page = await browser.new_page()
     await page.goto(site.url)
@@ -264,11 +283,44 @@ async def test_records_become_lines(browser: Browser, site: Site) -> None:
         FinalHeard(utterance=2, readings=(), voice_start_ms=0, voice_end_ms=1),
         SpeechStarted(utterance=3),
     ]
-    records = [
-        Record(call_id="c", seq=n, at_ms=n, event=event).model_dump(mode="json") for n, event in enumerate(events)
-    ]
-    assert await page.evaluate(TRANSCRIPT, records) == [
+    assert await page.evaluate(TRANSCRIPT, journal(events)) == [
         ["bot", "Hello.", False, True],
         ["caller", "my balance", False, False],
         ["caller", "…", True, False],
     ]
+
+
+async def test_an_agent_speaks_by_name_and_what_a_transfer_cut_off_is_gone(browser: Browser, site: Site) -> None:
+    page = await browser.new_page()
+    await page.goto(site.url)
+
+    def said(utterance: int, text: str) -> FinalHeard:
+        readings = (Reading(text=text, confidence=1.0),)
+        return FinalHeard(utterance=utterance, readings=readings, voice_start_ms=0, voice_end_ms=1, speaker="agent")
+
+    events: list[Event] = [
+        AgentJoined(agent="eve"),
+        said(1, "Good morning."),
+        SpeechStarted(utterance=1),
+        SpeechStarted(utterance=2, speaker="agent"),
+        AgentLeft(agent="eve", why="transferred"),
+        AgentJoined(agent="gus"),
+        said(3, "Hello."),
+    ]
+    lines = await page.evaluate(TRANSCRIPT, journal(events))
+    assert [text for _, text, _, _ in lines] == [
+        "eve is in the call.",
+        "Good morning.",
+        "eve is no longer in the call.",
+        "gus is in the call.",
+        "Hello.",
+    ]
+    names = """async (records) => {
+        const { BLANK, told } = await import("/static/call/transcript.js");
+        const view = document.createElement("transcript-view");
+        view.lines = records.reduce(told, BLANK);
+        document.body.append(view);
+        await view.updateComplete;
+        return [...view.renderRoot.querySelectorAll(".agent .who")].map((who) => who.textContent);
+    }"""
+    assert await page.evaluate(names, journal(events)) == ["eve", "gus"]

@@ -50,6 +50,7 @@ async def test_an_agent_reads_its_own_calls(gus: Agent) -> None:
     page = (await gus.client.get("/calls/call-1")).text
     assert "what is my balance" in page
     assert "Erase" not in page
+    assert "/agent" not in page  # there is no desk in this house
 
 
 @pytest.mark.parametrize("call_id", ["call-2", "call-4", "nobody", "' OR 1=1 --", "call-1%00"])

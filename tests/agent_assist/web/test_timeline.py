@@ -2,6 +2,8 @@
 
 import random
 
+import pytest
+
 from agent_assist.web.timeline import Answer, Line, Span, timeline
 from dialog.events import (
     AgentJoined,
@@ -9,6 +11,7 @@ from dialog.events import (
     AgentMissed,
     AudioGapped,
     CallAnswered,
+    CallEnded,
     CallQueued,
     EngineFailed,
     EngineRecovered,
@@ -73,6 +76,15 @@ def test_what_goes_wrong_is_marked() -> None:
     assert Line(410, "caller", "", "no words, decoded again") in drawn.lines
 
 
+@pytest.mark.parametrize(
+    ("cause", "words"),
+    [("caller", "caller hung up"), ("agent", "agent hung up"), ("longest_call", "longest call"), ("", "")],
+)
+def test_an_ending_is_told_in_words(cause: str, words: str) -> None:
+    drawn = timeline(records("call-1", (0, started()), (9, CallEnded(cause=cause, duration_ms=9))))
+    assert drawn.lines[-1].text == f"the call ended: {words}"
+
+
 def test_a_running_call_shows_what_is_being_said() -> None:
     drawn = timeline(
         records(
@@ -126,6 +138,7 @@ def test_an_agent_speaks_in_its_own_name() -> None:
     assert drawn.agents == ["gus"]
     assert drawn.bot == [Span(400, 490, "agent", "good morning"), Span(750, 790, "noise", "no words")]
     assert drawn.caller == [Span(600, 690, "caller", "hello")]
+    assert [line.who for line in drawn.lines if line.side in ("agent", "caller")] == ["gus", ""]
     assert [(line.side, line.text, line.note) for line in drawn.lines] == [
         ("event", "the caller waits", "place 2, about 40 s"),
         ("event", "ida missed it", "no answer"),

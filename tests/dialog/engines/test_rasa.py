@@ -66,6 +66,7 @@ async def test_turns_become_events(
         ([{"say": "a"}, {"say": "b"}], (Say("a"), Say("b"), Collect())),
         ([{"say": "a", "interruptible": False}], (Say("a", interruptible=False), Collect())),
         ([{"say": "a"}, {"handoff": "why"}], (Say("a"), Handoff("why"))),
+        ([{"handoff": "why", "skill": "billing"}], (Handoff("why", "billing"),)),
         ([{"say": "a"}, {"hangup": "bye"}], (Say("a"), Hangup("bye"))),
         ([{"say": "a"}, {"pace": 0.8}], (Say("a", pace=0.8), Collect())),
         (

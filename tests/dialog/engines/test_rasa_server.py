@@ -112,6 +112,11 @@ async def test_a_call_that_begins_while_rasa_is_down_gets_its_notices(tmp_path: 
     await engine.close()
 
 
+async def test_ctrl_c_at_the_nodes_terminal_does_not_reach_rasa(rasa: RasaServer) -> None:
+    assert rasa.pid is not None
+    assert os.getpgid(rasa.pid) != os.getpgid(0)
+
+
 async def test_a_stopped_server_leaves_no_process(model: Path, tmp_path: Path) -> None:
     async with running(RasaServer(PROJECT, model, rasa_python(), customers=str(tmp_path / "base"))) as server:
         pid = server.pid

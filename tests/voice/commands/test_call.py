@@ -12,7 +12,7 @@ from dialog.errors import ConfigurationError, EngineTimeout
 from tests.fakes.clock import virtual_time
 from tests.fakes.far_end import FarEnd, far_end
 from tests.fakes.speech import FakeEars, FakeMouth
-from voice.commands.call import FINAL_S, Step, converse, read_audio, read_back, steps_in_order
+from voice.commands.call import FINAL_S, Step, check_audio, converse, read_audio, read_back, steps_in_order
 from voice.ports import RATE_HZ, TICK_MS, Pcm
 
 SOUND: Pcm = np.full(RATE_HZ // 2, 1_000, np.int16)
@@ -50,6 +50,14 @@ def test_what_is_no_sound_file_is_named_in_one_line(tmp_path: Path) -> None:
             read_audio(tmp_path / name)
         assert str(wrong.value).startswith(str(tmp_path / name))
         assert "\n" not in str(wrong.value)
+
+
+def test_what_cannot_keep_the_sound_is_named_before_anybody_is_called(tmp_path: Path) -> None:
+    for name in ("heard.wav", "heard.flac"):
+        check_audio(tmp_path / name)
+    for path in (tmp_path, tmp_path / "heard", tmp_path / "heard.txt", tmp_path / "nowhere" / "heard.wav"):
+        with pytest.raises(ConfigurationError, match=f"--audio {path}"):
+            check_audio(path)
 
 
 @virtual_time

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, HTTPException, Request
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -103,6 +103,31 @@ async def test_another_connection_takes_over_the_call(server: Server) -> None:
     await server.calls.end("call-1", "over")
     assert problem(await server.patch(where, await second.offer())) == (404, "peer.unknown_call")
     await second.close()
+
+
+async def test_a_call_that_has_an_owner_is_nobody_elses() -> None:
+    calls, app = FakeBrowserCalls(), FastAPI()
+
+    async def signed_in(request: Request) -> str:
+        if "who" not in request.headers:
+            raise HTTPException(401)
+        return request.headers["who"]
+
+    app.include_router(Whip(calls, IceGuard([IceAddress("127.0.0.1")]), who=signed_in).router)
+    browser = FakeBrowser()
+    offer = await browser.offer()
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://node") as client:
+        where = (await client.post(PATH, content=offer, headers=SDP | {"who": "eve"})).headers["location"]
+        for other, status in (({}, 401), ({"who": "bob"}, 404)):
+            assert (await client.patch(where, content=offer, headers=SDP | other)).status_code == status
+            assert (await client.delete(where, headers=other)).status_code == status
+        assert calls.ended == []
+        many = [await client.post(PATH, content="v=0", headers=SDP | {"who": "bob"}) for _ in range(6)]
+        assert [refused.status_code for refused in many] == [400] * 5 + [429], "and so is the limit"
+        assert (await client.patch(where, content=offer, headers=SDP | {"who": "eve"})).status_code == 200
+        assert (await client.delete(where, headers={"who": "eve"})).status_code == 204
+    await calls.close()
+    await browser.close()
 
 
 async def test_too_late_to_resume(server: Server) -> None:

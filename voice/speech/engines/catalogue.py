@@ -1,10 +1,12 @@
 """Engines by name: ours are imported only when they are configured, others come by entry points."""
 
 from collections.abc import Callable
-from importlib.metadata import EntryPoint, entry_points, version
+from importlib.metadata import EntryPoint, version
+from typing import cast
 
 from dialog.actions import Expect
 from dialog.errors import ConfigurationError
+from voice.plug_ins import find_plug_in, load_plug_in
 from voice.speech.engines.base import Recogniser, Voice
 from voice.speech.settings import EngineSettings
 
@@ -20,8 +22,8 @@ def open_recogniser(settings: EngineSettings) -> Recogniser:
 
         grammars = {Expect(name): phrases for name, phrases in settings.grammars.items()}
         return Vosk(settings.model, settings.n_best, grammars)
-    plug_in: Callable[[EngineSettings], Recogniser] = _entry_point("centralino.recognisers", settings.recogniser).load()
-    return plug_in(settings)
+    plug_in = _plug_in("centralino.recognisers", settings.recogniser)
+    return cast(Callable[[EngineSettings], Recogniser], load_plug_in(plug_in, "speech.recogniser"))(settings)
 
 
 def open_voice(settings: EngineSettings) -> Voice:
@@ -34,8 +36,8 @@ def open_voice(settings: EngineSettings) -> Voice:
         from voice.speech.engines.espeak import EspeakVoice
 
         return EspeakVoice(settings.language)
-    plug_in: Callable[[EngineSettings], Voice] = _entry_point("centralino.voices", settings.voice).load()
-    return plug_in(settings)
+    plug_in = _plug_in("centralino.voices", settings.voice)
+    return cast(Callable[[EngineSettings], Voice], load_plug_in(plug_in, "speech.voice"))(settings)
 
 
 def voice_identity(settings: EngineSettings) -> str:
@@ -47,12 +49,12 @@ def voice_identity(settings: EngineSettings) -> str:
         return f"hibari-{version('hibari-tts')}-heart.1"
     if settings.voice == "espeak":
         return f"espeak-{settings.language}.1"
-    found = _entry_point("centralino.voices", settings.voice)
+    found = _plug_in("centralino.voices", settings.voice)
     return f"{settings.voice}-{found.dist.version if found.dist else 0}-{settings.language}"
 
 
-def _entry_point(group: str, name: str) -> EntryPoint:
-    found = entry_points(group=group, name=name)
-    if not found:
+def _plug_in(group: str, name: str) -> EntryPoint:
+    found = find_plug_in(group, name)
+    if found is None:
         raise ConfigurationError(f"no engine named {name!r} is installed (entry point group {group})")
-    return next(iter(found))
+    return found

@@ -1,6 +1,6 @@
 // What the agent sees, as a pure function of what the feed told: `shown(screen, message, now)` is the screen after it.
 
-import { BLANK as NO_LINES, told, utteranceId } from "../call/transcript.js";
+import { BLANK as NO_LINES, finished, told, utteranceId } from "../call/transcript.js";
 
 /** Nothing told yet. `now` and all moments kept are in ms, by whatever clock the caller reads. */
 export const BLANK = Object.freeze({
@@ -145,8 +145,4 @@ function ofCall(screen, { call_id }, then) {
 /** The transcript stays beside the wrap-up. */
 function linesOf({ call, ended }, { call_id }) {
   return [call, ended].find((each) => each?.call_id === call_id)?.lines ?? NO_LINES;
-}
-
-function finished(lines) {
-  return lines.filter(({ partial }) => !partial);
 }

@@ -6,7 +6,7 @@ import { BLANK } from "./transcript.js";
 const AT_END_PX = 40;
 
 class TranscriptView extends LitElement {
-  /** `names` tells whose a side is; `mine` is the side that is the reader's own, on the right. */
+  /** `names` tells whose a side is where the line does not; `mine` is the side that is the reader's own, on the right. */
   static properties = {
     lines: { attribute: false },
     names: { attribute: false },
@@ -68,10 +68,10 @@ class TranscriptView extends LitElement {
     this.following = target.scrollHeight - target.scrollTop - target.clientHeight < AT_END_PX;
   }
 
-  #line({ side, text, partial, cut }) {
-    const who = this.names[side];
+  #line({ side, who, text, partial, cut }) {
+    const name = side === "agent" && who ? who : this.names[side];
     return html`<p class=${classMap({ line: true, [side]: true, partial })}>
-      ${who ? html`<span class="who">${who}</span>` : nothing}${text}${cut ? html` <span class="cut">(interrupted)</span>` : nothing}
+      ${name ? html`<span class="who">${name}</span>` : nothing}${text}${cut ? html` <span class="cut">(interrupted)</span>` : nothing}
     </p>`;
   }
 }

@@ -1,6 +1,6 @@
 // Journal records to lines of text: a pure function of what was told so far.
 
-/** No call yet. A line is {id, side: "caller" | "agent" | "bot" | "note", text, partial, cut}. */
+/** No call yet. A line is {id, side: "caller" | "agent" | "bot" | "note", who, text, partial, cut}; `who` is the agent's name. */
 export const BLANK = Object.freeze([]);
 
 /** The id of the line of an utterance; each speaker counts their own. */
@@ -10,15 +10,16 @@ export function utteranceId({ utterance, speaker = "caller" }) {
 
 /** The lines after `record`; the array given is not changed. */
 export function told(lines, { seq, event }) {
-  const note = (text) => put(lines, { id: `n${seq}`, side: "note", text });
+  // Who hears whom is another way now: what was not said to its end is heard no further.
+  const note = (text, of) => put(finished(lines), { id: `n${seq}`, side: "note", text, ...of });
   switch (event.type) {
     case "speech_started":
-      return put(lines, { ...utterance(event), text: "…", partial: true });
+      return put(lines, { ...utterance(lines, event), text: "…", partial: true });
     case "partial_heard":
-      return put(lines, { ...utterance(event), text: event.text || "…", partial: true });
+      return put(lines, { ...utterance(lines, event), text: event.text || "…", partial: true });
     case "final_heard":
       return event.readings.length
-        ? put(lines, { ...utterance(event), text: event.readings[0].text })
+        ? put(lines, { ...utterance(lines, event), text: event.readings[0].text })
         : without(lines, utteranceId(event));
     case "speech_discarded":
       return without(lines, utteranceId(event));
@@ -35,9 +36,9 @@ export function told(lines, { seq, event }) {
     case "turned_away":
       return note("Nobody can take the call now.");
     case "agent_joined":
-      return note(`${event.agent} is in the call.`);
+      return note(`${event.agent || "A person"} is in the call.`, { who: event.agent });
     case "agent_left":
-      return note(`${event.agent} is no longer in the call.`);
+      return note(`${event.agent || "The person"} is no longer in the call.`);
     case "hold_changed":
       return note(event.on ? "On hold." : "No longer on hold.");
     case "bot_returned":
@@ -49,8 +50,15 @@ export function told(lines, { seq, event }) {
   }
 }
 
-function utterance(event) {
-  return { id: utteranceId(event), side: event.speaker ?? "caller" };
+/** The lines that are said to their end. */
+export function finished(lines) {
+  return lines.filter(({ partial }) => !partial);
+}
+
+/** An agent speaks by the name under which the last one joined. */
+function utterance(lines, event) {
+  const side = event.speaker ?? "caller";
+  return { id: utteranceId(event), side, who: side === "agent" ? lines.findLast(({ who }) => who)?.who : undefined };
 }
 
 /** One line tells the place in the queue, however often it changes. */

@@ -33,10 +33,10 @@ audio?.addEventListener("timeupdate", follow);
 audio?.addEventListener("seeking", follow);
 
 const dialog = document.querySelector("#erase-dialog");
-const erase = document.querySelector("#erase");
+const erase = document.querySelector("#erase"); // for administrators alone
 const trouble = document.querySelector("#erase-trouble");
-erase.addEventListener("click", () => dialog.showModal());
-document.querySelector("#erase-now").addEventListener("click", async () => {
+erase?.addEventListener("click", () => dialog.showModal());
+document.querySelector("#erase-now")?.addEventListener("click", async () => {
   const csrf = document.querySelector("meta[name=csrf]").content;
   const url = `/api/calls/${encodeURIComponent(erase.dataset.call)}`;
   const answer = await fetch(url, { method: "DELETE", headers: { "X-CSRF-Token": csrf } }).catch(() => null);

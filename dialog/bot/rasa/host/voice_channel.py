@@ -9,8 +9,9 @@ caller is back from a person, or from waiting for one; a project without that in
 `hung_up`, the last one of a call: afterwards its tracker is forgotten.
 
 Messages: {"say": TEXT, "interruptible": bool}, {"collect": {"expect", "max_digits", "no_input_ms"}},
-{"handoff": REASON}, {"hangup": CAUSE}, {"pace": 0.8}, {"repeat": true}. A project sends all but plain text as a custom
-payload (`json_message`). What follows a handoff or a hang-up is dropped.
+{"handoff": REASON, "skill": "billing"}, {"hangup": CAUSE}, {"pace": 0.8}, {"repeat": true}. A project sends all but
+plain text as a custom payload (`json_message`). What follows a handoff or a hang-up is dropped; without a skill
+anybody may take the caller.
 """
 
 import hmac

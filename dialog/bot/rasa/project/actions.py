@@ -104,7 +104,7 @@ class _Act(_Named):
         outcome = await asyncio.to_thread(actions.perform, self.title, CUSTOMERS, slots_of(tracker))
         say(dispatcher, *outcome.say)
         if outcome.person:
-            say(dispatcher, phrases.TO_PERSON)
+            say(dispatcher, forms.TO_PERSON)
             dispatcher.utter_message(json_message={"handoff": outcome.person})
         elif tracker.active_loop_name is None:
             say(dispatcher, phrases.ANYTHING_ELSE)
@@ -263,7 +263,7 @@ class Person(_Named):
     title = "action_person"
 
     async def run(self, dispatcher, tracker, domain):
-        say(dispatcher, phrases.TO_PERSON)
+        say(dispatcher, forms.TO_PERSON)
         dispatcher.utter_message(json_message={"handoff": "asked for a person"})
         return []
 

@@ -1,0 +1,243 @@
+"""Who answers a call, one mind after another: the bot, the queue, a person, the bot again.
+
+The bot's last word, the caller's keys and the desk's commands lead from one to the next; what each of them does with
+the call is its own module.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Literal, TypeVar
+
+from agent_assist.desk.ports import LeaveWhy
+from dialog.actions import Handoff, Hangup
+from dialog.commands import Announce, Command, End, HandBack, Hold, Join, Requeue, Speak, TurnAway
+from dialog.events import (
+    AgentJoined,
+    AgentLeft,
+    BotReturned,
+    CallbackRequested,
+    CallQueued,
+    CallStarted,
+    Event,
+    HoldChanged,
+    TurnedAway,
+)
+from dialog.journal import Journal
+from dialog.ports import Returned, SessionOpened
+from voice.brain import CallBrain
+from voice.bridge import Bridge
+from voice.mind import Echo, Mind, Numbers, Strand
+from voice.music import Music
+from voice.ports import Frame, Leg
+from voice.services import People, Services
+from voice.waiting import Waiting
+
+ECHO = "echo"
+"""The bot of the test number."""
+
+M = TypeVar("M", bound=Mind)
+
+
+class Minds:
+    """The minds of one call. `tell` notes an event in its journal now, `end` ends it.
+
+    Without `people` a handoff ends the call.
+    """
+
+    def __init__(
+        self,
+        started: CallStarted,
+        leg: Leg,
+        services: Services,
+        people: People | None,
+        journal: Journal,
+        tell: Callable[[Event], None],
+        end: Callable[[str], None],
+    ) -> None:
+        self._started = started
+        self._leg = leg
+        self._services = services
+        self._people = people
+        self._journal = journal
+        self._tell = tell
+        self._end = end
+        self._numbers = Numbers()
+        self._tasks: asyncio.TaskGroup | None = None
+        self._mind: Mind | None = None
+        self._agent_hung_up = False
+
+    # -- while the call lives -----------------------------------------------------------------------------------
+
+    def open(self, tasks: asyncio.TaskGroup) -> None:
+        """The call was answered; minds work in `tasks`."""
+        self._tasks = tasks
+        started = self._started
+        if started.bot == ECHO:
+            self._turn_to(lambda _tasks: Echo(self._leg, self._end))
+            return
+        opened = SessionOpened(started.caller, started.dialled, started.transport, recorded=bool(started.recording))
+        self._turn_to(lambda strand: self._bot(strand, opened))
+
+    def on_frame(self, frame: Frame) -> None:
+        """One tick of the caller's leg."""
+        if self._mind is not None:
+            self._mind.on_frame(frame)
+
+    def press(self, digits: str) -> None:
+        """Keys that came beside the audio."""
+        for key in digits:
+            if self._mind is not None:
+                self._mind.press(key)
+
+    def expire(self) -> None:
+        """The longest time is over."""
+        if self._mind is not None:
+            self._mind.expire()
+
+    def close(self) -> None:
+        """The call is over; the desk is told, wherever the caller was."""
+        mind, self._mind = self._mind, None
+        if isinstance(mind, Bridge):
+            self._leave_agent(mind, "hung_up" if self._agent_hung_up else "caller")
+        if mind is not None:
+            mind.gone()
+            mind.close()
+        if self._people is not None:
+            self._people.desk.leave(self._journal.call_id, LeaveWhy.HUNG_UP)
+
+    def _turn_to(self, make: Callable[[Strand], M]) -> M:
+        """Another mind has the call from now on."""
+        assert self._tasks is not None, "minds come and go while the call lives"
+        if self._mind is not None:
+            self._mind.close()
+            self._leg.stop()
+        mind = make(Strand(self._tasks))
+        self._mind = mind
+        return mind
+
+    # -- the bot ------------------------------------------------------------------------------------------------
+
+    def _bot(self, tasks: Strand, turn: SessionOpened | Returned) -> CallBrain:
+        services = self._services
+        engine = services.bots[self._started.bot]
+        brain = CallBrain(
+            self._leg,
+            services.ears,
+            services.mouth,
+            engine,
+            self._journal,
+            services.announcements,
+            self._numbers,
+            tasks,
+            self._bot_is_done,
+        )
+        brain.open(turn)
+        return brain
+
+    def _bot_is_done(self, last_word: Handoff | Hangup) -> None:
+        people = self._people
+        if isinstance(last_word, Hangup):
+            self._end(last_word.cause)
+        elif people is None:
+            self._end("handoff")
+        else:
+            self._queue(people)
+            people.desk.enqueue(self._journal.call_id, last_word.reason, last_word.skill)
+
+    def _return_to_bot(self, why: Literal["handed_back", "left"]) -> None:
+        self._tell(BotReturned(why=why))
+        self._turn_to(lambda tasks: self._bot(tasks, Returned(why)))
+
+    # -- people -------------------------------------------------------------------------------------------------
+
+    def command(self, command: Command) -> bool:
+        """Carry out what the desk asks; False where the call is not in a state for it, and nothing has changed."""
+        people, mind = self._people, self._mind
+        if people is None:
+            return False
+        match command, mind:
+            case Announce(position, estimate_s), Waiting(queued=True):
+                mind.announce((position, estimate_s))
+                self._tell(CallQueued(position=position, estimate_s=estimate_s))
+            case TurnAway(why), Waiting(queued=True):
+                mind.turn_away(why)
+                self._tell(TurnedAway(why=why))
+            case Join(agent), Waiting(queued=True) | Bridge():
+                return self._join(people, mind, agent)
+            case Hold(on, agent), Bridge():
+                if mind.hold(on=on):
+                    self._tell(HoldChanged(on=on, agent=agent))
+            case Speak(text), Bridge():
+                return mind.speak(text)
+            case Requeue(), Bridge():
+                self._leave_agent(mind, "lost")
+                self._queue(people).apologise()
+            case HandBack(), Bridge():
+                self._leave_agent(mind, "handed_back")
+                self._return_to_bot("handed_back")
+            case End(cause), Bridge():
+                self._agent_hung_up = True
+                self._end(cause)
+            case _:
+                return False
+        return True
+
+    def _queue(self, people: People) -> Waiting:
+        def make(tasks: Strand) -> Waiting:
+            return Waiting(
+                self._leg,
+                self._services.mouth,
+                Music(self._leg, people.music),
+                self._services.announcements,
+                _has_number(self._started),
+                self._numbers,
+                tasks,
+                self._tell,
+                lambda why: self._left_queue(people, why),
+                self._end,
+            )
+
+        return self._turn_to(make)
+
+    def _join(self, people: People, before: Waiting | Bridge, agent: str) -> bool:
+        leg = people.leg_of(agent)
+        if leg is None:
+            return False
+        if isinstance(before, Bridge) and before.agent != agent:
+            self._leave_agent(before, "transferred")
+        services = self._services
+        self._turn_to(
+            lambda tasks: Bridge(
+                agent,
+                self._leg,
+                leg,
+                services.ears,
+                services.mouth,
+                Music(self._leg, people.music),
+                self._numbers,
+                services.announcements,
+                tasks,
+                self._tell,
+                self._end,
+            )
+        )
+        self._tell(AgentJoined(agent=agent))
+        return True
+
+    def _leave_agent(
+        self, bridge: Bridge, why: Literal["hung_up", "handed_back", "transferred", "lost", "caller"]
+    ) -> None:
+        self._tell(AgentLeft(agent=bridge.agent, why=why))
+
+    def _left_queue(self, people: People, why: LeaveWhy) -> None:
+        """The caller's way out of the queue."""
+        people.desk.leave(self._journal.call_id, why)
+        if why is LeaveWhy.CALLBACK:
+            self._tell(CallbackRequested())
+        elif why is LeaveWhy.BOT:
+            self._return_to_bot("left")
+
+
+def _has_number(started: CallStarted) -> bool:
+    """Whether this caller can be called back: not a browser, and nobody who withheld the number (RFC 3323)."""
+    return started.transport == "sip" and not started.caller.lower().startswith(("sip:anonymous@", "sips:anonymous@"))

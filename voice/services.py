@@ -1,0 +1,31 @@
+"""What calls lean on: engines, bots and listeners, the same for every call of the node."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from agent_assist.desk.ports import CallDesk
+from dialog.announcements import Announcements
+from dialog.journal import Listener
+from dialog.ports import DialogEngine
+from voice.ports import Ears, Leg, Mouth, Pcm
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """What it takes to give a caller to a person: who decides, the agents' audio, and music for those who wait."""
+
+    desk: CallDesk
+    leg_of: Callable[[str], Leg | None]
+    music: Pcm
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What every call of the node shares."""
+
+    ears: Ears
+    mouth: Mouth
+    bots: dict[str, DialogEngine]
+    listeners: Sequence[Listener]
+    announcements: Announcements
+    longest_call_s: int

@@ -233,11 +233,12 @@ class AgentJoined(_Event):
 
 
 class AgentLeft(_Event):
-    """They no longer do. `why`: hung_up, handed_back, transferred, lost, caller."""
+    """They no longer do. `why`: hung_up, handed_back, transferred, lost (the agent's audio), caller (hung up), or ended
+    for another reason, which `call_ended` tells."""
 
     type: Literal["agent_left"] = "agent_left"
     agent: str
-    why: Literal["hung_up", "handed_back", "transferred", "lost", "caller"]
+    why: Literal["hung_up", "handed_back", "transferred", "lost", "caller", "ended"]
 
 
 class HoldChanged(_Event):

@@ -120,7 +120,7 @@ class Call:
                 try:
                     cause = await self._over
                 finally:
-                    self._minds.close()
+                    self._minds.close(cause)
                 raise _Over  # what the call still has under way is void: the group cancels it
         except* _Over:
             pass

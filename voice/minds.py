@@ -94,11 +94,12 @@ class Minds:
         if self._mind is not None:
             self._mind.expire()
 
-    def close(self) -> None:
+    def close(self, cause: str) -> None:
         """The call is over; the desk is told, wherever the caller was."""
         mind, self._mind = self._mind, None
         if isinstance(mind, Bridge):
-            self._leave_agent(mind, "hung_up" if self._agent_hung_up else "caller")
+            by_caller = "caller" if cause == "caller" else "ended"
+            self._leave_agent(mind, "hung_up" if self._agent_hung_up else by_caller)
         if mind is not None:
             mind.gone()
             mind.close()
@@ -225,7 +226,7 @@ class Minds:
         return True
 
     def _leave_agent(
-        self, bridge: Bridge, why: Literal["hung_up", "handed_back", "transferred", "lost", "caller"]
+        self, bridge: Bridge, why: Literal["hung_up", "handed_back", "transferred", "lost", "caller", "ended"]
     ) -> None:
         self._tell(AgentLeft(agent=bridge.agent, why=why))
 

@@ -353,7 +353,16 @@ async def test_an_agent_whose_audio_is_back_is_joined_again_and_never_left() -> 
         assert call.call.command(Join("eve"))
         assert call.caller.room is call.legs["eve"].room is not None
         assert not call.told(AgentLeft)
+        call.call.end("caller")
     assert call.told(AgentLeft) == [AgentLeft(agent="eve", why="caller")]
+
+
+async def test_a_call_that_ends_for_another_reason_is_not_laid_at_the_callers_door() -> None:
+    async with scene(PERSON) as call:
+        await call.queued()
+        call.call.command(Join("eve"))
+        call.call.end("shutdown")
+    assert call.told(AgentLeft) == [AgentLeft(agent="eve", why="ended")]
 
 
 async def test_commands_that_do_not_fit_are_refused_and_change_nothing() -> None:

@@ -98,8 +98,7 @@ class Minds:
         """The call is over; the desk is told, wherever the caller was."""
         mind, self._mind = self._mind, None
         if isinstance(mind, Bridge):
-            by_caller = "caller" if cause == "caller" else "ended"
-            self._leave_agent(mind, "hung_up" if self._agent_hung_up else by_caller)
+            self._leave_agent(mind, "hung_up" if self._agent_hung_up else "caller" if cause == "caller" else "ended")
         if mind is not None:
             mind.gone()
             mind.close()

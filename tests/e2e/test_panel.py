@@ -35,7 +35,7 @@ from tests.e2e.callers import LINE_HZ, say
 from tests.e2e.conversation import read_back, word_overlap
 from tests.e2e.hearing import check_heard, is_music, is_quiet, sound_begins_ms, voice_begins_ms
 from tests.e2e.node import Node, wait_for
-from tests.e2e.phones import Baresip
+from tests.e2e.phones import Baresip, Move
 from tests.e2e.test_handover import BRIDGE_MS, told, until
 from voice.ports import RATE_HZ, Pcm
 
@@ -136,7 +136,11 @@ class Telephone:
 @asynccontextmanager
 async def telephone(node: Node, folder: Path) -> AsyncIterator[Telephone]:
     """A telephone that has not called yet."""
-    moves = (say(BILL, "flite"), "12345678", *(say(text, "flite") for text in (PERSON, LETTER, VISIT)))
+    moves: tuple[Move, ...] = (
+        say(BILL, "flite"),
+        "12345678",
+        *(say(text, "flite") for text in (PERSON, LETTER, VISIT)),
+    )
     phone = Baresip(folder, "peter", f"sip:100@127.0.0.1:{node.sip_port}", "PCMU", moves)
     try:
         yield Telephone(node, phone)

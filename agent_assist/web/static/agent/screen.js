@@ -26,6 +26,7 @@ const LEFT = {
   transferred: "Your colleague has the caller now.",
   lost: "Your connection was away for too long: the caller waits for the next free agent.",
   caller: "The caller hung up.",
+  ended: "The call has ended.",
 };
 const TROUBLE = {
   declined: "Your colleague declined.",

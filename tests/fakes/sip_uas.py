@@ -2,7 +2,7 @@
 
 from voice.net.sip_agent import SipAgent
 from voice.wire.sdp import Codec, answer, make_offer, parse_sdp, read_answer
-from voice.wire.sip.events import InviteAcknowledged, InviteReceived, ReinviteReceived, SipEvent
+from voice.wire.sip.events import CallRef, InviteAcknowledged, InviteReceived, ReinviteReceived, SipEvent
 
 HOST = "127.0.0.1"
 RTP_PORT = 21_900
@@ -28,6 +28,10 @@ class SilentCallee:
             self.agent.reanswer(event.call, self._describe(event.offer))
         elif isinstance(event, InviteAcknowledged) and event.answer is not None:
             self.codecs.append(read_answer(parse_sdp(event.answer)).codec)
+
+    def received(self) -> CallRef:
+        """The call that came last."""
+        return [event.call for event in self.events if isinstance(event, InviteReceived)][-1]
 
     def count(self, kind: type[SipEvent]) -> int:
         """How many events of `kind` came."""

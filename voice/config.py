@@ -41,6 +41,12 @@ def _url(value: str) -> str:
     return value
 
 
+def _switch_or_port(value: object) -> object:
+    if isinstance(value, int) and 0 <= value <= 65_535:  # true and false are integers too
+        return value
+    raise ValueError("write true, false or a port")
+
+
 Address = Annotated[str, BeforeValidator(_address)]
 Url = Annotated[str, AfterValidator(_url)]
 Port = Annotated[int, Field(ge=0, le=65_535)]
@@ -55,7 +61,9 @@ class SipSettings(_Section):
 
     host: Address = Field(default=LOOPBACK, description="address to bind")
     port: Port = Field(default=5_060, description="UDP port")
-    tcp: bool | Port = Field(default=True, description="TCP: true for the port of UDP, or another; false or 0: off")
+    tcp: Annotated[bool | int, BeforeValidator(_switch_or_port)] = Field(
+        default=True, description="TCP: true for the port of UDP, or another; false or 0: off"
+    )
     tls_port: Port = Field(default=0, description="TLS port, 5061 by custom; 0: off")
     certificate: Path | None = Field(default=None, description="PEM chain for TLS; made on first start when absent")
     key: Path | None = Field(default=None, description="PEM private key")

@@ -75,13 +75,8 @@ async def _try(name: str, trial: Awaitable[str]) -> Verdict:
 async def _ports(settings: Settings) -> str:
     check_addresses(settings)
     sip = settings.sip
-    ways = [
-        f"UDP {sip.port}",
-        f"TCP {sip.tcp_port}" if sip.tcp_port else "",
-        f"TLS {sip.tls_port}" if sip.tls_port else "",
-    ]
-    ports = ", ".join(way for way in ways if way)
-    return f"SIP {sip.host} ({ports}) and web {settings.web.host}:{settings.web.port} are free"
+    more = "".join(f", {way} {port}" for way, port in (("TCP", sip.tcp_port), ("TLS", sip.tls_port)) if port)
+    return f"SIP {sip.host} (UDP {sip.port}{more}) and web {settings.web.host}:{settings.web.port} are free"
 
 
 async def _models(settings: Settings) -> str:

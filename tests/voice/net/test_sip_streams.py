@@ -37,8 +37,10 @@ SDP = (
 
 def listening(settings: StreamSettings | None = None, *, allowed: bool = True) -> SilentCallee:
     """A callee that takes connections, by TCP unless told otherwise."""
-    callee = SilentCallee()
-    callee.agent = SipAgent(callee, lambda host: allowed, streams=settings or StreamSettings(tcp_port=0))
+    streams = settings or StreamSettings(tcp_port=0)
+    callee = SilentCallee(streams=streams)
+    if not allowed:
+        callee.agent = SipAgent(callee, lambda host: False, streams=streams)
     return callee
 
 

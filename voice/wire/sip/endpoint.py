@@ -115,8 +115,7 @@ class SipEndpoint:
         for transaction in self._transactions.over(flow):
             if transaction.fallback is not None and transaction.fresh:
                 addr, transaction.fallback = transaction.fallback, None
-                branch = transaction.request.headers["Via"].rpartition("branch=")[2]
-                transaction.request.headers.set("Via", self._via(addr, branch))
+                self._redirect(transaction.request, addr)
                 transaction.reroute(addr, now)
             else:
                 transaction.disconnect(now)
@@ -179,10 +178,9 @@ class SipEndpoint:
         Raises ProtocolError when a URI is malformed, ValueError when there is no address to send to.
         """
         target = WireURI.parse(uri)
-        host = target.host.strip("[]")
         if next_hop is None:
-            if not is_ip(host):
-                raise ValueError(f"no address for {host!r}")
+            if not is_ip(target.host.strip("[]")):
+                raise ValueError(f"no address for {target.host!r}")
             next_hop = hop(target)
         name = f'"{from_name}" ' if from_name else ""
         request = make_request(
@@ -227,7 +225,7 @@ class SipEndpoint:
         fallback = None
         if self.connects and not isinstance(addr, Flow) and len(bytes(request)) > MAX_OVER_UDP:
             addr, fallback = Flow(*addr, TCP), addr
-            request.headers.set("Via", self._via(addr, request.headers["Via"].rpartition("branch=")[2]))
+            self._redirect(request, addr)
         transaction = self._transactions.open_client(request, addr, now, user)
         transaction.fallback = fallback
         self._settle_transaction(transaction, NOWHERE, now)
@@ -245,6 +243,10 @@ class SipEndpoint:
     def _via(self, addr: Address, branch: str) -> str:
         transport = addr.transport if isinstance(addr, Flow) else "UDP"
         return make_via(bracketed(self.local_host), self._port(addr), branch, transport)
+
+    def _redirect(self, request: Request, addr: Address) -> None:
+        """Let the Via of a request of ours name the way to `addr`; its branch stays."""
+        request.headers.set("Via", self._via(addr, request.headers["Via"].rpartition("branch=")[2]))
 
     def _port(self, addr: Address) -> int:
         """Our port for whoever is at `addr`; where we take no connections it is that of UDP."""

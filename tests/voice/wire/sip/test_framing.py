@@ -106,6 +106,11 @@ def test_the_longest_that_is_taken() -> None:
     assert read([longest + RINGING]) == ([longest, RINGING], b"", "")
 
 
+def test_the_longest_start_line_cut_in_its_end() -> None:
+    line = b"OPTIONS " + b"x" * (MAX_LINE - 16) + b" SIP/2.0"
+    assert read([line + b"\r", b"\nl: 0\r\n\r\n"]) == ([line + b"\r\nl: 0\r\n\r\n"], b"", "")
+
+
 def test_10000_random_bytes_are_no_message() -> None:
     chance = random.Random(7)
     for _ in range(200):

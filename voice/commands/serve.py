@@ -4,6 +4,7 @@ import asyncio
 import gc
 import signal
 import sys
+from collections.abc import Mapping
 
 import uvloop
 from rich.console import Console
@@ -34,7 +35,9 @@ async def _serve(settings: Settings) -> None:
         gc.collect()
         gc.freeze()
         node.lag.forgive()
-        console.print(*greeting(node.settings, node.sip.port, node.web_url, node.first_password), sep="\n")
+        console.print(
+            *greeting(node.settings, node.sip.port, node.sip.stream_ports, node.web_url, node.first_password), sep="\n"
+        )
         await stop.wait()
         console.print(f"stopping: waiting for {node.calls.live} calls (again to end them)")
     finally:
@@ -42,7 +45,12 @@ async def _serve(settings: Settings) -> None:
 
 
 def greeting(
-    settings: Settings, sip_port: int, web_url: str, first_password: str | None, command: str = sys.argv[0]
+    settings: Settings,
+    sip_port: int,
+    stream_ports: Mapping[str, int],
+    web_url: str,
+    first_password: str | None,
+    command: str = sys.argv[0],
 ) -> list[str]:
     """Where to go, a line each; `command` is how this program was called."""
     sip = f"sip:100@{settings.sip_advertised}" + (f":{sip_port}" if sip_port != 5060 else "")
@@ -50,6 +58,7 @@ def greeting(
         "",
         "Centralino is ready.",
         f"  phone   {sip}  (echo test: {sip.replace('100@', 'echo@')})",
+        *([f"  also    {', '.join(f'{name} {port}' for name, port in stream_ports.items())}"] if stream_ports else []),
         f"  browser {web_url}",
         f"  calls   {web_url}calls",
     ]

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from dialog.errors import ConfigurationError, NotReady
 from voice.net.udp import UdpSocket
+from voice.wire.sip.auth import Authenticator, Login
 from voice.wire.sip.dialog import is_ip
 from voice.wire.sip.endpoint import RETRY_AFTER_S, SipEndpoint
 from voice.wire.sip.events import END_EVENTS, CallRef, InviteReceived, Ringing, SipEvent
@@ -35,7 +36,8 @@ class SipHandler(Protocol):
 class SipAgent:
     """Serves one SIP address over UDP.
 
-    `allow` decides by IP address whose datagrams are looked at; those of others are counted and never answered.
+    `allow` decides by IP address whose datagrams are looked at; those of others are counted and never answered, unless
+    there is an `authenticator` to ask them who they are.
     `advertised` is the host peers are told to reach, where it is not the one bound (NAT). Commands are the endpoint's,
     with the time filled in; each returns False when the call is over or its state does not allow it.
     """
@@ -48,11 +50,13 @@ class SipAgent:
         advertised: str = "",
         max_calls: int = 500,
         token: Callable[[], str] = lambda: secrets.token_hex(8),
+        authenticator: Authenticator | None = None,
     ) -> None:
         self._handler = handler
         self._allow = allow
         self._advertised = advertised
-        self._endpoint = SipEndpoint(advertised, 0, token, max_calls=max_calls)
+        self._strangers = authenticator is not None
+        self._endpoint = SipEndpoint(advertised, 0, token, max_calls=max_calls, authenticator=authenticator)
         self._socket: UdpSocket | None = None
         self._unlisted = 0
         self._unhandled: asyncio.Queue[SipEvent | None] = asyncio.Queue()
@@ -136,8 +140,13 @@ class SipAgent:
         """Offer other media (re-INVITE)."""
         return self._pumped(self._endpoint.reoffer(call, sdp, self._now()))
 
-    async def invite(self, uri: str, sdp: bytes, from_uri: str, from_name: str = "") -> CallRef:
-        """Call `uri` with an offer; a host that is a name is looked up. Raises ProtocolError, OSError."""
+    async def invite(
+        self, uri: str, sdp: bytes, from_uri: str, from_name: str = "", login: Login | None = None
+    ) -> CallRef:
+        """Call `uri` with an offer; a host that is a name is looked up. `login` answers a challenge.
+
+        Raises ProtocolError, OSError.
+        """
         target = WireURI.parse(uri)
         next_hop: Address | None = None
         if not is_ip(target.host.strip("[]")):
@@ -146,7 +155,7 @@ class SipAgent:
                 target.host, target.port or 5060, family=socket.AF_INET, type=socket.SOCK_DGRAM
             )
             next_hop = (str(found[0][4][0]), int(found[0][4][1]))
-        call = self._endpoint.invite(uri, sdp, from_uri, self._now(), next_hop, from_name)
+        call = self._endpoint.invite(uri, sdp, from_uri, self._now(), next_hop, from_name, login)
         self._pump()
         return call
 
@@ -156,9 +165,10 @@ class SipAgent:
         return asyncio.get_running_loop().time()
 
     def _receive(self, data: bytes, addr: Address) -> None:
-        if self._allow(addr[0]):
+        listed = self._allow(addr[0])
+        if listed or self._strangers:
             try:
-                self._endpoint.receive(data, addr, self._now())
+                self._endpoint.receive(data, addr, self._now(), listed=listed)
             finally:  # a fault over one datagram must not stop the clock of the other calls
                 self._pump()
         else:

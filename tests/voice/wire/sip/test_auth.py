@@ -81,7 +81,7 @@ def test_a_stranger_is_asked_for_the_strongest_first_in_fields_of_their_own() ->
 def test_right_credentials_let_a_stranger_in(algorithm: Algorithm) -> None:
     door = Door(algorithm)
     assert door.invite(answer(door.challenge())).startswith("SIP/2.0 100 ")
-    assert door.invite(answer(door.challenge(), "pbx", "secret")).startswith("SIP/2.0 100 ")
+    assert door.invite(answer(door.challenge(), "pbx", "secret", uri="sip:here:5060")).startswith("SIP/2.0 100 ")
     assert called(door) == ["alice", "pbx"]
     assert door.authenticator.counts == {"asked": 2, "right": 2}
 

@@ -38,10 +38,11 @@ from voice.data_folder import held
 from voice.desk import OpenDesk, open_desk
 from voice.media.plane import MediaPlane
 from voice.media.recorder import Recorder
-from voice.net.certificate import ensure_certificate
+from voice.net.certificate import ensure_certificate, server_tls
 from voice.net.ice_guard import IceAddress, IceGuard
 from voice.net.rtp_port import RtpPorts
 from voice.net.sip_agent import SipAgent
+from voice.net.sip_streams import StreamSettings
 from voice.net.whip import Whip
 from voice.observe import LoopLag, Metrics
 from voice.services import Services
@@ -224,12 +225,16 @@ class _Builder:
             trunk,
             settings.sip.allows,
             advertised=settings.sip.advertised or "",
+            streams=self._sip_streams(),
             max_calls=settings.limits.calls + UNSETTLED_CALLS,
             authenticator=authenticator,
         )
         trunk.serve(agent)
         count = self._metrics.count
         count("centralino_sip_dropped", "Datagrams at the SIP port without effect", "reason", lambda: agent.dropped)
+        count("centralino_sip_cut", "SIP connections refused, cut or not opened", "reason", lambda: agent.cut)
+        gauge = self._metrics.gauge
+        gauge("centralino_sip_connections", "SIP connections", "transport", lambda: agent.connections)
         count("centralino_sip_refused", "INVITEs refused, by the code of the error", "code", lambda: trunk.refused)
         if authenticator is not None:
             counts = authenticator.counts
@@ -240,6 +245,15 @@ class _Builder:
             raise taken("sip", settings.sip.host, settings.sip.port, error) from error
         self._stack.push_async_callback(agent.close)
         return agent
+
+    def _sip_streams(self) -> StreamSettings:
+        sip = self._settings.sip
+        if not sip.tls_port:
+            return StreamSettings(sip.tcp_port)
+        certificate, key = sip.certificate, sip.key
+        if certificate is None:
+            certificate, key = ensure_certificate(self._folder, self._settings.sip_advertised, "sip")
+        return StreamSettings(sip.tcp_port, sip.tls_port, _tls("sip", certificate, key), _trusted(sip.authorities))
 
     async def _open_web(
         self, calls: Calls, plane: MediaPlane, store: SqlCallStore, users: Users, desk: OpenDesk | None
@@ -259,7 +273,7 @@ class _Builder:
         if web.secure and certificate is None:
             certificate, key = ensure_certificate(self._folder, web.host)
         if certificate is not None:
-            _check_certificate(certificate, key)
+            _tls("web", certificate, key)
         refused, dropped = Counter[str](), Counter[str]()
         app.add_middleware(CountedAnswers, refused=refused)
         count = self._metrics.count
@@ -340,12 +354,23 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _check_certificate(certificate: Path, key: Path | None) -> None:
+def _tls(section: str, certificate: Path, key: Path | None) -> ssl.SSLContext:
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+        return server_tls(certificate, key)
     except OSError as error:
         files = f"{certificate} with {key}" if key else f"{certificate}"
-        raise ConfigurationError(f"web.certificate: {files} cannot be used ({error.strerror or error})") from error
+        raise ConfigurationError(
+            f"{section}.certificate: {files} cannot be used ({error.strerror or error})"
+        ) from error
+
+
+def _trusted(authorities: Path | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=authorities)
+    except OSError as error:
+        raise ConfigurationError(
+            f"sip.authorities: {authorities} cannot be used ({error.strerror or error})"
+        ) from error
 
 
 async def _expire(store: SqlCallStore, keep_days: int) -> None:

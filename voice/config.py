@@ -43,6 +43,12 @@ def _url(value: str) -> str:
     return value
 
 
+def _switch_or_port(value: object) -> object:
+    if isinstance(value, int) and 0 <= value <= 65_535:  # true and false are integers too
+        return value
+    raise ValueError("write true, false or a port")
+
+
 Address = Annotated[str, BeforeValidator(_address)]
 Url = Annotated[str, AfterValidator(_url)]
 Port = Annotated[int, Field(ge=0, le=65_535)]
@@ -92,6 +98,15 @@ class SipSettings(_Section):
 
     host: Address = Field(default=LOOPBACK, description="address to bind")
     port: Port = Field(default=5_060, description="UDP port")
+    tcp: Annotated[bool | int, BeforeValidator(_switch_or_port)] = Field(
+        default=True, description="TCP: true for the port of UDP, or another; false or 0: off"
+    )
+    tls_port: Port = Field(default=0, description="TLS port, 5061 by custom; 0: off")
+    certificate: Path | None = Field(default=None, description="PEM chain for TLS; made on first start when absent")
+    key: Path | None = Field(default=None, description="PEM private key")
+    authorities: Path | None = Field(
+        default=None, description="PEM; whom to trust where we open a TLS connection; default: the system's"
+    )
     advertised: Address | None = Field(default=None, description="address peers are told, behind NAT; default: host")
     peers: tuple[str, ...] = Field(default=("127.0.0.0/8",), description="addresses or networks calls are taken from")
     accounts: dict[Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")], AccountSettings] = Field(
@@ -111,8 +126,15 @@ class SipSettings(_Section):
     def _networks(cls, peers: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(str(ip_network(peer)) for peer in peers)
 
+    @property
+    def tcp_port(self) -> int | None:
+        """Where TCP connections are taken: None nowhere, 0 at any port as UDP is."""
+        if not self.tcp:
+            return None
+        return self.port if self.tcp is True else self.tcp
+
     def allows(self, address: str) -> bool:
-        """Whether a datagram from `address` is read at all."""
+        """Whether a datagram or connection from `address` is taken at all."""
         return any(ip_address(address) in ip_network(peer) for peer in self.peers)
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import re
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -152,25 +151,26 @@ class Dialler:
             self.agent.hangup(event.call)
 
 
-async def dial(dialler: Dialler, cwd: Path, calls: int, *scenario: str) -> None:
+async def dial(dialler: Dialler, cwd: Path, calls: int, *scenario: str, transport: str = "udp") -> None:
     """Call sipp `calls` times, as it plays the callee of `scenario`."""
+    uri = f"{HOST}:{SIPP_PORT};transport={transport}"
     async with asyncio.TaskGroup() as tasks:
         await dialler.agent.start(HOST, 0, tasks)
         callee = tasks.create_task(sipp(cwd, *scenario, "-m", str(calls)))
-        await listening(SIPP_PORT)
+        await listening(SIPP_PORT, transport)
         for number in range(calls):
             offer = make_offer(HOST, RTP_PORT, 1, 1)
-            await dialler.agent.invite(f"sip:{number}@{HOST}:{SIPP_PORT}", offer, f"sip:test@{HOST}", "Test")
+            await dialler.agent.invite(f"sip:{number}@{uri}", offer, f"sip:test@{HOST}", "Test")
             await asyncio.sleep(0.02)
         await callee
         await dialler.agent.close(grace_s=2.0)
 
 
-async def listening(port: int) -> None:
-    """Wait until somebody has bound the UDP port."""
-    wanted = f"{port:04X}"
+async def listening(port: int, transport: str = "udp") -> None:
+    """Wait until somebody has bound the port."""
+    wanted = f":{port:04X} 00000000:0000 " + ("0A" if transport == "tcp" else "")
     async with asyncio.timeout(10):
-        while not re.search(rf":{wanted} ", Path("/proc/net/udp").read_text()):
+        while wanted not in Path(f"/proc/net/{transport}").read_text():
             await asyncio.sleep(0.02)
 
 

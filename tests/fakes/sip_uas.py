@@ -1,21 +1,26 @@
 """A callee with SDP and no audio: answers whatever comes, remembers what happened."""
 
 from voice.net.sip_agent import SipAgent
+from voice.net.sip_streams import StreamSettings
 from voice.wire.sdp import Codec, answer, make_offer, parse_sdp, read_answer
-from voice.wire.sip.events import InviteAcknowledged, InviteReceived, ReinviteReceived, SipEvent
+from voice.wire.sip.events import CallRef, InviteAcknowledged, InviteReceived, ReinviteReceived, SipEvent
 
 HOST = "127.0.0.1"
 RTP_PORT = 21_900
 
 
 class SilentCallee:
-    """A handler for `SipAgent`. `ring_only` lets calls ring for ever, for callers that give up."""
+    """A handler for `SipAgent`. `ring_only` lets calls ring for ever, for callers that give up; `parting` hangs up
+    as soon as a call is acknowledged."""
 
-    def __init__(self, *, ring_only: bool = False) -> None:
-        self.agent = SipAgent(self, allow=lambda host: host == HOST)
+    def __init__(
+        self, *, ring_only: bool = False, parting: bool = False, streams: StreamSettings | None = None
+    ) -> None:
+        self.agent = SipAgent(self, allow=lambda host: host == HOST, streams=streams)
         self.events: list[SipEvent] = []
         self.codecs: list[Codec] = []
         self._ring_only = ring_only
+        self._parting = parting
         self._version = 1
 
     async def on_event(self, event: SipEvent) -> None:
@@ -26,8 +31,15 @@ class SilentCallee:
                 self.agent.answer(event.call, self._describe(event.offer))
         elif isinstance(event, ReinviteReceived):
             self.agent.reanswer(event.call, self._describe(event.offer))
-        elif isinstance(event, InviteAcknowledged) and event.answer is not None:
-            self.codecs.append(read_answer(parse_sdp(event.answer)).codec)
+        elif isinstance(event, InviteAcknowledged):
+            if event.answer is not None:
+                self.codecs.append(read_answer(parse_sdp(event.answer)).codec)
+            if self._parting:
+                self.agent.hangup(event.call)
+
+    def received(self) -> CallRef:
+        """The call that came last."""
+        return [event.call for event in self.events if isinstance(event, InviteReceived)][-1]
 
     def count(self, kind: type[SipEvent]) -> int:
         """How many events of `kind` came."""

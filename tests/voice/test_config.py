@@ -18,6 +18,12 @@ def test_everything_is_on_loopback_until_a_setting_says_otherwise() -> None:
     assert Settings.model_validate({"web": {"host": "192.0.2.1"}}).web.secure
 
 
+@pytest.mark.parametrize(("tcp", "port"), [("true", 5070), ("5075", 5075), ("1", 1), ("false", None), ("0", None)])
+def test_tcp_is_where_udp_is_or_where_it_is_told(tcp: str, port: int | None) -> None:
+    assert load(assignments=["sip.port=5070", f"sip.tcp={tcp}"], environ={}).sip.tcp_port == port
+    assert load(environ={"CENTRALINO_SIP__TCP": tcp, "CENTRALINO_SIP__PORT": "5070"}).sip.tcp_port == port
+
+
 def test_file_yields_to_environment_and_both_to_set(tmp_path: Path) -> None:
     file = tmp_path / "centralino.toml"
     file.write_text('[sip]\nport = 1\n[web]\nport = 1\n[limits]\ncalls = 7\n[bots]\n"100" = "echo"\n')
@@ -43,6 +49,8 @@ def test_a_grammar_belongs_to_what_the_bot_expects(tmp_path: Path) -> None:
         ('speech.grammars.maybe=["네"]', "speech.grammars.maybe"),
         ("sip.prot=5060", "sip.prot"),
         ("sip.port=99999", "sip.port"),
+        ("sip.tcp=99999", "sip.tcp"),
+        ("sip.tls_port=-1", "sip.tls_port"),
         ("sip.host=example", "sip.host"),
         ('sip.peers=["nowhere"]', "sip.peers"),
         ("nowhere.port=1", "nowhere"),

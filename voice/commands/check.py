@@ -74,7 +74,9 @@ async def _try(name: str, trial: Awaitable[str]) -> Verdict:
 
 async def _ports(settings: Settings) -> str:
     check_addresses(settings)
-    return f"SIP {settings.sip.host}:{settings.sip.port} and web {settings.web.host}:{settings.web.port} are free"
+    sip = settings.sip
+    more = "".join(f", {way} {port}" for way, port in (("TCP", sip.tcp_port), ("TLS", sip.tls_port)) if port)
+    return f"SIP {sip.host} (UDP {sip.port}{more}) and web {settings.web.host}:{settings.web.port} are free"
 
 
 async def _models(settings: Settings) -> str:

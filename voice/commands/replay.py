@@ -19,9 +19,10 @@ SETTLE_S = 1.0
 def private(settings: Settings, folder: Path) -> Settings:
     """The same settings on free loopback ports and a folder of its own: nothing of a running node is touched."""
     loopback = {"host": "127.0.0.1", "port": 0, "advertised": None}
+    sip_ports = {"tcp": bool(settings.sip.tcp), "tls_port": 0}
     changes = {
         "bots": {"echo": "echo", "*": settings.bots.get("*", "helpdesk")},
-        "sip": settings.sip.model_copy(update=loopback | {"peers": ("127.0.0.0/8",)}),
+        "sip": settings.sip.model_copy(update=loopback | {"peers": ("127.0.0.0/8",)} | sip_ports),
         "web": settings.web.model_copy(update=loopback | {"certificate": None}),
         "media": settings.media.model_copy(update={"host": None, "advertised": None}),
         "record": settings.record.model_copy(update={"folder": folder}),

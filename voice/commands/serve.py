@@ -44,6 +44,9 @@ def _greet(node: Node, console: Console) -> None:
     settings = node.settings
     sip = f"sip:100@{settings.sip_advertised}" + (f":{node.sip.port}" if node.sip.port != 5060 else "")
     console.print(f"\nCentralino is ready.\n  phone   {sip}  (echo test: {sip.replace('100@', 'echo@')})")
+    ways = [f"{transport} {port}" for transport, port in node.sip.stream_ports.items()]
+    if ways:
+        console.print(f"  also    {', '.join(ways)}")
     console.print(f"  browser {node.web_url}\n  calls   {node.web_url}calls")
     if node.first_password is not None:
         console.print(f"  sign in as admin with {node.first_password}  (shown this once)")

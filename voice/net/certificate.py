@@ -1,10 +1,11 @@
-"""A certificate for the web side, made on first start.
+"""Certificates for the web side and for SIP over TLS, made on first start; and the TLS that shows them.
 
 Browsers give a page the microphone only in a secure context, so an address beyond loopback is served by HTTPS. A
 self-signed certificate is enough to begin with (the browser asks once); a real one is named in the settings.
 """
 
 import os
+import ssl
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -20,9 +21,18 @@ DAYS = 397
 _RENEW_BEFORE = timedelta(days=14)
 
 
-def ensure_certificate(folder: Path, host: str) -> tuple[Path, Path]:
+def server_tls(certificate: Path, key: Path | None) -> ssl.SSLContext:
+    """What to show to those who connect. Raises OSError when the files cannot be used."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_RENEGOTIATION
+    context.load_cert_chain(certificate, key)
+    return context
+
+
+def ensure_certificate(folder: Path, host: str, name: str = "web") -> tuple[Path, Path]:
     """Paths of a certificate for `host` and its key in `folder`; made anew when missing, old or for another host."""
-    certificate_path, key_path = folder / "web.crt", folder / "web.key"
+    certificate_path, key_path = folder / f"{name}.crt", folder / f"{name}.key"
     if certificate_path.exists() and key_path.exists():
         certificate = x509.load_pem_x509_certificate(certificate_path.read_bytes())
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
@@ -31,12 +41,12 @@ def ensure_certificate(folder: Path, host: str) -> tuple[Path, Path]:
             return certificate_path, key_path
     folder.mkdir(parents=True, exist_ok=True)
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"Centralino on {host}")])
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"Centralino on {host}")])
     now = datetime.now(UTC)
     certificate = (
         x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
+        .subject_name(subject)
+        .issuer_name(subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(minutes=5))

@@ -1,4 +1,4 @@
-"""The asyncio shell of a SIP endpoint: one socket, one timer, and events handed out in order."""
+"""The asyncio shell of a SIP endpoint: its socket and connections, one timer, and events handed out in order."""
 
 import asyncio
 import contextlib
@@ -9,17 +9,22 @@ from collections.abc import Callable
 from typing import Protocol
 
 from dialog.errors import ConfigurationError, NotReady
+from voice.net.sip_streams import SipStreams, StreamSettings
 from voice.net.udp import UdpSocket
 from voice.wire.sip.auth import Authenticator, Login
 from voice.wire.sip.dialog import is_ip
 from voice.wire.sip.endpoint import RETRY_AFTER_S, SipEndpoint
 from voice.wire.sip.events import END_EVENTS, CallRef, InviteReceived, Ringing, SipEvent
+from voice.wire.sip.flow import Flow, hop
 from voice.wire.sip.grammar import WireURI
 from voice.wire.sip.message import Address
 
 MAX_UNHANDLED = 1_024
 """Events that may wait for the handler. Beyond: a new call gets 503, a provisional response is dropped, any other
 event ends its call. End events always pass: there is one for each call."""
+
+SHARED_PORT_TRIES = 16
+"""How often a free port is looked for that both UDP and TCP can have."""
 
 FAREWELL_S = 2.0
 """How long `close` waits for peers to answer our BYEs."""
@@ -34,10 +39,10 @@ class SipHandler(Protocol):
 
 
 class SipAgent:
-    """Serves one SIP address over UDP.
+    """Serves one SIP address over UDP, and over TCP and TLS as `streams` says.
 
-    `allow` decides by IP address whose datagrams are looked at; those of others are counted and never answered, unless
-    there is an `authenticator` to ask them who they are.
+    `allow` decides by IP address whose datagrams are looked at and whose connections are taken; those of others are
+    counted and never answered, unless there is an `authenticator` to ask them who they are.
     `advertised` is the host peers are told to reach, where it is not the one bound (NAT). Commands are the endpoint's,
     with the time filled in; each returns False when the call is over or its state does not allow it.
     """
@@ -48,6 +53,7 @@ class SipAgent:
         allow: Callable[[str], bool],
         *,
         advertised: str = "",
+        streams: StreamSettings | None = None,
         max_calls: int = 500,
         token: Callable[[], str] = lambda: secrets.token_hex(8),
         authenticator: Authenticator | None = None,
@@ -57,7 +63,11 @@ class SipAgent:
         self._advertised = advertised
         self._strangers = authenticator is not None
         self._endpoint = SipEndpoint(advertised, 0, token, max_calls=max_calls, authenticator=authenticator)
+        self._endpoint.connects = True
         self._socket: UdpSocket | None = None
+        streams = streams or StreamSettings()
+        self._shares_port = streams.tcp_port == 0
+        self._streams = SipStreams(streams, self._hears, self._receive, self._disconnected)
         self._unlisted = 0
         self._unhandled: asyncio.Queue[SipEvent | None] = asyncio.Queue()
         self._unannounced: set[CallRef] = set()
@@ -72,17 +82,47 @@ class SipAgent:
         """
         if host in ("0.0.0.0", "::") and not self._advertised:
             raise ConfigurationError(f"SIP bound to {host} needs the address that peers reach: set the advertised host")
-        self._socket = await UdpSocket.open(host, port, self._receive)
+        await self._bind(host, port, tasks)
         self._endpoint.local_host = self._advertised or host
         self._endpoint.local_port = self.port
         tasks.create_task(self._hand_out(), name="sip events")
 
+    async def _bind(self, host: str, port: int, tasks: asyncio.TaskGroup) -> None:
+        """Open the socket and the listeners; where any port will do, one that is free for both UDP and TCP."""
+        tries = SHARED_PORT_TRIES if port == 0 and self._shares_port else 1
+        while True:
+            tries -= 1
+            self._socket = await UdpSocket.open(host, port, self._receive)
+            try:
+                self._endpoint.stream_ports = self._streams.start(host, self.port, tasks)
+                return
+            except OSError:
+                await self._socket.close()
+                self._socket = None
+                if not tries:
+                    raise
+
     @property
     def port(self) -> int:
-        """The port bound."""
+        """The UDP port bound."""
         if self._socket is None:
             raise NotReady("the SIP agent is not started")
         return self._socket.address[1]
+
+    @property
+    def stream_ports(self) -> dict[str, int]:
+        """The ports where connections are taken, by transport."""
+        return dict(self._endpoint.stream_ports)
+
+    @property
+    def connections(self) -> Counter[str]:
+        """How many connections are open, by transport."""
+        return self._streams.connections
+
+    @property
+    def cut(self) -> Counter[str]:
+        """Connections that we refused, cut or could not open, by reason."""
+        return self._streams.cut
 
     @property
     def calls(self) -> int:
@@ -108,10 +148,11 @@ class SipAgent:
                 self.hangup(call)
             await self._wait_until(lambda: not self._endpoint.calls and not self._endpoint.unanswered, FAREWELL_S)
         finally:  # whoever loses patience gets the port back all the same
-            if self._timer is not None:
-                self._timer.cancel()
             if self._socket is not None:
                 await self._socket.close()
+            await self._streams.close()
+            if self._timer is not None:
+                self._timer.cancel()
             self._unhandled.put_nowait(None)
 
     # commands
@@ -154,7 +195,9 @@ class SipAgent:
             found = await loop.getaddrinfo(
                 target.host, target.port or 5060, family=socket.AF_INET, type=socket.SOCK_DGRAM
             )
-            next_hop = (str(found[0][4][0]), int(found[0][4][1]))
+            address, port = str(found[0][4][0]), int(found[0][4][1])
+            way = hop(target)
+            next_hop = way._replace(host=address) if isinstance(way, Flow) else (address, port)
         call = self._endpoint.invite(uri, sdp, from_uri, self._now(), next_hop, from_name, login)
         self._pump()
         return call
@@ -164,15 +207,23 @@ class SipAgent:
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
 
+    def _hears(self, host: str) -> bool:
+        return self._strangers or self._allow(host)
+
     def _receive(self, data: bytes, addr: Address) -> None:
-        listed = self._allow(addr[0])
-        if listed or self._strangers:
+        if self._hears(addr[0]):
             try:
-                self._endpoint.receive(data, addr, self._now(), listed=listed)
+                self._endpoint.receive(data, addr, self._now(), listed=self._allow(addr[0]))
             finally:  # a fault over one datagram must not stop the clock of the other calls
                 self._pump()
         else:
             self._unlisted += 1
+
+    def _disconnected(self, flow: Flow) -> None:
+        try:
+            self._endpoint.disconnected(flow, self._now())
+        finally:
+            self._pump()
 
     def _on_timer(self) -> None:
         self._timer = self._timer_due = None
@@ -191,7 +242,9 @@ class SipAgent:
             for event in events:
                 self._queue(event)
         for data, addr in self._endpoint.to_send():
-            if self._socket is not None:
+            if isinstance(addr, Flow):
+                self._streams.send(data, addr)
+            elif self._socket is not None:
                 self._socket.send(data, addr)
         due = self._endpoint.deadline()
         if due != self._timer_due:

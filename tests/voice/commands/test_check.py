@@ -72,6 +72,24 @@ def test_one_thing_that_is_wrong_hides_no_other(
     assert told["node"] == (False, "dialog.engine: no bot is called 'eliza'; known are rasa, keypad and plug-ins")
 
 
+@pytest.mark.parametrize("name", ["tcp", "tls_port"])
+def test_a_taken_port_for_connections_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    monkeypatch.setenv("CENTRALINO_CACHE", str(tmp_path))
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        sip = {"port": 0, "tcp": False, name: port}
+        settings = {"sip": sip, "web": {"port": 0}, "dialog": {"engine": "eliza"}}
+        _, told = verdicts(Settings.model_validate(settings), capsys)
+        assert f"sip.{name}: 127.0.0.1:{port} cannot be bound" in told["ports"][1]
+    _, told = verdicts(Settings.model_validate(settings), capsys)
+    assert told["ports"] == (
+        True,
+        f"SIP 127.0.0.1 (UDP 0, {'TCP' if name == 'tcp' else 'TLS'} {port}) and web 127.0.0.1:0 are free",
+    )
+
+
 def test_a_person_reads_a_line_for_each_verdict(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -24,7 +24,7 @@ from voice.wire.sip.events import (
     Ringing,
 )
 from voice.wire.sip.guard import Received
-from voice.wire.sip.message import NO_HEADERS, Address, make_again, make_cancel, make_response
+from voice.wire.sip.message import NO_HEADERS, REASONS, Address, make_again, make_cancel, make_response
 from voice.wire.sip.renegotiation import Renegotiation
 from voice.wire.sip.tables import T1
 from voice.wire.sip.transaction import Transaction
@@ -162,7 +162,8 @@ class Call:
             if self._media:
                 self._media.on_timed_out(now)
             return
-        self._step(CallInput.FAILURE, Cue(now, status=408, reason="Request Timeout"))
+        status = 503 if transaction.disconnected else 408  # RFC 3261 section 8.1.3.1
+        self._step(CallInput.FAILURE, Cue(now, status=status, reason=REASONS[status]))
 
     def fail(self, cause: CallInput, now: float) -> None:
         self._step(cause, Cue(now))
@@ -213,10 +214,10 @@ class Call:
         return bytes(response)
 
     def _send_ringing(self, cue: Cue) -> None:
-        self._respond(cue, 180, headers=self._core.identity)
+        self._respond(cue, 180, headers=self._core.identity(self.invite.addr))
 
     def _send_answer(self, cue: Cue) -> None:
-        data = self._respond(cue, 200, body=cue.body, headers=self._core.identity)
+        data = self._respond(cue, 200, body=cue.body, headers=self._core.identity(self.invite.addr))
         sequence = int(self.invite.request.headers["CSeq"].split()[0])
         self._answered = UnacknowledgedAnswer(data, self.invite.addr, sequence, cue.now)
 
@@ -239,21 +240,23 @@ class Call:
     def _send_again(self, cue: Cue) -> None:
         """The INVITE once more, with the credentials that were asked for."""
         assert self._login is not None
-        invite = make_again(self.invite.request, self._core.via())
+        invite = make_again(self.invite.request, self._core.via(self.invite.addr))
         self._login.sign(invite)
         self._ringing = False
         self.invite = self._core.request(invite, self.invite.addr, cue.now, self)
 
     def _send_ack(self, cue: Cue) -> None:
         assert self.dialog is not None and cue.received is not None
+        hop = self.dialog.next_hop()
         if not self._ack:
             sequence = cue.received.cseq.sequence
-            self._ack = bytes(self.dialog.request("ACK", self._core.via(), cseq=sequence))
-        self._core.transmit(self._ack, self.dialog.next_hop())
+            self._ack = bytes(self.dialog.request("ACK", self._core.via(hop), cseq=sequence))
+        self._core.transmit(self._ack, hop)
 
     def _send_bye(self, cue: Cue) -> None:
         assert self.dialog is not None
-        self._core.request(self.dialog.request("BYE", self._core.via()), self.dialog.next_hop(), cue.now, None)
+        hop = self.dialog.next_hop()
+        self._core.request(self.dialog.request("BYE", self._core.via(hop)), hop, cue.now, None)
 
     def _send_cancel(self, cue: Cue) -> None:
         """Not before a provisional response came, and once (RFC 3261 section 9.1)."""
@@ -266,9 +269,10 @@ class Call:
     def _part_from_fork(self, received: Received, source: Address, now: float) -> None:
         """A second callee answered behind a forking proxy: take the call and hang up (RFC 3261 section 13.2.2.4)."""
         stray = Dialog.from_answer(self.invite.request, received, source)
-        ack = stray.request("ACK", self._core.via(), cseq=received.cseq.sequence)
-        self._core.transmit(bytes(ack), stray.next_hop())
-        self._core.request(stray.request("BYE", self._core.via()), stray.next_hop(), now, None)
+        hop = stray.next_hop()
+        ack = stray.request("ACK", self._core.via(hop), cseq=received.cseq.sequence)
+        self._core.transmit(bytes(ack), hop)
+        self._core.request(stray.request("BYE", self._core.via(hop)), hop, now, None)
 
     def _tell_acknowledged(self, cue: Cue) -> None:
         assert cue.received is not None

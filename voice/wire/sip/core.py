@@ -15,17 +15,16 @@ from voice.wire.sip.transaction import Transaction, TransactionUser
 class Core(Protocol):
     """The services of the endpoint that a call uses."""
 
-    @property
-    def identity(self) -> Mapping[str, str]:
-        """The headers that tell who and what we are: Contact, Allow, Accept."""
+    def identity(self, addr: Address) -> Mapping[str, str]:
+        """The headers that tell `addr` who and what we are: Contact, Allow, Accept."""
         ...
 
     def token(self) -> str:
         """A fresh random word."""
         ...
 
-    def via(self) -> str:
-        """A Via value of ours with a fresh branch."""
+    def via(self, addr: Address) -> str:
+        """A Via value of ours with a fresh branch, for a request to `addr`."""
         ...
 
     def emit(self, event: SipEvent) -> None: ...

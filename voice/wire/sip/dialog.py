@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sipmessage import URI, Request
 
 from voice.wire.sip.auth import Login
+from voice.wire.sip.flow import DEFAULT_PORT, Flow, hop
 from voice.wire.sip.grammar import WireURI, read_address, split_list
 from voice.wire.sip.guard import Received
 from voice.wire.sip.message import Address, make_request
@@ -106,11 +107,17 @@ class Dialog:
         return request
 
     def next_hop(self) -> Address:
-        """Where requests go: first route or target if that is an IP literal, else where the peer was heard from."""
+        """Where requests go: first route or target if that is an IP literal, else where the peer was heard from.
+
+        A connection by which that same host was heard serves for requests as well, while it lasts: behind NAT there
+        is no other way to it. `alias` of RFC 5923 is not followed for more: it asks for certificates on both sides.
+        """
         uri = read_address(self.routes[0]).uri if self.routes else self.target
         host = uri.host.strip("[]")
+        if isinstance(self.source, Flow) and host in (self.source.host, self.alias):
+            return self.source._replace(home=uri.port or DEFAULT_PORT[self.source.transport])
         if host != self.alias and is_ip(host):
-            return (host, uri.port or 5060)
+            return hop(uri)
         return self.source
 
 

@@ -1,6 +1,6 @@
 """A whole SIP user agent without sockets, clock or randomness: RFC 3261 sections 8, 9 and 11 to 17.
 
-Datagrams and commands go in; `to_send` and `events` give what comes of them; `deadline` says when `on_timer` is due.
+Messages and commands go in; `to_send` and `events` give what comes of them; `deadline` says when `on_timer` is due.
 Requests that open no call are answered without state (section 8.2.7), so they cost nothing that could run out.
 """
 
@@ -14,6 +14,7 @@ from voice.wire.sip.auth import Authenticator, Login
 from voice.wire.sip.call import Call
 from voice.wire.sip.dialog import DialogKey, bracketed, is_ip
 from voice.wire.sip.events import PASSED_HEADERS, CallRef, InviteReceived, SipEvent
+from voice.wire.sip.flow import TCP, Flow, hop
 from voice.wire.sip.grammar import WireURI
 from voice.wire.sip.guard import Ignored, Received, Refusal, examine
 from voice.wire.sip.inspection import refuse
@@ -34,7 +35,10 @@ from voice.wire.sip.message import (
 from voice.wire.sip.registry import Schedule, Transactions
 from voice.wire.sip.transaction import Datagram, MessagePassed, Transaction, TransactionUser
 
-NOWHERE = ("", 0)
+NOWHERE: Address = ("", 0)
+
+MAX_OVER_UDP = 1_300
+"""Bytes of a request that still goes by UDP where there is a choice (RFC 3261 section 18.1.1)."""
 
 RETRY_AFTER_S = 5
 """What a caller is told to wait when there is no room."""
@@ -63,6 +67,10 @@ class SipEndpoint:
     ) -> None:
         self.local_host = local_host
         self.local_port = local_port
+        self.stream_ports: dict[str, int] = {}
+        """Where we take connections, by transport (`flow.TCP`, `flow.TLS`)."""
+        self.connects = False
+        """Whether there are connections to be had: if so, requests too long for UDP go by TCP."""
         self.accepting = True
         self.dropped: Counter[str] = Counter()
         """Datagrams that led to nothing, by reason; the reasons are a fixed set."""
@@ -90,7 +98,7 @@ class SipEndpoint:
         return self._transactions.unanswered
 
     def receive(self, data: bytes, addr: Address, now: float, *, listed: bool = True) -> None:
-        """Take one datagram from `addr`, which is on the list of peers or not."""
+        """Take one datagram, or one message of a connection, from `addr`, which is on the list of peers or not."""
         verdict = examine(data)
         if isinstance(verdict, Ignored):
             self.dropped[verdict.reason] += 1
@@ -102,6 +110,21 @@ class SipEndpoint:
             self._on_response(verdict, addr, now)
         else:
             self._on_request(verdict, verdict.message, addr, now, listed)
+
+    def disconnected(self, flow: Flow, now: float) -> None:
+        """A connection has ended, or could not be made.
+
+        Requests without any answer have failed, unless UDP is left to them. What is still to be sent by it, responses
+        too, asks the shell for a new one.
+        """
+        for transaction in self._transactions.over(flow):
+            if transaction.fallback is not None and transaction.fresh:
+                addr, transaction.fallback = transaction.fallback, None
+                self._redirect(transaction.request, addr)
+                transaction.reroute(addr, now)
+            else:
+                transaction.disconnect(now)
+            self._settle_transaction(transaction, NOWHERE, now)
 
     def to_send(self) -> list[Datagram]:
         """Take what is to be sent."""
@@ -168,22 +191,21 @@ class SipEndpoint:
         Raises ProtocolError when a URI is malformed, ValueError when there is no address to send to.
         """
         target = WireURI.parse(uri)
-        host = target.host.strip("[]")
         if next_hop is None:
-            if not is_ip(host):
-                raise ValueError(f"no address for {host!r}")
-            next_hop = (host, target.port or 5060)
+            if not is_ip(target.host.strip("[]")):
+                raise ValueError(f"no address for {target.host!r}")
+            next_hop = hop(target)
         name = f'"{from_name}" ' if from_name else ""
         request = make_request(
             "INVITE",
             target,
-            via=self.via(),
+            via=self.via(next_hop),
             from_=f"{name}<{WireURI.parse(from_uri)}>;tag={self._token()}",
             to=f"<{target}>",
             call_id=f"{self._token()}@{bracketed(self.local_host)}",
             cseq=1,
         )
-        set_body(request, sdp, self.identity)
+        set_body(request, sdp, self.identity(next_hop))
         ref = CallRef(next(self._refs))
         call = self._calls[ref] = Call.outgoing(self, ref, request, next_hop, now, login)
         self._settle_call(call)
@@ -191,18 +213,20 @@ class SipEndpoint:
 
     # services for calls (core.Core)
 
-    @property
-    def identity(self) -> Mapping[str, str]:
-        """The headers that tell who and what we are (RFC 3261 section 11.2)."""
-        return {"Contact": f"<sip:{bracketed(self.local_host)}:{self.local_port}>", "Allow": ALLOW, "Accept": SDP}
+    def identity(self, addr: Address) -> Mapping[str, str]:
+        """The headers that tell `addr` who and what we are (RFC 3261 section 11.2)."""
+        way = f"{self._port(addr)}"
+        if isinstance(addr, Flow) and addr.transport in self.stream_ports:
+            way += f";transport={addr.transport.lower()}"
+        return {"Contact": f"<sip:{bracketed(self.local_host)}:{way}>", "Allow": ALLOW, "Accept": SDP}
 
     def token(self) -> str:
         """A fresh random word."""
         return self._token()
 
-    def via(self) -> str:
-        """A Via value of ours with a fresh branch."""
-        return make_via(bracketed(self.local_host), self.local_port, f"{COOKIE}{self._token()}")
+    def via(self, addr: Address) -> str:
+        """A Via value of ours with a fresh branch, for a request to `addr`."""
+        return self._via(addr, f"{COOKIE}{self._token()}")
 
     def emit(self, event: SipEvent) -> None:
         self._events.append(event)
@@ -211,7 +235,12 @@ class SipEndpoint:
         self._outbox.append((data, addr))
 
     def request(self, request: Request, addr: Address, now: float, user: TransactionUser | None) -> Transaction:
+        fallback = None
+        if self.connects and not isinstance(addr, Flow) and len(bytes(request)) > MAX_OVER_UDP:
+            addr, fallback = Flow(*addr, TCP), addr
+            self._redirect(request, addr)
         transaction = self._transactions.open_client(request, addr, now, user)
+        transaction.fallback = fallback
         self._settle_transaction(transaction, NOWHERE, now)
         return transaction
 
@@ -223,6 +252,18 @@ class SipEndpoint:
     def respond(self, transaction: Transaction, response: Response, now: float) -> None:
         transaction.respond(response, now)
         self._settle_transaction(transaction, NOWHERE, now)
+
+    def _via(self, addr: Address, branch: str) -> str:
+        transport = addr.transport if isinstance(addr, Flow) else "UDP"
+        return make_via(bracketed(self.local_host), self._port(addr), branch, transport)
+
+    def _redirect(self, request: Request, addr: Address) -> None:
+        """Let the Via of a request of ours name the way to `addr`; its branch stays."""
+        request.headers.set("Via", self._via(addr, request.headers["Via"].rpartition("branch=")[2]))
+
+    def _port(self, addr: Address) -> int:
+        """Our port for whoever is at `addr`; where we take no connections it is that of UDP."""
+        return self.stream_ports.get(addr.transport, self.local_port) if isinstance(addr, Flow) else self.local_port
 
     # routing
 
@@ -306,7 +347,7 @@ class SipEndpoint:
                 self.respond(transaction, make_response(request, 200), now)
                 call.on_bye(now)
             else:
-                self.respond(transaction, make_response(request, 200, headers=self.identity), now)
+                self.respond(transaction, make_response(request, 200, headers=self.identity(source)), now)
             self._settle_call(call)
 
     def _on_request_outside(
@@ -317,7 +358,7 @@ class SipEndpoint:
         elif not self.accepting or len(self._calls) >= self._max_calls or self._transactions.full:
             self._answer(request, received.via, source, 503, headers=_LATER)
         elif request.method == "OPTIONS":
-            self._answer(request, received.via, source, 200, headers=self.identity)
+            self._answer(request, received.via, source, 200, headers=self.identity(source))
         elif self._transactions.merged(request):
             self._answer(request, received.via, source, 482)
         else:

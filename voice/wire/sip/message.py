@@ -10,8 +10,10 @@ from types import MappingProxyType
 
 from sipmessage import URI, Request, Response, Via
 
-Address = tuple[str, int]
-"""An IP literal and a UDP port."""
+from voice.wire.sip.flow import DEFAULT_PORT, Flow
+
+Address = tuple[str, int] | Flow
+"""An IP literal and a UDP port, or a connection."""
 
 COOKIE = "z9hG4bK"
 """Marks branches that are unique by themselves (RFC 3261 section 8.1.1.7)."""
@@ -136,9 +138,9 @@ def make_again(invite: Request, via: str) -> Request:
     return again
 
 
-def make_via(host: str, port: int, branch: str) -> str:
+def make_via(host: str, port: int, branch: str, transport: str = "UDP") -> str:
     """Our own Via value; `rport` asks for symmetric responses (RFC 3581 section 3)."""
-    return f"SIP/2.0/UDP {host}:{port};rport;branch={branch}"
+    return f"SIP/2.0/{transport} {host}:{port};rport;branch={branch}"
 
 
 def stamp_via(request: Request, via: Via, source: Address) -> None:
@@ -156,7 +158,11 @@ def stamp_via(request: Request, via: Via, source: Address) -> None:
 def response_address(via: Via, source: Address) -> Address:
     """Where a response goes: the source address, at the source port if `rport` was asked for, else at the Via's port
     (RFC 3261 section 18.2.2, RFC 3581 section 4). `maddr` is not followed: it would let a peer aim us at others.
+
+    A request that came by a connection is answered by it, or by one to the Via's port once it is gone.
     """
+    if isinstance(source, Flow):
+        return source._replace(home=via.port or DEFAULT_PORT[source.transport])
     return source if "rport" in via.parameters else (source[0], via.port or 5060)
 
 

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from sipmessage import Request
 
+from voice.wire.sip.flow import Flow
 from voice.wire.sip.guard import Received
 from voice.wire.sip.message import COOKIE, Address, response_address
 from voice.wire.sip.transaction import Transaction, TransactionUser
@@ -20,6 +21,8 @@ class Transactions:
         self._limit = limit
         self._by_key: dict[Key, Transaction] = {}
         self._invites: dict[Key, Transaction] = {}
+        self._connected: set[Transaction] = set()
+        """Client transactions whose request went by a connection."""
 
     def __len__(self) -> int:
         return len(self._by_key)
@@ -37,6 +40,8 @@ class Transactions:
         """Open a client transaction; its top Via is ours, with the branch last."""
         transaction = Transaction.client(request, addr, now)
         branch = request.headers["Via"].rpartition("branch=")[2]
+        if isinstance(addr, Flow):
+            self._connected.add(transaction)
         return self._file(transaction, ("client", branch, request.method), user)
 
     def open_server(
@@ -59,6 +64,14 @@ class Transactions:
         """
         return self._by_key.get(_server_key(received, method or received.cseq.method))
 
+    def over(self, flow: Flow) -> list[Transaction]:
+        """Client transactions whose request went, or was to go, by this connection."""
+        return [
+            transaction
+            for transaction in self._connected
+            if isinstance(transaction.addr, Flow) and flow.peer in (transaction.addr.peer, transaction.addr.anew.peer)
+        ]
+
     def merged(self, request: Request) -> bool:
         """Whether this INVITE came before by another way (RFC 3261 section 8.2.2.2)."""
         return _merge_key(request) in self._invites
@@ -66,6 +79,7 @@ class Transactions:
     def forget(self, transaction: Transaction) -> None:
         """Drop a terminated transaction."""
         self._by_key.pop(transaction.key, None)
+        self._connected.discard(transaction)
         if transaction.request.method == "INVITE":
             self._invites.pop(_merge_key(transaction.request), None)
 

@@ -153,7 +153,8 @@ class Renegotiation:
             self._answered = UnacknowledgedAnswer(bytes(response), transaction.addr, sequence, cue.now)
 
     def _send_answer(self, cue: MediaCue) -> None:
-        self._respond(cue, 200, headers=self._core.identity)
+        assert self._pending is not None
+        self._respond(cue, 200, headers=self._core.identity(self._pending.addr))
 
     def _send_refusal(self, cue: MediaCue) -> None:
         self._respond(cue, cue.status, cue.reason)
@@ -165,16 +166,18 @@ class Renegotiation:
         self._offer = cue.body
 
     def _send_invite(self, cue: MediaCue) -> None:
-        invite = self._dialog.request("INVITE", self._core.via())
-        set_body(invite, self._offer, self._core.identity)
-        self._core.request(invite, self._dialog.next_hop(), cue.now, self._owner)
+        hop = self._dialog.next_hop()
+        invite = self._dialog.request("INVITE", self._core.via(hop))
+        set_body(invite, self._offer, self._core.identity(hop))
+        self._core.request(invite, hop, cue.now, self._owner)
 
     def _send_ack(self, cue: MediaCue) -> None:
         assert cue.received is not None
         sequence = cue.received.cseq.sequence
         if self._ack[0] != sequence:
             self._dialog.refresh(cue.received)
-            self._ack = (sequence, bytes(self._dialog.request("ACK", self._core.via(), cseq=sequence)))
+            via = self._core.via(self._dialog.next_hop())
+            self._ack = (sequence, bytes(self._dialog.request("ACK", via, cseq=sequence)))
         self._core.transmit(self._ack[1], self._dialog.next_hop())
 
     def _wait(self, cue: MediaCue) -> None:

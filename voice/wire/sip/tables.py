@@ -1,4 +1,4 @@
-"""The four transaction machines as tables: RFC 3261 section 17 as corrected by RFC 6026, over UDP.
+"""The four transaction machines as tables: RFC 3261 section 17 as corrected by RFC 6026.
 
 A row says: in this state, on this input, go there and do these things, for this reason. An input without a row is
 absorbed. `ENTRY` names the timers that run while a state lasts; `TIMER` gives their lengths.
@@ -47,6 +47,8 @@ class Input(Enum):
     K = auto()
     L = auto()
     M = auto()
+    LOST = auto()
+    """The connection failed, or could not be made."""
 
 
 class Do(Enum):
@@ -61,7 +63,7 @@ class Do(Enum):
     TELL = auto()
     """Hand the message to the transaction's user."""
     TIME_OUT = auto()
-    """Tell the user that no answer came."""
+    """Tell the user that no answer came, or none can come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,28 +77,33 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Timer:
-    """Length in seconds; a `doubling` timer runs again after twice the time, up to `cap`."""
+    """Length in seconds; a `doubling` timer runs again after twice the time, up to `cap`.
+
+    Over a connection nothing is lost or doubled: `doubling` timers, which repeat, do not run, and `lingering` ones,
+    which wait for late copies, are over at once.
+    """
 
     seconds: float
     doubling: bool = False
     cap: float = float("inf")
+    lingering: bool = False
 
 
 TIMER = {
     Input.A: Timer(T1, doubling=True),
     Input.B: Timer(64 * T1),
-    Input.D: Timer(32.0),
+    Input.D: Timer(32.0, lingering=True),
     Input.E: Timer(T1, doubling=True, cap=T2),
     Input.F: Timer(64 * T1),
     Input.G: Timer(T1, doubling=True, cap=T2),
     Input.H: Timer(64 * T1),
-    Input.I: Timer(T4),
-    Input.J: Timer(64 * T1),
-    Input.K: Timer(T4),
+    Input.I: Timer(T4, lingering=True),
+    Input.J: Timer(64 * T1, lingering=True),
+    Input.K: Timer(T4, lingering=True),
     Input.L: Timer(64 * T1),
     Input.M: Timer(64 * T1),
 }
-"""RFC 3261 table 4, RFC 6026 section 7; the values for an unreliable transport."""
+"""RFC 3261 table 4, RFC 6026 section 7."""
 
 Rows = dict[tuple[State, Input], Row]
 
@@ -120,6 +127,7 @@ CLIENT_INVITE = Machine(
     {
         (CALLING, Input.A): Row(CALLING, (Do.RESEND,), "RFC 3261 17.1.1.2"),
         (CALLING, Input.B): Row(TERMINATED, (Do.TIME_OUT,), "RFC 3261 17.1.1.2"),
+        (CALLING, Input.LOST): Row(TERMINATED, (Do.TIME_OUT,), "RFC 3261 17.1.4"),
         (CALLING, Input.PROVISIONAL): Row(PROCEEDING, (Do.TELL,), "RFC 3261 17.1.1.2"),
         (CALLING, Input.SUCCESS): Row(ACCEPTED, (Do.TELL,), "RFC 6026 7.2"),
         (CALLING, Input.FAILURE): Row(COMPLETED, (Do.ACK, Do.TELL), "RFC 3261 17.1.1.2"),
@@ -140,6 +148,7 @@ CLIENT = Machine(
     {
         (TRYING, Input.E): Row(TRYING, (Do.RESEND,), "RFC 3261 17.1.2.2"),
         (TRYING, Input.F): Row(TERMINATED, (Do.TIME_OUT,), "RFC 3261 17.1.2.2"),
+        (TRYING, Input.LOST): Row(TERMINATED, (Do.TIME_OUT,), "RFC 3261 17.1.4"),
         (TRYING, Input.PROVISIONAL): Row(PROCEEDING, (Do.TELL,), "RFC 3261 17.1.2.2"),
         (TRYING, Input.SUCCESS): Row(COMPLETED, (Do.TELL,), "RFC 3261 17.1.2.2"),
         (TRYING, Input.FAILURE): Row(COMPLETED, (Do.TELL,), "RFC 3261 17.1.2.2"),

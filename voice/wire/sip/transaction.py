@@ -8,6 +8,7 @@ from typing import Protocol
 
 from sipmessage import Request, Response
 
+from voice.wire.sip.flow import Flow
 from voice.wire.sip.guard import Received
 from voice.wire.sip.message import Address, make_ack
 from voice.wire.sip.tables import (
@@ -34,7 +35,7 @@ class MessagePassed:
 
 @dataclass(frozen=True, slots=True)
 class TimedOut:
-    """No final response came (timers B, F), or no ACK for a refusal (timer H)."""
+    """No final response came (timers B, F) or can come any more, or no ACK for a refusal (timer H)."""
 
 
 TransactionEvent = MessagePassed | TimedOut
@@ -51,16 +52,32 @@ class TransactionUser(Protocol):
 class Transaction:
     """A client or server transaction of one request.
 
-    `addr` is where its messages go, `user` who hears of its events, `key` what matching messages share.
+    `addr` is where its messages go, `user` who hears of its events, `key` what matching messages share. `fallback` is
+    where a request goes that no connection takes, `disconnected` whether it was lost that way.
     """
 
-    __slots__ = ("_events", "_kept", "_machine", "_outbox", "_timers", "addr", "key", "request", "state", "user")
+    __slots__ = (
+        "_events",
+        "_kept",
+        "_machine",
+        "_outbox",
+        "_timers",
+        "addr",
+        "disconnected",
+        "fallback",
+        "key",
+        "request",
+        "state",
+        "user",
+    )
 
     def __init__(self, machine: Machine, request: Request, addr: Address, now: float) -> None:
         self.request = request
         self.addr = addr
         self.user: TransactionUser | None = None
         self.key: tuple[str, ...] = ()
+        self.fallback: Address | None = None
+        self.disconnected = False
         self.state = machine.first
         self._machine = machine
         self._kept = b""
@@ -87,6 +104,11 @@ class Transaction:
         return self.state is State.TERMINATED
 
     @property
+    def fresh(self) -> bool:
+        """Whether nothing has come or gone after the request."""
+        return self.state in (State.CALLING, State.TRYING)
+
+    @property
     def pending(self) -> bool:
         """Whether no final response has come or gone yet."""
         return self.state in (State.CALLING, State.TRYING, State.PROCEEDING)
@@ -102,6 +124,18 @@ class Transaction:
     def respond(self, response: Response, now: float) -> None:
         """Send a response (server transactions); after a final one, only its own kind is taken."""
         self._step(_input_of(response.code), now, data=bytes(response))
+
+    def disconnect(self, now: float) -> None:
+        """The connection failed: a request that nobody has answered yet is lost (RFC 3261 section 17.1.4)."""
+        self.disconnected = self.fresh
+        self._step(Input.LOST, now)
+
+    def reroute(self, addr: Address, now: float) -> None:
+        """Send the request, whose Via fits `addr`, anew to there."""
+        self.addr = addr
+        self._kept = bytes(self.request)
+        self._outbox.append(self._kept)
+        self._start_timers(now)
 
     def abandon(self) -> None:
         """Forget the transaction at once (RFC 3261 section 9.1: a cancelled INVITE that nobody answers)."""
@@ -165,8 +199,14 @@ class Transaction:
 
     def _start_timers(self, now: float) -> None:
         names = self._machine.entry.get(self.state)
-        if names is not None or self.terminated:
-            self._timers = {name: (now + TIMER[name].seconds, TIMER[name].seconds) for name in names or ()}
+        if names is None and not self.terminated:
+            return
+        self._timers = {}
+        for name in names or ():
+            timer, reliable = TIMER[name], isinstance(self.addr, Flow)
+            if not (reliable and timer.doubling):
+                seconds = 0.0 if reliable and timer.lingering else timer.seconds
+                self._timers[name] = (now + seconds, seconds)
 
 
 def _input_of(status: int) -> Input:

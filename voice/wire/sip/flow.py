@@ -1,0 +1,45 @@
+"""The ways of SIP that are connections: the far end of one, and what a URI says about the way to its host."""
+
+from typing import NamedTuple
+
+from sipmessage import URI
+
+TCP, TLS = "TCP", "TLS"
+"""Transports as a Via names them (RFC 3261 section 20.42)."""
+
+DEFAULT_PORT = {TCP: 5060, TLS: 5061}
+"""RFC 3261 section 19.1.2."""
+
+
+class Flow(NamedTuple):
+    """The far end of a connection.
+
+    `home` is the port where the peer takes new connections once this one is gone (RFC 3261 section 18.2.2); 0 where
+    that is `port` itself, as with a connection that we opened.
+    """
+
+    host: str
+    port: int
+    transport: str = TCP
+    home: int = 0
+
+    @property
+    def peer(self) -> tuple[str, int, str]:
+        """What tells one connection from another."""
+        return self[:3]
+
+    @property
+    def anew(self) -> "Flow":
+        """The connection to open where this one is gone."""
+        return Flow(self.host, self.home or self.port, self.transport)
+
+
+def hop(uri: URI) -> tuple[str, int] | Flow:
+    """Where requests to `uri` go, its host being an IP literal (RFC 3263 section 4.1, without what needs DNS)."""
+    host = uri.host.strip("[]")
+    transport = (uri.parameters.get("transport") or "").upper()
+    if transport == TLS or uri.scheme == "sips":
+        return Flow(host, uri.port or DEFAULT_PORT[TLS], TLS)
+    if transport == TCP:
+        return Flow(host, uri.port or DEFAULT_PORT[TCP], TCP)
+    return (host, uri.port or 5060)

@@ -68,7 +68,7 @@ def _default(field: FieldInfo) -> str:
     if value is None:
         return ""
     if isinstance(value, (str, int, bool, tuple, dict)):
-        text = str(list(value) if isinstance(value, tuple) else value)
+        text = str([str(item) for item in value] if isinstance(value, tuple) else value)
         return f"`{text.lower() if isinstance(value, bool) else text}`" if text else ""
     return f"`{value}`" if str(value).strip("*") else ""
 
@@ -81,13 +81,19 @@ def configuration() -> str:
         if not (isinstance(model, type) and issubclass(model, BaseModel)):
             parts.append(f"## {section}\n\n{_doc(Settings).partition('. ')[2]} Default: {_default(field)}\n")
             continue
-        rows = [
-            f"| `{name}` | {_default(item)} | {item.description or ''} |" for name, item in model.model_fields.items()
+        parts.append(f"## {section}\n\n{_section(model)}")
+        parts += [
+            f"### {section}.{name}.NAME\n\n{_section(below)}"
+            for name, item in model.model_fields.items()
+            for below in get_args(item.annotation)
+            if isinstance(below, type) and issubclass(below, BaseModel)
         ]
-        parts.append(
-            f"## {section}\n\n{_doc(model)}\n\n| key | default | meaning |\n|---|---|---|\n" + "\n".join(rows) + "\n"
-        )
     return "\n".join(parts)
+
+
+def _section(model: type[BaseModel]) -> str:
+    rows = [f"| `{name}` | {_default(item)} | {item.description or ''} |" for name, item in model.model_fields.items()]
+    return f"{_doc(model)}\n\n| key | default | meaning |\n|---|---|---|\n" + "\n".join(rows) + "\n"
 
 
 def events() -> str:

@@ -28,6 +28,7 @@ from dialog.engines.rasa_server import RasaServer
 from dialog.errors import ConfigurationError, EngineError, StoreError
 from dialog.events import EngineFailed
 from dialog.journal import Listener
+from voice.accounts import open_authenticator
 from voice.addresses import check_addresses, taken
 from voice.bots import Say, check_engine, open_bots
 from voice.browser import BrowserCalls
@@ -219,12 +220,14 @@ class _Builder:
         settings = self._settings
         ports = RtpPorts(settings.media_host, settings.media.first_port, settings.media.last_port, SystemRandom())
         trunk = Trunk(settings, calls, plane, ports)
+        authenticator = open_authenticator(settings.sip)
         agent = SipAgent(
             trunk,
             settings.sip.allows,
             advertised=settings.sip.advertised or "",
             streams=self._sip_streams(),
             max_calls=settings.limits.calls + UNSETTLED_CALLS,
+            authenticator=authenticator,
         )
         trunk.serve(agent)
         count = self._metrics.count
@@ -233,6 +236,9 @@ class _Builder:
         gauge = self._metrics.gauge
         gauge("centralino_sip_connections", "SIP connections", "transport", lambda: agent.connections)
         count("centralino_sip_refused", "INVITEs refused, by the code of the error", "code", lambda: trunk.refused)
+        if authenticator is not None:
+            counts = authenticator.counts
+            count("centralino_sip_strangers", "Requests from unlisted addresses", "outcome", lambda: counts)
         try:
             await agent.start(settings.sip.host, settings.sip.port, self._tasks)
         except OSError as error:

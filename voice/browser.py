@@ -2,7 +2,7 @@
 
 import asyncio
 
-from dialog.errors import PeerForbidden
+from dialog.errors import Overloaded, PeerForbidden
 from dialog.events import (
     AgentJoined,
     AgentLeft,
@@ -20,6 +20,7 @@ from voice.browser_lines import BrowserLine, BrowserLines
 from voice.call import Call
 from voice.calls import Calls
 from voice.config import Settings
+from voice.line_test import BUSY
 from voice.media.leg import MediaLeg
 from voice.media.plane import MediaPlane
 from voice.rate import RateLimit
@@ -55,8 +56,11 @@ class BrowserCalls(BrowserLines):
             line.peer.tell(record.model_copy(update={"event": shown}))
 
     def _admit(self, who: str) -> None:
-        if not self._settings.bot_for(DIALLED):
+        bot = self._settings.bot_for(DIALLED)
+        if not bot:
             raise PeerForbidden(f"browsers get no bot: bots names neither {DIALLED!r} nor '*'")
+        if bot == BUSY:
+            raise Overloaded("this number is always busy")
         self._calls.admit(who)
 
     def _connected(self, line: BrowserLine, leg: MediaLeg) -> None:

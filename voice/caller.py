@@ -8,6 +8,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from random import SystemRandom
+from urllib.parse import quote
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from voice.net.sip_agent import SipAgent
 from voice.ports import RATE_HZ, TICK_MS, Frame, Pcm
 from voice.tasks import sole_error
 from voice.wire.sdp import make_offer, parse_sdp, read_answer
+from voice.wire.sip.auth import Login
 from voice.wire.sip.events import CallRef, DialogEnded, InviteAnswered, InviteCancelled, InviteRefused, SipEvent
 
 BLOCK = RATE_HZ
@@ -156,15 +158,16 @@ class Caller:
             case _:
                 pass
 
-    async def dial(self, uri: str, limit_s: float = 30.0) -> OutgoingLine:
-        """Call `uri` and wait for the answer; a call that comes to nothing is hung up.
+    async def dial(self, uri: str, limit_s: float = 30.0, login: Login | None = None) -> OutgoingLine:
+        """Call `uri` and wait for the answer; a call that comes to nothing is hung up. `login` answers a challenge.
 
         Raises CallRefused, PeerTimeout, NoCommonCodec, ProtocolError, OSError.
         """
         line = OutgoingLine(self._ports.open(None))
         offer = make_offer(self._host, line.wire.port, secrets.randbits(31), 1)
         try:
-            ref = await self.agent.invite(uri, offer, f"sip:centralino@{self._host}:{self.agent.port}")
+            user = quote(login.name if login else "centralino")
+            ref = await self.agent.invite(uri, offer, f"sip:{user}@{self._host}:{self.agent.port}", login=login)
             self._lines[ref] = line
             line.hang_up = lambda: None if self.agent.hangup(ref) else line.over("us")
             async with asyncio.timeout(limit_s):

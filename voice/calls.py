@@ -14,9 +14,9 @@ from dialog.errors import Overloaded
 from dialog.events import CallStarted, Event
 from voice.call import Call
 from voice.config import LimitSettings
+from voice.line_test import TESTS
 from voice.media.leg import MediaLeg
 from voice.media.recorder import Recorder, Recording, RecordingEnded
-from voice.minds import ECHO
 from voice.rate import RateLimit
 from voice.services import People, Services
 
@@ -123,12 +123,12 @@ class Calls:
     ) -> Call:
         """Begin an admitted call on `leg`; `ended` is called once, with the cause, when it is over.
 
-        The echo number says nothing of a recording, so it makes none.
+        A test number says nothing of a recording, so it makes none.
         """
         call_id = secrets.token_hex(8)
         recording = (
             self._recorder.open(f"{call_id}.flac", _recording_ended)
-            if self._recorder is not None and bot != ECHO
+            if self._recorder is not None and bot not in TESTS
             else None
         )
         started = CallStarted(

@@ -58,6 +58,7 @@ def call(
     text: Annotated[list[str] | None, typer.Option("--text", help="Speak a text, then listen.")] = None,
     dtmf: Annotated[list[str] | None, typer.Option("--dtmf", help="Press keys, then listen.")] = None,
     audio: Annotated[Path, typer.Option("--audio", help="Sound file for what was heard.")] = Path("heard.wav"),
+    user: Annotated[str, typer.Option("--user", help="Who calls, if asked; password: CENTRALINO_PASSWORD.")] = "",
     json: Json = False,
 ) -> None:
     """Phone somebody by SIP: say, key and print what was heard, in the order of the options."""
@@ -65,7 +66,7 @@ def call(
     from voice.commands.call import steps_in_order
 
     steps = steps_in_order(sys.argv, {"--say": map(str, say or []), "--text": text or [], "--dtmf": dtmf or []})
-    raise SystemExit(0 if run(uri, steps, audio, as_json=json) else 1)
+    raise SystemExit(0 if run(uri, steps, audio, user, as_json=json) else 1)
 
 
 @app.command()

@@ -5,8 +5,9 @@ come from a file or the environment only, never from the toml file.
 """
 
 import os
+import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -26,6 +27,7 @@ from pydantic import (
 from dialog.actions import Expect
 from dialog.announcements import Announcements
 from dialog.errors import ConfigurationError
+from voice.wire.sip.digest import STRONGEST_FIRST, Algorithm
 
 LOOPBACK = "127.0.0.1"
 
@@ -56,6 +58,41 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _secret(path: str, file: Path | None, value: SecretStr) -> bytes:
+    """What `file` holds, else `value`. Raises ConfigurationError when the file cannot be read."""
+    if file is None:
+        return value.get_secret_value().encode()
+    try:
+        return file.read_bytes().strip()
+    except OSError as error:
+        raise ConfigurationError(f"{path}: {file}: {error.strerror}") from error
+
+
+class AccountSettings(_Section):
+    """One who may call from any address, with a name (small letters, digits, `-` and `_`) and a password.
+
+    The environment alone makes one as well: `CENTRALINO_SIP__ACCOUNTS__NAME__PASSWORD`.
+    """
+
+    password_file: Path | None = Field(default=None, description="file with the password")
+    password: SecretStr = Field(default=SecretStr(""), description="environment only")
+    calls: int = Field(default=2, ge=1, description="calls at once")
+    calls_per_minute: int = Field(default=10, ge=1, description="new calls a minute")
+
+    def secret(self, name: str) -> str:
+        """The password of `name`. Raises ConfigurationError when there is none, or its file cannot be read."""
+        path = f"sip.accounts.{name}"
+        try:
+            password = _secret(f"{path}.password_file", self.password_file, self.password).decode()
+        except UnicodeDecodeError:
+            raise ConfigurationError(f"{path}.password_file: {self.password_file}: not UTF-8") from None
+        if not password:
+            raise ConfigurationError(
+                f"{path}: no password; name a password_file or set {_variable(f'{path}.password')}"
+            )
+        return password
+
+
 class SipSettings(_Section):
     """The telephone side."""
 
@@ -72,6 +109,17 @@ class SipSettings(_Section):
     )
     advertised: Address | None = Field(default=None, description="address peers are told, behind NAT; default: host")
     peers: tuple[str, ...] = Field(default=("127.0.0.0/8",), description="addresses or networks calls are taken from")
+    accounts: dict[Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")], AccountSettings] = Field(
+        default={}, description="who may call from other addresses; without one those get no answer"
+    )
+    realm: str = Field(
+        default="centralino", pattern=r"^[A-Za-z0-9._@-]{1,64}$", description="what accounts are asked to sign in to"
+    )
+    digests: tuple[Algorithm, ...] = Field(
+        default=STRONGEST_FIRST,
+        min_length=1,
+        description="how passwords are hashed, a challenge each in this order; one alone for a peer that takes no two",
+    )
 
     @field_validator("peers")
     @classmethod
@@ -225,12 +273,7 @@ class WebhookSettings(_Section):
 
     def key(self) -> bytes:
         """The key that signs. Raises ConfigurationError when its file cannot be read."""
-        if self.secret_file is None:
-            return self.secret.get_secret_value().encode()
-        try:
-            return self.secret_file.read_bytes().strip()
-        except OSError as error:
-            raise ConfigurationError(f"webhook.secret_file: {self.secret_file}: {error.strerror}") from error
+        return _secret("webhook.secret_file", self.secret_file, self.secret)
 
 
 class LogSettings(_Section):
@@ -246,14 +289,19 @@ class ModelSettings(_Section):
     base_url: Url = Field(default="", description="folder of model archives; empty: none are downloaded")
 
 
-_SECRETS = frozenset({"dialog.rasa_token", "webhook.secret"})
+_SECRETS = re.compile(r"dialog\.rasa_token|webhook\.secret|sip\.accounts\.[^.]+\.password")
 """They come from the environment only: files are copied about, and command lines are seen by every user."""
+
+
+def _variable(path: str) -> str:
+    """The environment's name for a setting."""
+    return "CENTRALINO_" + path.replace(".", "__").upper()
 
 
 class Settings(_Section):
     """All of it. `bots` maps dialled numbers to bots; `*` is any other number."""
 
-    bots: dict[str, Literal["helpdesk", "keypad", "echo"]] = Field(
+    bots: dict[str, Literal["helpdesk", "keypad", "echo", "milliwatt", "ring", "busy"]] = Field(
         default={"echo": "echo", "*": "helpdesk"}, description="dialled number to bot"
     )
     sip: SipSettings = SipSettings()
@@ -293,7 +341,7 @@ def _assign(tree: dict[str, object], path: str, value: str) -> None:
         if not isinstance(child, dict):
             raise ConfigurationError(f"{path}: {section} is a value, not a section")
         tree = child
-    if path in _SECRETS:
+    if _SECRETS.fullmatch(path):
         tree[name] = value  # as it stands: a key of digits is no number
         return
     try:
@@ -303,9 +351,16 @@ def _assign(tree: dict[str, object], path: str, value: str) -> None:
 
 
 def _refuse_secrets(source: str, paths: Iterable[str]) -> None:
-    for path in _SECRETS & set(paths):
-        variable = "CENTRALINO_" + path.replace(".", "__").upper()
-        raise ConfigurationError(f"{source}: {path} is a secret; set {variable} in the environment")
+    for path in filter(_SECRETS.fullmatch, paths):
+        raise ConfigurationError(f"{source}: {path} is a secret; set {_variable(path)} in the environment")
+
+
+def _paths(tree: Mapping[str, object], above: str = "") -> Iterator[str]:
+    """Every key of a file, with its sections."""
+    for name, value in tree.items():
+        yield above + name
+        if isinstance(value, dict):
+            yield from _paths(value, f"{above}{name}.")
 
 
 def load(
@@ -324,8 +379,7 @@ def load(
             raise ConfigurationError(f"{path}: {error.strerror}; name a file that can be read") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigurationError(f"{path}: {error}") from error
-        sections = {name: section for name, section in tree.items() if isinstance(section, dict)}
-        _refuse_secrets(str(path), (f"{name}.{key}" for name, section in sections.items() for key in section))
+        _refuse_secrets(str(path), _paths(tree))
     for variable, value in (environ if environ is not None else os.environ).items():
         # CENTRALINO_CACHE and the like, without a section, are no settings
         if variable.startswith("CENTRALINO_") and "__" in variable:
@@ -334,7 +388,9 @@ def load(
         key, equals, value = assignment.partition("=")
         if not equals:
             raise ConfigurationError(f"--set {assignment}: write SECTION.NAME=VALUE")
-        _refuse_secrets("--set", [key])
+        given: dict[str, object] = {}
+        _assign(given, key, value)
+        _refuse_secrets("--set", _paths(given))  # also inside a table that is given as a whole
         _assign(tree, key, value)
     try:
         return Settings.model_validate(tree)
@@ -343,5 +399,5 @@ def load(
         where = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
             raise ConfigurationError(f"{where}: no such setting; docs/configuration.md lists them all") from error
-        got = "" if where in _SECRETS else f" (got {first['input']!r})"
+        got = "" if _SECRETS.fullmatch(where) else f" (got {first['input']!r})"
         raise ConfigurationError(f"{where}: {first['msg']}{got}") from error

@@ -1,15 +1,12 @@
-"""Whatever answers on a call's leg, one after another: the bot, the queue, a person, an echo."""
+"""Whatever answers on a call's leg, one after another: the bot, the queue, a person, a test."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Protocol
 
-from voice.ports import Frame, Leg
-
-ECHO_BEHIND_MS = 100
-"""An echo may wait so long to be sent; more waits only where nothing can be sent, and is void: it would stay late."""
+from voice.ports import Frame
 
 
 class Mind(Protocol):
@@ -62,28 +59,3 @@ class Strand:
         """End what is under way. Idempotent."""
         for task in tuple(self._tasks):
             task.cancel()
-
-
-class Echo:
-    """The test number: the caller hears what was said, so a line can be checked by ear."""
-
-    def __init__(self, leg: Leg, end: Callable[[str], None]) -> None:
-        self._leg = leg
-        self._end = end
-
-    def on_frame(self, frame: Frame) -> None:
-        if self._leg.queued_ms < ECHO_BEHIND_MS:
-            self._leg.play(0, frame.pcm, last=False)
-
-    def press(self, key: str) -> None:
-        """Keys mean nothing here."""
-
-    def expire(self) -> None:
-        """Nothing is said here."""
-        self._end("longest_call")
-
-    def gone(self) -> None:
-        """Nothing is under way."""
-
-    def close(self) -> None:
-        """Nothing is held."""

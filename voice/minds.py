@@ -26,14 +26,12 @@ from dialog.journal import Journal
 from dialog.ports import Returned, SessionOpened
 from voice.brain import CallBrain
 from voice.bridge import Bridge
-from voice.mind import Echo, Mind, Numbers, Strand
+from voice.line_test import MILLIWATT, TESTS, Echo, Milliwatt
+from voice.mind import Mind, Numbers, Strand
 from voice.music import Music
 from voice.ports import Frame, Leg
 from voice.services import People, Services
 from voice.waiting import Waiting
-
-ECHO = "echo"
-"""The bot of the test number."""
 
 M = TypeVar("M", bound=Mind)
 
@@ -72,8 +70,9 @@ class Minds:
         """The call was answered; minds work in `tasks`."""
         self._tasks = tasks
         started = self._started
-        if started.bot == ECHO:
-            self._turn_to(lambda _tasks: Echo(self._leg, self._end))
+        if started.bot in TESTS:
+            test = Milliwatt if started.bot == MILLIWATT else Echo
+            self._turn_to(lambda _tasks: test(self._leg, self._end))
             return
         opened = SessionOpened(started.caller, started.dialled, started.transport, recorded=bool(started.recording))
         self._turn_to(lambda strand: self._bot(strand, opened))

@@ -1,5 +1,6 @@
 """Calls by SIP: offer and answer, a leg for each call, and whoever hangs up first."""
 
+import asyncio
 import secrets
 from collections import Counter
 from collections.abc import Callable
@@ -8,9 +9,11 @@ from dataclasses import dataclass
 import structlog
 
 from dialog.errors import CentralinoError, NotFound, Overloaded
+from voice.accounts import AccountLimits
 from voice.call import Call
 from voice.calls import Calls
 from voice.config import Settings
+from voice.line_test import BUSY, RING, RING_S
 from voice.media.leg import MediaLeg
 from voice.media.plane import MediaPlane
 from voice.net.rtp_port import RtpPorts, UdpWire, media_address
@@ -58,6 +61,7 @@ class Trunk:
         self._calls = calls
         self._plane = plane
         self._ports = ports
+        self._accounts = AccountLimits(settings.sip.accounts)
         self._lines: dict[CallRef, _Line] = {}
         self._agent: SipAgent | None = None
         self.refused: Counter[str] = Counter()
@@ -112,6 +116,11 @@ class Trunk:
         bot = self._settings.bot_for(invite.dialled)
         if not bot:
             raise NotFound("bots names neither the number dialled nor '*'")
+        if bot == BUSY:
+            self.agent.reject(invite.call, 486)
+            return
+        if invite.account:
+            self._accounts.admit(invite.account, (line.invite.account for line in self._lines.values()))
         self._calls.admit(invite.source[0])
         wire = self._ports.open(None)
         line = _Line(invite, bot, wire, session_id=secrets.randbits(31))
@@ -121,7 +130,12 @@ class Trunk:
             wire.close()
             raise
         self._lines[invite.call] = line
-        self.agent.answer(invite.call, sdp)
+        if bot == RING:
+            self.agent.ring(invite.call)
+            # who has given up by then is answered in vain: the agent knows the call no more
+            asyncio.get_running_loop().call_later(RING_S, self.agent.answer, invite.call, sdp)
+        else:
+            self.agent.answer(invite.call, sdp)
 
     def _respond(self, line: _Line, offer: bytes | None) -> bytes:
         """The SDP to send: an answer, or an offer of ours when the peer made none (RFC 3264)."""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
 
+from voice.wire.sip.auth import Authenticator
 from voice.wire.sip.endpoint import SipEndpoint
 from voice.wire.sip.events import SipEvent
 from voice.wire.sip.message import Address
@@ -40,8 +41,10 @@ class Packet:
         return f"{first.split(' ')[1]} {method}"
 
 
-def make_endpoint(address: Address, prefix: str, **limits: int) -> SipEndpoint:
-    return SipEndpoint(address[0], address[1], counting_tokens(prefix), **limits)
+def make_endpoint(
+    address: Address, prefix: str, authenticator: Authenticator | None = None, /, **limits: int
+) -> SipEndpoint:
+    return SipEndpoint(address[0], address[1], counting_tokens(prefix), authenticator=authenticator, **limits)
 
 
 @dataclass

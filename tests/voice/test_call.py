@@ -26,8 +26,7 @@ from tests.fakes.clock import virtual_time
 from tests.fakes.leg import FakeLeg
 from tests.fakes.speech import FakeEars, FakeMouth
 from voice.call import FAREWELL_S, LAST_WORDS_MS, MEDIA_LIMIT_MS, Call
-from voice.mind import ECHO_BEHIND_MS
-from voice.minds import ECHO
+from voice.line_test import ECHO, ECHO_BEHIND_MS
 from voice.ports import TICK_MS
 from voice.services import Services
 from voice.speech.phrases import split_phrases

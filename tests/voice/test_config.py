@@ -86,3 +86,37 @@ def test_a_file_that_is_not_there_or_not_toml_is_named(tmp_path: Path) -> None:
     bad.write_text("[sip\n")
     with pytest.raises(ConfigurationError, match=r"bad\.toml"):
         load(bad)
+
+
+def test_an_account_has_its_password_from_the_environment_or_a_file(tmp_path: Path) -> None:
+    password = tmp_path / "password"
+    password.write_text("file's\n")
+    toml = tmp_path / "centralino.toml"
+    toml.write_text(f'[sip.accounts.pbx]\npassword_file = "{password}"\ncalls = 30\n')
+    accounts = load(toml, environ={"CENTRALINO_SIP__ACCOUNTS__1001__PASSWORD": "0123"}).sip.accounts
+    assert {name: account.secret(name) for name, account in accounts.items()} == {"pbx": "file's", "1001": "0123"}
+    assert (accounts["pbx"].calls, accounts["1001"].calls) == (30, 2)
+    assert "0123" not in repr(accounts)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ("sip.accounts.alice.password=x", "CENTRALINO_SIP__ACCOUNTS__ALICE__PASSWORD"),
+        ('sip.accounts.alice={password="x"}', "CENTRALINO_SIP__ACCOUNTS__ALICE__PASSWORD"),
+        ('webhook={secret="x"}', "CENTRALINO_WEBHOOK__SECRET"),
+        ("sip.accounts.Alice.calls=1", "sip.accounts.Alice"),
+        ('sip.realm="a b"', "sip.realm"),
+        ("sip.digests=[]", "sip.digests"),
+    ],
+)
+def test_an_account_that_is_not_to_be(given: str, says: str) -> None:
+    with pytest.raises(ConfigurationError, match=says):
+        load(assignments=[given], environ={})
+
+
+def test_a_password_in_the_file_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "centralino.toml"
+    file.write_text('[sip.accounts.alice]\npassword = "s"\n')
+    with pytest.raises(ConfigurationError, match="CENTRALINO_SIP__ACCOUNTS__ALICE__PASSWORD"):
+        load(file, environ={})

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +18,12 @@ from voice.caller import CallRefused, OutgoingLine, open_caller
 from voice.ports import RATE_HZ, Ears, EarsEvent, FinalText, Mouth, Pcm
 from voice.speech.host import SpeechHost
 from voice.speech.settings import EngineSettings
+from voice.wire.sip.auth import Login
 
 FINAL_S = 10.0
+
+PASSWORD = "CENTRALINO_PASSWORD"
+"""The caller's, in the environment: a command line is seen by every user of the machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,20 +112,29 @@ def check_audio(path: Path) -> None:
         raise ConfigurationError(f"--audio {path}: there is no folder {path.parent}")
 
 
-def call(uri: str, steps: Sequence[Step], audio: Path, *, as_json: bool) -> bool:
+def read_login(user: str, environ: Mapping[str, str]) -> Login | None:
+    """Who calls; None for nobody in particular. Raises ConfigurationError for a user without password."""
+    if not user:
+        return None
+    if not environ.get(PASSWORD):
+        raise ConfigurationError(f"--user {user}: no password; set {PASSWORD} in the environment")
+    return Login(user, environ[PASSWORD])
+
+
+def call(uri: str, steps: Sequence[Step], audio: Path, user: str = "", *, as_json: bool) -> bool:
     """Place the call and print the outcome; False when it was refused."""
     check_audio(audio)
-    return asyncio.run(_call(uri, steps, audio, as_json=as_json))
+    return asyncio.run(_call(uri, steps, audio, read_login(user, os.environ), as_json=as_json))
 
 
-async def _call(uri: str, steps: Sequence[Step], audio: Path, *, as_json: bool) -> bool:
+async def _call(uri: str, steps: Sequence[Step], audio: Path, login: Login | None, *, as_json: bool) -> bool:
     speech = SpeechHost(EngineSettings())
     await speech.start()
     outcome: dict[str, object] = {"uri": uri}
     try:
         async with open_caller() as caller:
             try:
-                line = await caller.dial(uri)
+                line = await caller.dial(uri, login=login)
             except CallRefused as error:
                 outcome |= {"status": error.status, "cause": str(error)}
             else:

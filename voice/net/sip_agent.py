@@ -11,6 +11,7 @@ from typing import Protocol
 from dialog.errors import ConfigurationError, NotReady
 from voice.net.sip_streams import SipStreams, StreamSettings
 from voice.net.udp import UdpSocket
+from voice.wire.sip.auth import Authenticator, Login
 from voice.wire.sip.dialog import is_ip
 from voice.wire.sip.endpoint import RETRY_AFTER_S, SipEndpoint
 from voice.wire.sip.events import END_EVENTS, CallRef, InviteReceived, Ringing, SipEvent
@@ -41,7 +42,7 @@ class SipAgent:
     """Serves one SIP address over UDP, and over TCP and TLS as `streams` says.
 
     `allow` decides by IP address whose datagrams are looked at and whose connections are taken; those of others are
-    counted and never answered.
+    counted and never answered, unless there is an `authenticator` to ask them who they are.
     `advertised` is the host peers are told to reach, where it is not the one bound (NAT). Commands are the endpoint's,
     with the time filled in; each returns False when the call is over or its state does not allow it.
     """
@@ -55,16 +56,18 @@ class SipAgent:
         streams: StreamSettings | None = None,
         max_calls: int = 500,
         token: Callable[[], str] = lambda: secrets.token_hex(8),
+        authenticator: Authenticator | None = None,
     ) -> None:
         self._handler = handler
         self._allow = allow
         self._advertised = advertised
-        self._endpoint = SipEndpoint(advertised, 0, token, max_calls=max_calls)
+        self._strangers = authenticator is not None
+        self._endpoint = SipEndpoint(advertised, 0, token, max_calls=max_calls, authenticator=authenticator)
         self._endpoint.connects = True
         self._socket: UdpSocket | None = None
         streams = streams or StreamSettings()
         self._shares_port = streams.tcp_port == 0
-        self._streams = SipStreams(streams, allow, self._receive, self._disconnected)
+        self._streams = SipStreams(streams, self._hears, self._receive, self._disconnected)
         self._unlisted = 0
         self._unhandled: asyncio.Queue[SipEvent | None] = asyncio.Queue()
         self._unannounced: set[CallRef] = set()
@@ -178,8 +181,13 @@ class SipAgent:
         """Offer other media (re-INVITE)."""
         return self._pumped(self._endpoint.reoffer(call, sdp, self._now()))
 
-    async def invite(self, uri: str, sdp: bytes, from_uri: str, from_name: str = "") -> CallRef:
-        """Call `uri` with an offer; a host that is a name is looked up. Raises ProtocolError, OSError."""
+    async def invite(
+        self, uri: str, sdp: bytes, from_uri: str, from_name: str = "", login: Login | None = None
+    ) -> CallRef:
+        """Call `uri` with an offer; a host that is a name is looked up. `login` answers a challenge.
+
+        Raises ProtocolError, OSError.
+        """
         target = WireURI.parse(uri)
         next_hop: Address | None = None
         if not is_ip(target.host.strip("[]")):
@@ -190,7 +198,7 @@ class SipAgent:
             address, port = str(found[0][4][0]), int(found[0][4][1])
             way = hop(target)
             next_hop = way._replace(host=address) if isinstance(way, Flow) else (address, port)
-        call = self._endpoint.invite(uri, sdp, from_uri, self._now(), next_hop, from_name)
+        call = self._endpoint.invite(uri, sdp, from_uri, self._now(), next_hop, from_name, login)
         self._pump()
         return call
 
@@ -199,10 +207,13 @@ class SipAgent:
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
 
+    def _hears(self, host: str) -> bool:
+        return self._strangers or self._allow(host)
+
     def _receive(self, data: bytes, addr: Address) -> None:
-        if self._allow(addr[0]):
+        if self._hears(addr[0]):
             try:
-                self._endpoint.receive(data, addr, self._now())
+                self._endpoint.receive(data, addr, self._now(), listed=self._allow(addr[0]))
             finally:  # a fault over one datagram must not stop the clock of the other calls
                 self._pump()
         else:

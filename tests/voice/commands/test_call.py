@@ -12,7 +12,17 @@ from dialog.errors import ConfigurationError, EngineTimeout
 from tests.fakes.clock import virtual_time
 from tests.fakes.far_end import FarEnd, far_end
 from tests.fakes.speech import FakeEars, FakeMouth
-from voice.commands.call import FINAL_S, Step, check_audio, converse, read_audio, read_back, steps_in_order
+from voice.commands.call import (
+    FINAL_S,
+    PASSWORD,
+    Step,
+    check_audio,
+    converse,
+    read_audio,
+    read_back,
+    read_login,
+    steps_in_order,
+)
 from voice.ports import RATE_HZ, TICK_MS, Pcm
 
 SOUND: Pcm = np.full(RATE_HZ // 2, 1_000, np.int16)
@@ -24,6 +34,14 @@ def test_steps_keep_the_order_of_the_command_line() -> None:
     steps = [Step("--text", "one"), Step("--dtmf", "2"), Step("--say", "x.wav"), Step("--text", "three")]
     assert steps_in_order(argv, values) == steps
     assert steps_in_order(argv[:3], {"--say": [], "--text": [], "--dtmf": []}) == []
+
+
+def test_the_callers_password_comes_from_the_environment() -> None:
+    assert read_login("", {PASSWORD: "wonder"}) is None
+    login = read_login("alice", {PASSWORD: "wonder"})
+    assert login is not None and login.name == "alice"
+    with pytest.raises(ConfigurationError, match=PASSWORD):
+        read_login("alice", {})
 
 
 def test_a_sound_file_of_any_rate_is_the_houses_audio(tmp_path: Path) -> None:

@@ -4,11 +4,12 @@ Changes of media in an answered call are handed to `Renegotiation`.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from sipmessage import Request
 
+from voice.wire.sip.auth import Login
 from voice.wire.sip.call_table import CALL, CallDo, CallInput, CallState
 from voice.wire.sip.core import Core, UnacknowledgedAnswer
 from voice.wire.sip.dialog import Dialog
@@ -23,7 +24,7 @@ from voice.wire.sip.events import (
     Ringing,
 )
 from voice.wire.sip.guard import Received
-from voice.wire.sip.message import NO_HEADERS, REASONS, Address, make_cancel, make_response
+from voice.wire.sip.message import NO_HEADERS, REASONS, Address, make_again, make_cancel, make_response
 from voice.wire.sip.renegotiation import Renegotiation
 from voice.wire.sip.tables import T1
 from voice.wire.sip.transaction import Transaction
@@ -57,6 +58,7 @@ class Call:
         self._ack: bytes = b""
         self._ringing = False
         self._give_up: float | None = None
+        self._login: Login | None = None
 
     @classmethod
     def incoming(cls, core: Core, ref: CallRef, invite: Transaction, received: Received, source: Address) -> "Call":
@@ -69,9 +71,12 @@ class Call:
         return self
 
     @classmethod
-    def outgoing(cls, core: Core, ref: CallRef, request: Request, addr: Address, now: float) -> "Call":
-        """A call of ours: sends `request`, an INVITE with all its headers, to `addr`."""
+    def outgoing(
+        cls, core: Core, ref: CallRef, request: Request, addr: Address, now: float, login: Login | None = None
+    ) -> "Call":
+        """A call of ours: sends `request`, an INVITE with all its headers, to `addr`; `login` answers a challenge."""
         self = cls(core, ref, CallState.CALLING)
+        self._login = login
         self.invite = core.request(request, addr, now, self)
         return self
 
@@ -141,6 +146,10 @@ class Call:
         cue = Cue(now, received, source, status, received.message.phrase)
         if status < 200:
             self._step(CallInput.PROVISIONAL, cue)
+        elif status in (401, 407) and self._login and self.state is CallState.CALLING:
+            obstacle = self._login.take(received.message, self._core.token())
+            cause = CallInput.FAILURE if obstacle else CallInput.CHALLENGED
+            self._step(cause, replace(cue, reason=obstacle or cue.reason))
         elif status >= 300:
             self._step(CallInput.FAILURE, cue)
         elif self.dialog is None or self.dialog.remote_tag == received.to_tag:
@@ -225,7 +234,16 @@ class Call:
     def _establish(self, cue: Cue) -> None:
         assert cue.received is not None
         self.dialog = Dialog.from_answer(self.invite.request, cue.received, cue.source)
+        self.dialog.login = self._login
         self._media = Renegotiation(self._core, self, self.dialog, ours=True)
+
+    def _send_again(self, cue: Cue) -> None:
+        """The INVITE once more, with the credentials that were asked for."""
+        assert self._login is not None
+        invite = make_again(self.invite.request, self._core.via(self.invite.addr))
+        self._login.sign(invite)
+        self._ringing = False
+        self.invite = self._core.request(invite, self.invite.addr, cue.now, self)
 
     def _send_ack(self, cue: Cue) -> None:
         assert self.dialog is not None and cue.received is not None
@@ -288,6 +306,7 @@ class Call:
         CallDo.SEND_ACK: _send_ack,
         CallDo.SEND_BYE: _send_bye,
         CallDo.SEND_CANCEL: _send_cancel,
+        CallDo.SEND_AGAIN: _send_again,
         CallDo.ESTABLISH: _establish,
         CallDo.TELL_ACKNOWLEDGED: _tell_acknowledged,
         CallDo.TELL_CANCELLED: _tell_cancelled,

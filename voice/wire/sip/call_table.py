@@ -41,6 +41,7 @@ class CallInput(Enum):
     PROVISIONAL = auto()
     SUCCESS = auto()
     FAILURE = auto()
+    CHALLENGED = auto()
     GIVE_UP = auto()
     LOST = auto()
 
@@ -56,6 +57,7 @@ class CallDo(Enum):
     SEND_ACK = auto()
     SEND_BYE = auto()
     SEND_CANCEL = auto()
+    SEND_AGAIN = auto()
     ESTABLISH = auto()
     TELL_ACKNOWLEDGED = auto()
     TELL_CANCELLED = auto()
@@ -156,6 +158,7 @@ CALL: dict[tuple[CallState, CallInput], CallRow] = {
     (S.CALLING, C.PROVISIONAL): CallRow(S.CALLING, (D.TELL_RINGING,), "RFC 3261 13.2.2.1"),
     (S.CALLING, C.SUCCESS): CallRow(S.TALKING, (D.ESTABLISH, D.SEND_ACK, D.TELL_ANSWERED), "RFC 3261 13.2.2.4"),
     (S.CALLING, C.FAILURE): CallRow(S.ENDED, (D.TELL_FAILED,), "RFC 3261 13.2.2.3"),
+    (S.CALLING, C.CHALLENGED): CallRow(S.CALLING, (D.SEND_AGAIN,), "RFC 3261 22.2"),
     (S.CALLING, C.HANG_UP): CallRow(S.CANCELLING, (D.SEND_CANCEL, D.END_LOCAL), "RFC 3261 9.1"),
     (S.CANCELLING, C.PROVISIONAL): CallRow(S.CANCELLING, (D.SEND_CANCEL,), "RFC 3261 9.1"),
     (S.CANCELLING, C.SUCCESS): CallRow(S.ENDED, (D.ESTABLISH, D.SEND_ACK, D.SEND_BYE), "RFC 3261 15"),

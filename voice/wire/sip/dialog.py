@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sipmessage import URI, Request
 
+from voice.wire.sip.auth import Login
 from voice.wire.sip.flow import DEFAULT_PORT, Flow, hop
 from voice.wire.sip.grammar import WireURI, read_address, split_list
 from voice.wire.sip.guard import Received
@@ -31,6 +32,8 @@ class Dialog:
     """Where the peer's messages come from."""
     alias: str = ""
     """The peer's own name for itself where packets come from elsewhere (NAT): that host is reached at `source`."""
+    login: Login | None = None
+    """Signs what we send, where the callee asked who we are."""
 
     @classmethod
     def from_invite(cls, received: Received, source: Address, local_tag: str) -> "Dialog":
@@ -96,9 +99,12 @@ class Dialog:
             if "lr" not in first.parameters:
                 # a strict router takes its own address as Request-URI and finds the target last in Route
                 uri, routes = first, (*routes[1:], f"<{self.target}>")
-        return make_request(
+        request = make_request(
             method, uri, via=via, from_=self.local, to=self.remote, call_id=self.call_id, cseq=cseq, routes=routes
         )
+        if self.login is not None:
+            self.login.sign(request)
+        return request
 
     def next_hop(self) -> Address:
         """Where requests go: first route or target if that is an IP literal, else where the peer was heard from.

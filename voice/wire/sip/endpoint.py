@@ -10,6 +10,7 @@ from itertools import count
 
 from sipmessage import Request, Response, Via
 
+from voice.wire.sip.auth import Authenticator, Login
 from voice.wire.sip.call import Call
 from voice.wire.sip.dialog import DialogKey, bracketed, is_ip
 from voice.wire.sip.events import PASSED_HEADERS, CallRef, InviteReceived, SipEvent
@@ -50,7 +51,8 @@ class SipEndpoint:
 
     `local_host` and `local_port` are what peers are told to reach; `token` gives fresh random words. At most
     `max_calls` calls and `max_transactions` transactions are held; beyond, new calls get 503 with Retry-After. While
-    `accepting` is False they get it as well.
+    `accepting` is False they get it as well. Strangers, whose address is not listed, may only call, and only where an
+    `authenticator` knows them.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class SipEndpoint:
         *,
         max_calls: int = 500,
         max_transactions: int = 20_000,
+        authenticator: Authenticator | None = None,
     ) -> None:
         self.local_host = local_host
         self.local_port = local_port
@@ -72,6 +75,7 @@ class SipEndpoint:
         self.dropped: Counter[str] = Counter()
         """Datagrams that led to nothing, by reason; the reasons are a fixed set."""
         self._token = token
+        self._authenticator = authenticator
         self._max_calls = max_calls
         self._calls: dict[CallRef, Call] = {}
         self._dialogs: dict[DialogKey, Call] = {}
@@ -93,18 +97,19 @@ class SipEndpoint:
         """How many requests of ours have no final response yet."""
         return self._transactions.unanswered
 
-    def receive(self, data: bytes, addr: Address, now: float) -> None:
-        """Take one datagram, or one message of a connection, from `addr`."""
+    def receive(self, data: bytes, addr: Address, now: float, *, listed: bool = True) -> None:
+        """Take one datagram, or one message of a connection, from `addr`, which is on the list of peers or not."""
         verdict = examine(data)
         if isinstance(verdict, Ignored):
             self.dropped[verdict.reason] += 1
         elif isinstance(verdict, Refusal):
             self.dropped["refused"] += 1
-            self._answer(verdict.envelope, verdict.via, addr, verdict.status, verdict.reason)
+            if listed:
+                self._answer(verdict.envelope, verdict.via, addr, verdict.status, verdict.reason)
         elif isinstance(verdict.message, Response):
             self._on_response(verdict, addr, now)
         else:
-            self._on_request(verdict, verdict.message, addr, now)
+            self._on_request(verdict, verdict.message, addr, now, listed)
 
     def disconnected(self, flow: Flow, now: float) -> None:
         """A connection has ended, or could not be made.
@@ -171,9 +176,17 @@ class SipEndpoint:
         return self._command(call, lambda it: it.reoffer(sdp, now))
 
     def invite(
-        self, uri: str, sdp: bytes, from_uri: str, now: float, next_hop: Address | None = None, from_name: str = ""
+        self,
+        uri: str,
+        sdp: bytes,
+        from_uri: str,
+        now: float,
+        next_hop: Address | None = None,
+        from_name: str = "",
+        login: Login | None = None,
     ) -> CallRef:
         """Call `uri` with an offer. `next_hop` is needed where the host of `uri` is a name: nothing is looked up here.
+        `login`, one for each call, answers a challenge.
 
         Raises ProtocolError when a URI is malformed, ValueError when there is no address to send to.
         """
@@ -194,7 +207,7 @@ class SipEndpoint:
         )
         set_body(request, sdp, self.identity(next_hop))
         ref = CallRef(next(self._refs))
-        call = self._calls[ref] = Call.outgoing(self, ref, request, next_hop, now)
+        call = self._calls[ref] = Call.outgoing(self, ref, request, next_hop, now, login)
         self._settle_call(call)
         return ref
 
@@ -262,11 +275,15 @@ class SipEndpoint:
         transaction.receive(received, now)
         self._settle_transaction(transaction, source, now)
 
-    def _on_request(self, received: Received, request: Request, source: Address, now: float) -> None:
+    def _on_request(self, received: Received, request: Request, source: Address, now: float, listed: bool) -> None:
         transaction = self._transactions.server(received)
         cancelled = self._transactions.server(received, method="INVITE") if request.method == "CANCEL" else None
         call = self._dialogs.get((received.call_id, received.to_tag, received.from_tag))
         stamp_via(request, received.via, source)
+        known = listed or _opened_by(source, call, transaction, cancelled)
+        account = "" if known else self._account(received, request, source, now)
+        if account is None:
+            return
         if transaction is not None:
             transaction.receive(received, now)
             self._settle_transaction(transaction, source, now)
@@ -284,7 +301,20 @@ class SipEndpoint:
         elif received.to_tag:
             self._on_request_in_dialog(received, request, source, now, call)
         else:
-            self._on_request_outside(received, request, source, now)
+            self._on_request_outside(received, request, source, now, account)
+
+    def _account(self, received: Received, request: Request, source: Address, now: float) -> str | None:
+        """Whose credentials a stranger brings; None for one who was asked for some, refused, or given no answer."""
+        if request.method == "ACK":
+            self.dropped["unmatched ACK"] += 1
+        elif self._authenticator is None or received.to_tag or request.method in ("CANCEL", "BYE"):
+            self.dropped["unlisted"] += 1
+        else:
+            verdict = self._authenticator.judge(request, source[0], self.token(), now)
+            if not isinstance(verdict, Response):
+                return verdict
+            self.transmit(bytes(verdict), response_address(received.via, source))
+        return None
 
     def _on_cancel(
         self, received: Received, request: Request, source: Address, now: float, invite: Transaction | None
@@ -320,7 +350,9 @@ class SipEndpoint:
                 self.respond(transaction, make_response(request, 200, headers=self.identity(source)), now)
             self._settle_call(call)
 
-    def _on_request_outside(self, received: Received, request: Request, source: Address, now: float) -> None:
+    def _on_request_outside(
+        self, received: Received, request: Request, source: Address, now: float, account: str
+    ) -> None:
         if request.method == "BYE":
             self._answer(request, received.via, source, 481)  # RFC 3261 section 15.1.2
         elif not self.accepting or len(self._calls) >= self._max_calls or self._transactions.full:
@@ -330,9 +362,9 @@ class SipEndpoint:
         elif self._transactions.merged(request):
             self._answer(request, received.via, source, 482)
         else:
-            self._admit(received, request, source, now)
+            self._admit(received, request, source, now, account)
 
-    def _admit(self, received: Received, request: Request, source: Address, now: float) -> None:
+    def _admit(self, received: Received, request: Request, source: Address, now: float, account: str) -> None:
         ref = CallRef(next(self._refs))
         transaction = self._transactions.open_server(received, request, source, now, None)
         call = self._calls[ref] = Call.incoming(self, ref, transaction, received, source)
@@ -348,6 +380,7 @@ class SipEndpoint:
                 offer=request.body or None,
                 source=source,
                 headers=tuple((name, value) for name in PASSED_HEADERS if (value := request.headers.get(name))),
+                account=account,
             )
         )
         self._settle_call(call)
@@ -402,3 +435,9 @@ class SipEndpoint:
             else:
                 self._dialogs[call.dialog.key] = call
         self._schedule.note(call)
+
+
+def _opened_by(source: Address, call: Call | None, *transactions: Transaction | None) -> bool:
+    """Whether a request belongs to a call that the host it came from has part in."""
+    users = [call, *(transaction.user for transaction in transactions if transaction)]
+    return any(isinstance(it, Call) and it.dialog is not None and it.dialog.source[0] == source[0] for it in users)

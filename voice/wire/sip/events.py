@@ -35,6 +35,7 @@ class InviteReceived:
     """Somebody calls. Wants `ring`, then `answer` or `reject`. `offer` is None when we are to make the offer.
 
     `dialled` is the user part of the Request-URI; `headers` has those of PASSED_HEADERS that came, first value each.
+    `account` is whose credentials let in a caller from an address that is not listed; "" from one that is.
     """
 
     call: CallRef
@@ -46,6 +47,7 @@ class InviteReceived:
     offer: bytes | None
     source: Address
     headers: tuple[tuple[str, str], ...]
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)

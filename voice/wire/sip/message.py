@@ -29,6 +29,7 @@ REASONS = {
     183: "Session Progress",
     200: "OK",
     400: "Bad Request",
+    401: "Unauthorized",
     403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",
@@ -123,6 +124,18 @@ def make_ack(invite: Request, response: Response) -> Request:
 def make_cancel(invite: Request) -> Request:
     """The CANCEL of a pending INVITE (RFC 3261 section 9.1)."""
     return _sibling("CANCEL", invite, invite.headers["To"])
+
+
+def make_again(invite: Request, via: str) -> Request:
+    """`invite` as a new request of its dialog-to-be: one CSeq further, with a branch of its own (RFC 3261 section
+    8.1.3.5)."""
+    again = Request(invite.method, invite.uri, invite.body)
+    for name in invite.headers.keys():  # noqa: SIM118 (sipmessage's headers are no mapping)
+        again.headers.setlist(name, list(invite.headers.getlist(name)))
+    number, method = invite.headers["CSeq"].split()
+    again.headers.set("CSeq", f"{int(number) + 1} {method}")
+    again.headers.set("Via", via)
+    return again
 
 
 def make_via(host: str, port: int, branch: str, transport: str = "UDP") -> str:

@@ -1,0 +1,405 @@
+"""Strangers with an account, and challenges to our own calls: two endpoints, and hands that forge."""
+
+import pytest
+
+from dialog.errors import ConfigurationError
+from tests.fakes.sip_network import HERE, THERE, make_endpoint
+from tests.voice.wire.sip.test_endpoint import PEER, header, headers_of, request
+from voice.wire.sip import nonces, throttle
+from voice.wire.sip.auth import Authenticator, Login
+from voice.wire.sip.digest import Algorithm, Challenge, Credentials
+from voice.wire.sip.events import DialogEnded, EndCause, InviteAnswered, InviteReceived, InviteRefused
+from voice.wire.sip.message import Address
+
+SECRET = bytes(range(32))
+ELSEWHERE: Address = ("198.51.100.7", 5080)
+
+
+class Door:
+    """An endpoint that lists nobody, and knows alice (and a PBX)."""
+
+    def __init__(self, *algorithms: Algorithm) -> None:
+        self.authenticator = Authenticator(
+            "house", {"alice": "wonder", "pbx": "secret"}, SECRET, algorithms or tuple(reversed(Algorithm))
+        )
+        self.endpoint = make_endpoint(HERE, "t", self.authenticator)
+        self.now = 10.0
+        self._sequence = 0
+
+    def say(self, data: bytes, source: Address = PEER) -> list[str]:
+        """Send from an address that is not listed; the answers as text."""
+        self.endpoint.receive(data, source, self.now, listed=False)
+        return [data.decode() for data, _ in self.endpoint.to_send()]
+
+    def invite(self, authorization: str = "", source: Address = PEER, uri: str = "sip:200@here") -> str:
+        """The first answer to a fresh INVITE."""
+        self._sequence += 1
+        unlike = {
+            "Via": f"SIP/2.0/UDP {source[0]}:{source[1]};branch=z9hG4bK-{self._sequence}",
+            "Call-ID": f"call-{self._sequence}",
+            "Authorization": authorization,
+        }
+        return self.say(request("INVITE", headers=unlike, body="v=0", uri=uri), source)[0]
+
+    def challenge(self, source: Address = PEER) -> Challenge:
+        """The last that a fresh INVITE is given: MD5, where that is served."""
+        return Challenge.parse(headers_of(self.invite(source=source), "WWW-Authenticate")[-1])
+
+
+def answer(
+    challenge: Challenge,
+    name: str = "alice",
+    password: str = "wonder",
+    *,
+    count: int = 1,
+    uri: str = "sip:200@here",
+    qop: str = "auth",
+    realm: str = "house",
+) -> str:
+    unsigned = Credentials(name, realm, challenge.nonce, uri, "", challenge.algorithm, qop, count, "c")
+    return str(unsigned).replace('response=""', f'response="{unsigned.answer("INVITE", password)}"')
+
+
+def called(door: Door) -> list[str]:
+    """The accounts of the calls that came since."""
+    return [event.account for event in door.endpoint.events() if isinstance(event, InviteReceived)]
+
+
+def test_a_stranger_is_asked_for_the_strongest_first_in_fields_of_their_own() -> None:
+    door = Door()
+    refusal = door.invite()
+    assert refusal.startswith("SIP/2.0 401 Unauthorized\r\n")
+    first, second = (Challenge.parse(value) for value in headers_of(refusal, "WWW-Authenticate"))
+    assert (first.algorithm, second.algorithm) == (Algorithm.SHA_256, Algorithm.MD5)
+    assert (first.realm, first.qop, first.stale) == ("house", ("auth",), False)
+    assert door.endpoint.deadline() is None, "nothing is kept"
+    assert called(door) == []
+    assert door.say(request("ACK", headers={"To": header(refusal, "To")})) == []
+
+
+@pytest.mark.parametrize("algorithm", Algorithm)
+def test_right_credentials_let_a_stranger_in(algorithm: Algorithm) -> None:
+    door = Door(algorithm)
+    assert door.invite(answer(door.challenge())).startswith("SIP/2.0 100 ")
+    assert door.invite(answer(door.challenge(), "pbx", "secret", uri="sip:here:5060")).startswith("SIP/2.0 100 ")
+    assert called(door) == ["alice", "pbx"]
+    assert door.authenticator.counts == {"asked": 2, "right": 2}
+
+
+def test_a_listed_peer_is_not_asked() -> None:
+    door = Door()
+    door.endpoint.receive(request("INVITE", body="v=0"), PEER, door.now)
+    assert called(door) == [""]
+    assert door.authenticator.counts == {}
+
+
+@pytest.mark.parametrize(("name", "password"), [("alice", "guess"), ("nobody", "wonder"), ("", "")])
+def test_a_wrong_password_and_an_unknown_name_get_the_same_answer(name: str, password: str) -> None:
+    door = Door()
+    assert door.invite(answer(door.challenge(), name, password)).startswith("SIP/2.0 403 Forbidden\r\n")
+    assert called(door) == []
+    assert door.authenticator.counts["wrong"] == 1
+
+
+def test_nobody_is_let_in_by_the_password_of_those_who_do_not_exist() -> None:
+    door = Door()
+    assert door.invite(answer(door.challenge(), "nobody", SECRET.hex())).startswith("SIP/2.0 403 ")
+
+
+def test_a_nonce_count_is_good_once() -> None:
+    door = Door()
+    challenge = door.challenge()
+    captured = answer(challenge)
+    assert door.invite(captured).startswith("SIP/2.0 100 ")
+    replayed = door.invite(captured)
+    assert replayed.startswith("SIP/2.0 401 ")
+    assert Challenge.parse(header(replayed, "WWW-Authenticate")).stale
+    assert door.invite(answer(challenge, count=3)).startswith("SIP/2.0 100 ")
+    assert door.invite(answer(challenge, count=2)).startswith("SIP/2.0 401 ")
+    assert door.authenticator.counts["replayed"] == 2
+    assert called(door) == ["alice", "alice"]
+
+
+def test_a_captured_invite_is_of_no_use_elsewhere_or_for_another_number() -> None:
+    door = Door()
+    challenge = door.challenge()
+    assert door.invite(answer(challenge), ELSEWHERE).startswith("SIP/2.0 401 ")
+    assert door.invite(answer(challenge), uri="sip:900@here").startswith("SIP/2.0 400 ")
+    assert called(door) == []
+
+
+def test_a_retransmission_is_no_replay() -> None:
+    door = Door()
+    signed = request("INVITE", headers={"Authorization": answer(door.challenge())}, body="v=0")
+    first = door.say(signed)
+    assert door.say(signed) == first
+    assert called(door) == ["alice"]
+    assert door.authenticator.counts["replayed"] == 0
+
+
+def test_an_old_nonce_is_stale_and_so_is_one_of_before_a_restart() -> None:
+    door = Door()
+    challenge = door.challenge()
+    door.now += nonces.LIFETIME_S + 1
+    for value in (answer(challenge), answer(Challenge("house", "0.t.0123")), answer(Challenge("house", ""))):
+        refusal = door.invite(value)
+        assert Challenge.parse(header(refusal, "WWW-Authenticate")).stale
+    assert door.invite(answer(door.challenge())).startswith("SIP/2.0 100 ")
+
+
+def test_used_nonces_are_bounded_and_forgetting_one_opens_no_door(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nonces, "MAX_USED", 2)
+    door = Door()
+    captured = []
+    for _ in range(4):
+        door.now += 1
+        captured.append(answer(door.challenge()))
+        assert door.invite(captured[-1]).startswith("SIP/2.0 100 ")
+    for value in captured:
+        assert door.invite(value).startswith("SIP/2.0 401 ")
+    assert len(called(door)) == 4
+
+
+@pytest.mark.parametrize(
+    ("authorization", "status"),
+    [
+        ("Basic YWxpY2U6d29uZGVy", 401),
+        (answer(Challenge("other", "n"), realm="other"), 401),
+        (answer(Challenge("house", "n"), qop="auth-int"), 400),
+        (answer(Challenge("house", "n"), qop=""), 400),
+        (answer(Challenge("house", "n"), count=0), 400),
+        (answer(Challenge("house", "n"), uri="no URI"), 400),
+        ('Digest realm="house", realm="other"', 400),
+        ("Digest", 401),
+        ("Digest " + 'x="' + "y" * 3_900 + '"', 400),
+        (answer(Challenge("house", "n")).replace("MD5", "SHA-512-256"), 401),
+    ],
+)
+def test_credentials_that_are_of_no_use(authorization: str, status: int) -> None:
+    door = Door()
+    assert door.invite(authorization).startswith(f"SIP/2.0 {status} ")
+    assert called(door) == []
+    assert door.authenticator.counts["wrong"] == 0
+
+
+def test_what_else_a_stranger_may_say() -> None:
+    door = Door()
+    assert door.say(request("OPTIONS"))[0].startswith("SIP/2.0 401 ")
+    assert door.say(request("REGISTER"))[0].startswith("SIP/2.0 401 ")
+    for silent in (
+        request("BYE"),
+        request("CANCEL"),
+        request("BYE", headers={"To": "<sip:200@here>;tag=x"}),
+        request("INVITE", headers={"To": "<sip:200@here>;tag=x"}, body="v=0"),
+        request("INVITE", headers={"CSeq": "nonsense"}),
+        b"noise\r\n\r\n",
+    ):
+        assert door.say(silent) == []
+    assert door.endpoint.dropped == {"unlisted": 4, "refused": 1, "not SIP": 1}
+
+
+def test_a_stranger_has_part_in_his_own_calls_only() -> None:
+    door = Door()
+    signed = {"Authorization": answer(door.challenge())}
+    door.say(request("INVITE", headers=signed, body="v=0"))
+    (event,) = door.endpoint.events()
+    assert isinstance(event, InviteReceived)
+    door.endpoint.answer(event.call, b"v=0", door.now)
+    ((ok, _),) = door.endpoint.to_send()
+    to = {"To": header(ok.decode(), "To")}
+    door.say(request("ACK", headers=to))
+    bye = request("BYE", headers={**to, "CSeq": "2 BYE"})
+    assert door.say(bye, ELSEWHERE) == []
+    assert door.endpoint.calls
+    assert door.say(bye, (PEER[0], 9_999))[0].startswith("SIP/2.0 200 "), "behind a NAT ports change"
+    assert door.say(bye)[0].startswith("SIP/2.0 200 ")
+    assert door.endpoint.events()[-1] == DialogEnded(event.call, EndCause.REMOTE)
+
+
+def test_a_stranger_cancels_his_own_calls_only() -> None:
+    door = Door()
+    door.say(request("INVITE", headers={"Authorization": answer(door.challenge())}, body="v=0"))
+    assert door.say(request("CANCEL"), ELSEWHERE) == []
+    assert [line[8:11] for line in door.say(request("CANCEL"))] == ["200", "487"]
+
+
+def test_who_guesses_gets_no_answer_for_a_while_and_his_calls_go_on() -> None:
+    door = Door()
+    signed = {"Authorization": answer(door.challenge()), "Via": "SIP/2.0/UDP 192.0.2.9:5080;branch=z9hG4bK-a"}
+    (trying,) = door.say(request("INVITE", headers=signed, body="v=0"))
+    for number in range(throttle.LIMIT):
+        assert door.invite(answer(door.challenge(), password=f"guess {number}")).startswith("SIP/2.0 403 ")
+    unheard = request("INVITE", headers={"Call-ID": "x", "Via": "SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK-b"}, body="v=0")
+    for _ in range(1_000):
+        assert door.say(unheard) == []
+    assert door.authenticator.counts["throttled"] == 1_000
+    assert door.say(request("INVITE", headers=signed, body="v=0")) == [trying]
+    assert door.invite(source=ELSEWHERE).startswith("SIP/2.0 401 "), "others are heard"
+    door.now += throttle.BAN_S
+    assert door.invite(answer(door.challenge())).startswith("SIP/2.0 100 ")
+
+
+def test_nobody_can_have_another_banned() -> None:
+    """A forged source address brings a nonce that was not given to it."""
+    door = Door()
+    mine = door.challenge(ELSEWHERE)
+    for number in range(2 * throttle.LIMIT):
+        assert door.invite(answer(mine, password=f"guess {number}")).startswith("SIP/2.0 401 ")
+    assert door.invite(answer(door.challenge())).startswith("SIP/2.0 100 ")
+
+
+def test_a_throttle_is_bounded_and_takes_a_network_of_ipv6_for_one_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(throttle, "MAX_HOSTS", 2)
+    guard = throttle.Throttle()
+    for number in range(throttle.LIMIT):
+        guard.fail(f"2001:db8::{number:x}", 0.0)
+    assert guard.banned("2001:db8::ffff", 1.0)
+    assert not guard.banned("2001:db8:0:1::1", 1.0)
+    guard.fail("192.0.2.1", 1.0)
+    guard.fail("192.0.2.2", 1.0)
+    assert not guard.banned("2001:db8::1", 1.0), "the longest ago is forgotten"
+
+
+def test_failures_of_another_window_do_not_add_up() -> None:
+    guard = throttle.Throttle()
+    for number in range(throttle.LIMIT - 1):
+        guard.fail("192.0.2.1", float(number))
+    guard.fail("192.0.2.1", throttle.WINDOW_S + 20)
+    assert not guard.banned("192.0.2.1", throttle.WINDOW_S + 20)
+
+
+class Pair:
+    """Our caller and a door; what is sent arrives at once, from the caller's side changed by `forge`."""
+
+    def __init__(self, door: Door, login: Login | None) -> None:
+        self.door = door
+        self.caller = make_endpoint(THERE, "c")
+        self.ref = self.caller.invite(f"sip:200@{HERE[0]}", b"v=0", "sip:alice@there", door.now, login=login)
+        self.sent: list[str] = []
+        self.told: list[object] = []
+
+    def run(self) -> None:
+        """Until neither has anything to say; the door answers whatever call comes."""
+        while out := self.caller.to_send():
+            for data, _ in out:
+                self.sent.append(data.decode())
+                self.door.endpoint.receive(data, THERE, self.door.now, listed=False)
+                for event in self.door.endpoint.events():
+                    if isinstance(event, InviteReceived):
+                        self.door.endpoint.answer(event.call, b"v=0", self.door.now)
+            for data, _ in self.door.endpoint.to_send():
+                self.caller.receive(data, HERE, self.door.now)
+            self.told += self.caller.events()
+
+    @property
+    def invites(self) -> list[str]:
+        return [text for text in self.sent if text.startswith("INVITE")]
+
+
+@pytest.mark.parametrize("algorithms", [(), (Algorithm.MD5,)], ids=["both", "MD5"])
+def test_our_caller_answers_a_challenge(algorithms: tuple[Algorithm, ...]) -> None:
+    pair = Pair(Door(*algorithms), Login("alice", "wonder"))
+    pair.run()
+    assert pair.told == [InviteAnswered(pair.ref, b"v=0")]
+    first, second = pair.invites
+    assert [header(text, "CSeq") for text in pair.invites] == ["1 INVITE", "2 INVITE"]
+    for name in ("Call-ID", "From", "To", "Contact", "Content-Type"):
+        assert header(first, name) == header(second, name)
+    assert header(first, "Via") != header(second, "Via")
+    credentials = Credentials.parse(header(second, "Authorization"))
+    assert credentials.algorithm is (algorithms or (Algorithm.SHA_256,))[0]
+    assert pair.caller.hangup(pair.ref, pair.door.now)
+    pair.run()
+    assert pair.told[-1] == DialogEnded(pair.ref, EndCause.LOCAL)
+    assert pair.door.endpoint.calls == ()
+    bye = pair.sent[-1]
+    assert (header(bye, "CSeq"), Credentials.parse(header(bye, "Authorization")).count) == ("3 BYE", 2)
+    ack = next(text for text in pair.sent if text.startswith("ACK") and header(text, "CSeq") == "2 ACK")
+    assert header(ack, "Authorization") == header(second, "Authorization"), "RFC 3261 section 22.1"
+
+
+def test_our_caller_without_a_name_is_refused() -> None:
+    pair = Pair(Door(), None)
+    pair.run()
+    assert pair.told == [InviteRefused(pair.ref, 401, "Unauthorized")]
+    assert len(pair.invites) == 1
+
+
+def test_our_caller_tries_a_wrong_password_once() -> None:
+    pair = Pair(Door(), Login("alice", "guess"))
+    pair.run()
+    assert pair.told == [InviteRefused(pair.ref, 403, "Forbidden")]
+    assert len(pair.invites) == 2
+
+
+def refuse(pair: Pair, *lines: str, status: int = 401) -> list[str]:
+    """Answer the caller's last INVITE by hand; what it sends then."""
+    sent = [data.decode() for data, _ in pair.caller.to_send()]
+    invite = [text for text in sent if text.startswith("INVITE")][-1]
+    kept = [line for line in invite.split("\r\n") if line.startswith(("Via", "From", "Call-ID", "CSeq"))]
+    response = "\r\n".join([f"SIP/2.0 {status} No", *kept, "To: <sip:x>;tag=b", *lines, "", ""])
+    pair.caller.receive(response.encode(), HERE, pair.door.now)
+    pair.told += pair.caller.events()
+    return sent
+
+
+GOOD = 'Digest realm="r", nonce="n", qop="auth"'
+
+
+def test_a_proxy_asks_by_407_and_without_qop() -> None:
+    pair = Pair(Door(), Login("alice", "wonder"))
+    refuse(pair, 'Proxy-Authenticate: Digest realm="r", nonce="n", opaque="o"', status=407)
+    sent = [data.decode() for data, _ in pair.caller.to_send()]
+    credentials = Credentials.parse(header(sent[-1], "Proxy-Authorization"))
+    assert (credentials.qop, credentials.opaque, credentials.username) == ("", "o", "alice")
+    assert credentials.response == credentials.answer("INVITE", "wonder")
+
+
+def test_the_topmost_challenge_that_is_understood_is_answered() -> None:
+    pair = Pair(Door(), Login("alice", "wonder"))
+    unknown, better = "algorithm=SHA-512-256", "algorithm=SHA-256"
+    refuse(pair, *(f"WWW-Authenticate: {GOOD}, {which}" for which in (unknown, better)), f"WWW-Authenticate: {GOOD}")
+    sent = [data.decode() for data, _ in pair.caller.to_send()]
+    assert Credentials.parse(header(sent[-1], "Authorization")).algorithm is Algorithm.SHA_256
+
+
+@pytest.mark.parametrize(
+    ("lines", "reason"),
+    [
+        ([], "401 without a challenge"),
+        (['WWW-Authenticate: Digest realm="r", nonce="n", qop="auth-int"'], "qop=auth-int is not served, only auth"),
+        (['WWW-Authenticate: Basic realm="r"'], "Basic authentication is not served, only Digest"),
+        (["WWW-Authenticate: Digest realm=r"], "Digest without nonce"),
+        ([f"WWW-Authenticate: {GOOD}, algorithm=X"], "the digest algorithm is not known"),
+    ],
+)
+def test_a_challenge_that_cannot_be_answered_is_told(lines: list[str], reason: str) -> None:
+    pair = Pair(Door(), Login("alice", "wonder"))
+    refuse(pair, *lines)
+    assert pair.told == [InviteRefused(pair.ref, 401, reason)]
+
+
+def test_a_password_is_sent_once_more_for_a_stale_nonce_and_no_oftener() -> None:
+    pair = Pair(Door(), Login("alice", "wonder"))
+    refuse(pair, f"WWW-Authenticate: {GOOD}")
+    refuse(pair, f"WWW-Authenticate: {GOOD}, stale=true")
+    refuse(pair, f"WWW-Authenticate: {GOOD}, stale=true")
+    assert pair.told == [InviteRefused(pair.ref, 401, "name or password is wrong")]
+    pair = Pair(Door(), Login("alice", "wonder"))
+    refuse(pair, f"WWW-Authenticate: {GOOD}")
+    refuse(pair, f"WWW-Authenticate: {GOOD}")
+    assert pair.told == [InviteRefused(pair.ref, 401, "name or password is wrong")]
+
+
+def test_a_call_given_up_answers_no_challenge() -> None:
+    pair = Pair(Door(), Login("alice", "wonder"))
+    assert pair.caller.hangup(pair.ref, pair.door.now)
+    refuse(pair, f"WWW-Authenticate: {GOOD}")
+    assert pair.caller.calls == ()
+    assert [data for data, _ in pair.caller.to_send() if data.startswith(b"INVITE")] == []
+
+
+@pytest.mark.parametrize("name", ["", 'al"ice', "al\\ice", "al\r\nice"])
+def test_a_name_that_cannot_be_quoted(name: str) -> None:
+    with pytest.raises(ConfigurationError):
+        Login(name, "wonder")

@@ -83,8 +83,8 @@ class SipAgent:
         if host in ("0.0.0.0", "::") and not self._advertised:
             raise ConfigurationError(f"SIP bound to {host} needs the address that peers reach: set the advertised host")
         await self._bind(host, port, tasks)
-        self._endpoint.local_host = self._advertised or host
-        self._endpoint.local_port = self.port
+        self._endpoint.reach.host = self._advertised or host
+        self._endpoint.reach.port = self.port
         tasks.create_task(self._hand_out(), name="sip events")
 
     async def _bind(self, host: str, port: int, tasks: asyncio.TaskGroup) -> None:
@@ -94,7 +94,7 @@ class SipAgent:
             tries -= 1
             self._socket = await UdpSocket.open(host, port, self._receive)
             try:
-                self._endpoint.stream_ports = self._streams.start(host, self.port, tasks)
+                self._endpoint.reach.stream_ports = self._streams.start(host, self.port, tasks)
                 return
             except OSError:
                 await self._socket.close()
@@ -112,7 +112,7 @@ class SipAgent:
     @property
     def stream_ports(self) -> dict[str, int]:
         """The ports where connections are taken, by transport."""
-        return dict(self._endpoint.stream_ports)
+        return dict(self._endpoint.reach.stream_ports)
 
     @property
     def connections(self) -> Counter[str]:

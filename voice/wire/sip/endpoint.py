@@ -19,19 +19,17 @@ from voice.wire.sip.grammar import WireURI
 from voice.wire.sip.guard import Ignored, Received, Refusal, examine
 from voice.wire.sip.inspection import refuse
 from voice.wire.sip.message import (
-    ALLOW,
     COOKIE,
     NO_HEADERS,
-    SDP,
     Address,
     make_request,
     make_response,
-    make_via,
     response_address,
     set_body,
     stamp_via,
     stateless_tag,
 )
+from voice.wire.sip.reach import Reach
 from voice.wire.sip.registry import Schedule, Transactions
 from voice.wire.sip.transaction import Datagram, MessagePassed, Transaction, TransactionUser
 
@@ -65,10 +63,7 @@ class SipEndpoint:
         max_transactions: int = 20_000,
         authenticator: Authenticator | None = None,
     ) -> None:
-        self.local_host = local_host
-        self.local_port = local_port
-        self.stream_ports: dict[str, int] = {}
-        """Where we take connections, by transport (`flow.TCP`, `flow.TLS`)."""
+        self.reach = Reach(local_host, local_port)
         self.connects = False
         """Whether there are connections to be had: if so, requests too long for UDP go by TCP."""
         self.accepting = True
@@ -120,7 +115,7 @@ class SipEndpoint:
         for transaction in self._transactions.over(flow):
             if transaction.fallback is not None and transaction.fresh:
                 addr, transaction.fallback = transaction.fallback, None
-                self._redirect(transaction.request, addr)
+                self.reach.redirect(transaction.request, addr)
                 transaction.reroute(addr, now)
             else:
                 transaction.disconnect(now)
@@ -202,7 +197,7 @@ class SipEndpoint:
             via=self.via(next_hop),
             from_=f"{name}<{WireURI.parse(from_uri)}>;tag={self._token()}",
             to=f"<{target}>",
-            call_id=f"{self._token()}@{bracketed(self.local_host)}",
+            call_id=f"{self._token()}@{bracketed(self.reach.host)}",
             cseq=1,
         )
         set_body(request, sdp, self.identity(next_hop))
@@ -215,10 +210,7 @@ class SipEndpoint:
 
     def identity(self, addr: Address) -> Mapping[str, str]:
         """The headers that tell `addr` who and what we are (RFC 3261 section 11.2)."""
-        way = f"{self._port(addr)}"
-        if isinstance(addr, Flow) and addr.transport in self.stream_ports:
-            way += f";transport={addr.transport.lower()}"
-        return {"Contact": f"<sip:{bracketed(self.local_host)}:{way}>", "Allow": ALLOW, "Accept": SDP}
+        return self.reach.identity(addr)
 
     def token(self) -> str:
         """A fresh random word."""
@@ -226,7 +218,7 @@ class SipEndpoint:
 
     def via(self, addr: Address) -> str:
         """A Via value of ours with a fresh branch, for a request to `addr`."""
-        return self._via(addr, f"{COOKIE}{self._token()}")
+        return self.reach.via(addr, f"{COOKIE}{self._token()}")
 
     def emit(self, event: SipEvent) -> None:
         self._events.append(event)
@@ -238,7 +230,7 @@ class SipEndpoint:
         fallback = None
         if self.connects and not isinstance(addr, Flow) and len(bytes(request)) > MAX_OVER_UDP:
             addr, fallback = Flow(*addr, TCP), addr
-            self._redirect(request, addr)
+            self.reach.redirect(request, addr)
         transaction = self._transactions.open_client(request, addr, now, user)
         transaction.fallback = fallback
         self._settle_transaction(transaction, NOWHERE, now)
@@ -252,18 +244,6 @@ class SipEndpoint:
     def respond(self, transaction: Transaction, response: Response, now: float) -> None:
         transaction.respond(response, now)
         self._settle_transaction(transaction, NOWHERE, now)
-
-    def _via(self, addr: Address, branch: str) -> str:
-        transport = addr.transport if isinstance(addr, Flow) else "UDP"
-        return make_via(bracketed(self.local_host), self._port(addr), branch, transport)
-
-    def _redirect(self, request: Request, addr: Address) -> None:
-        """Let the Via of a request of ours name the way to `addr`; its branch stays."""
-        request.headers.set("Via", self._via(addr, request.headers["Via"].rpartition("branch=")[2]))
-
-    def _port(self, addr: Address) -> int:
-        """Our port for whoever is at `addr`; where we take no connections it is that of UDP."""
-        return self.stream_ports.get(addr.transport, self.local_port) if isinstance(addr, Flow) else self.local_port
 
     # routing
 

@@ -31,7 +31,7 @@ class Peer:
     def __init__(self, **ports: int) -> None:
         self.endpoint: SipEndpoint = make_endpoint(HERE, "t")
         self.endpoint.connects = True
-        self.endpoint.stream_ports = ports or {"TCP": 5060, "TLS": 5061}
+        self.endpoint.reach.stream_ports = ports or {"TCP": 5060, "TLS": 5061}
         self.now = 10.0
 
     def say(self, data: bytes, source: Address = FLOW) -> list[tuple[str, Address]]:

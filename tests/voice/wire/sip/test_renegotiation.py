@@ -213,7 +213,7 @@ def test_the_peer_may_move_to_another_contact() -> None:
     """Target refresh (RFC 3261 section 12.2.2): requests follow the Contact of the re-INVITE."""
     network = Network()
     call, theirs = talk(network)
-    network.here.local_port = 5070
+    network.here.reach.port = 5070
     network.here.reoffer(call, HOLD, network.now)
     network.run(0.1)
     network.there.reanswer(theirs, HELD, network.now)

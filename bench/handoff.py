@@ -104,7 +104,7 @@ async def _run(loads: Sequence[int]) -> list[Figure]:
                 for agent in agents:
                     agent.heard = TimedPackets()
                     await agent.start(passwords[agent.name])
-                pairs = [await _hand_over(node, caller, agents) for _ in range(calls)]
+                pairs = [await hand_over(node, caller, agents) for _ in range(calls)]
                 await _measure(node, pairs, said, load)
                 for pair in pairs:
                     pair.line.hang_up()
@@ -114,7 +114,7 @@ async def _run(loads: Sequence[int]) -> list[Figure]:
     return figures
 
 
-async def _hand_over(node: ServedNode, caller: Caller, agents: Sequence[ProgramAgent]) -> Pair:
+async def hand_over(node: ServedNode, caller: Caller, agents: Sequence[ProgramAgent]) -> Pair:
     """One more call, from the keypad bot to whichever agent it rings."""
     line = await caller.dial(f"sip:100@127.0.0.1:{node.sip_port}")
     while True:

@@ -71,6 +71,7 @@ class CallBrain:
         self._waiting_since_ms = 0
         self._collect = Collect()
         self._last_word: Handoff | Hangup | None = None
+        self._may_hurry = False
         self._turn: UserTurn | None = None
         self._reply: Reply | None = None
         self._asked = 0
@@ -97,11 +98,13 @@ class CallBrain:
 
     def press(self, key: str) -> None:
         """One key; before and during a notice it is not meant for us."""
-        if self._state is State.OPENING or not self._speaker.interruptible:
+        if self._state is State.OPENING:
             return
-        if isinstance(self._last_word, Handoff):
+        if self._may_hurry:
             self._tell(KeysPressed(digits=key))
             self._happen(Input.HURRIED)
+        elif not self._speaker.interruptible:
+            return
         elif digits := self._entry.press(key, self._now_ms):
             self._entered(digits)
         else:
@@ -207,6 +210,7 @@ class CallBrain:
             self._spoken = None  # the ledger times answers to what was said
         self._reply = None
         self._last_word = None
+        self._may_hurry = False
         self._tasks.create_task(self._answer(turn, self._asked), name="dialog")
 
     async def _answer(self, turn: UserTurn, number: int) -> None:
@@ -248,10 +252,15 @@ class CallBrain:
             return
         phrases: list[Phrase] = []
         self._collect = Collect()
+        # who is to have a person gets one: what is said over the news calls nothing off, and a key leads there at once
+        handing_over = any(isinstance(action, Handoff) for action in self._reply.actions)
+        self._may_hurry = handing_over
         for action in self._reply.actions:
             match action:
                 case Say():
-                    phrases += [Phrase(p, action.interruptible, action.pace) for p in split_phrases(action.text)]
+                    self._may_hurry = self._may_hurry and action.interruptible
+                    interruptible = action.interruptible and not handing_over
+                    phrases += [Phrase(p, interruptible, action.pace) for p in split_phrases(action.text)]
                 case Collect():
                     self._collect = action
                 case Handoff() | Hangup():

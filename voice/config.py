@@ -176,7 +176,9 @@ class DeskSettings(_Section):
         default="", description='when people take calls, e.g. "mon-fri 08:00-18:00, sat 09:00-13:00"; empty: always'
     )
     queue: int = Field(
-        default=50, ge=0, description="callers who may wait at once; 0: nobody waits, the bot keeps all calls"
+        default=50,
+        ge=0,
+        description="callers who may wait at once; 0: there is no desk, and a call that is handed over ends",
     )
     longest_wait_s: int = Field(
         default=600, ge=10, description="longer than this nobody waits: the caller is told, and chooses"

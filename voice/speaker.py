@@ -113,7 +113,7 @@ class Speaker:
             self._feeder.cancel()
             self._feeder = None
         self._halted = True
-        played = self._leg.stop()
+        played = self._leg.stop() if self._playing else None  # music of others goes out by itself
         if played is not None and played.done:
             self._follow(played)
         elif played is not None:

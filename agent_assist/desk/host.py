@@ -10,7 +10,7 @@ from agent_assist.desk.clerk import Clerk
 from agent_assist.desk.desk import Desk
 from agent_assist.desk.messages import Message, Snapshot
 from agent_assist.desk.outputs import CallbackWanted, Noted, Ordered, Told, TookPart
-from agent_assist.desk.ports import DeskStore, LeaveWhy, LiveCalls, Router
+from agent_assist.desk.ports import Conflict, DeskStore, LeaveWhy, LiveCalls, Router
 from agent_assist.desk.rules import Rules
 from dialog.commands import Join
 from dialog.events import Record
@@ -59,6 +59,7 @@ class DeskHost:
         self._local_time = local_time
         self._timer: asyncio.TimerHandle | None = None
         self._busy = False
+        self._writing: set[str] = set()  # agents for whose wrap-up the store has not answered yet
 
     async def run(self) -> None:
         """Bring to the store what is to be kept, without end. The owner's task group runs this."""
@@ -154,7 +155,13 @@ class DeskHost:
     async def wrap_up(self, agent: str, call_id: str, disposition: str, note: str) -> None:
         """See `AgentDesk`. The agent waits for the store; nobody else does."""
         self._desk.check_wrap_up(agent, call_id, disposition)
-        await self._store.add_wrap_up(call_id, agent, disposition, note)
+        if agent in self._writing:
+            raise Conflict("it is being written down")
+        self._writing.add(agent)
+        try:
+            await self._store.add_wrap_up(call_id, agent, disposition, note)
+        finally:
+            self._writing.discard(agent)
         with self._input() as now:
             self._desk.wrapped_up(agent, call_id, now)
 

@@ -55,6 +55,11 @@ class Tab:
         encoded = await self.page.evaluate("() => window.__heard()")
         return np.frombuffer(base64.b64decode(encoded), np.int16)
 
+    async def heard_ms(self) -> int:
+        """How much that is so far."""
+        samples: int = await self.page.evaluate("() => window.__samples()")
+        return samples * 1000 // RATE_HZ
+
     async def received_audio(self) -> dict[str, float]:
         """Chromium's own count of the last connection's inbound audio: packets, lost, concealed and total samples."""
         stats: dict[str, float] = await self.page.evaluate(

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-import soundfile
+import numpy as np
 
 from dsp.g711 import A_LAW, MU_LAW, encode_block
 from dsp.resample import resample
@@ -27,6 +27,7 @@ from voice.ports import RATE_HZ, Pcm
 
 ANSWER_S = 20.0
 END_S = 15.0
+_WAV_HEADER_BYTES = 44
 
 
 Move = Sound | str
@@ -53,7 +54,7 @@ class Phone(Protocol):
         ...
 
     def heard(self) -> Pcm | None:
-        """What the telephone recorded since the answer, at 16 kHz; None for one that records nothing."""
+        """What the telephone recorded since the answer, so far, at 16 kHz; None for one that records nothing."""
         ...
 
     def close(self) -> None:
@@ -120,6 +121,11 @@ class Baresip:
             self._tell("sndcode", key)
             time.sleep(0.2)
 
+    @property
+    def heard_ms(self) -> int:
+        """How much `heard` would give now."""
+        return (self._recording.stat().st_size - _WAV_HEADER_BYTES) // 2 * 1000 // LINE_HZ
+
     def hang_up(self) -> None:
         self._tell("hangup")
         self._until("CALL_CLOSED", END_S)
@@ -127,10 +133,10 @@ class Baresip:
     def wait_over(self) -> None:
         self._until("CALL_CLOSED", END_S)
 
-    def heard(self) -> Pcm | None:
-        (path,) = self.folder.glob("dump-*-dec.wav")
-        pcm, rate_hz = soundfile.read(path, dtype="int16")
-        return resample(pcm, rate_hz, RATE_HZ)
+    def heard(self) -> Pcm:
+        # read as it stands: the header of a file that is being written says nothing of its length
+        pcm = np.fromfile(self._recording, "<i2", offset=_WAV_HEADER_BYTES).astype(np.int16)
+        return resample(pcm, LINE_HZ, RATE_HZ)
 
     def close(self) -> None:
         if self._control is not None:
@@ -142,6 +148,11 @@ class Baresip:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
+
+    @property
+    def _recording(self) -> Path:
+        (path,) = self.folder.glob("dump-*-dec.wav")
+        return path
 
     def _write(self, name: str, sound: Sound) -> None:
         with wave.open(str(self.folder / name), "wb") as file:

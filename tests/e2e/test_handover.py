@@ -67,13 +67,13 @@ def level_at(pcm: Pcm, frequency_hz: int, rate_hz: int) -> float:
 
 
 async def ask_for_a_person(caller: Caller, node: Node) -> tuple[OutgoingLine, str]:
-    """Call the keypad bot and press 0, again where that was during a notice; the line and the call's id."""
+    """Call the bot and press 0, once a second, as one does who is impatient; the line and the call's id."""
     before = set(node.calls())
     line = await caller.dial(f"sip:100@127.0.0.1:{node.sip_port}")
     await line.wait(2_000)
     while True:
         await line.press("0")
-        for _ in range(20):
+        for _ in range(5):
             await line.wait(200)
             assert not line.ended.done(), "the call ended before anybody was asked for"
             for call_id in set(node.calls()) - before:

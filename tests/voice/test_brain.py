@@ -291,6 +291,19 @@ async def test_a_number_that_lacks_digits_is_waited_for() -> None:
         assert len(call.bot.turns) == 2
 
 
+async def test_who_is_to_have_a_person_gets_one_whatever_is_said_meanwhile() -> None:
+    person = Reply("fake", (Say(LONG), Handoff("asked for a person")))
+    async with table(ask("Hello."), person, hears=("hello", "are you there")) as call:
+        await call.until_quiet()
+        await call.speak()
+        await call.tick(1_000)
+        await call.speak()
+        await call.until_quiet()
+        assert call.ended == [Handoff("asked for a person")]
+        assert call.mouth.spoken == ["Hello.", LONG]
+        assert call.told(BargedIn) == []
+
+
 async def test_the_notices_come_before_whatever_the_caller_does_meanwhile() -> None:
     opening = Reply("fake", (Say("This call is recorded.", interruptible=False), Say("Well?"), Collect()))
     async with table(opening, ask("Fine."), hears=("hello",)) as call:

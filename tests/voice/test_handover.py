@@ -123,6 +123,21 @@ async def test_a_changed_place_is_told_but_not_at_every_step() -> None:
         assert "You are number 3 in the queue." not in call.mouth.spoken
 
 
+async def test_music_goes_out_softly_before_the_next_word() -> None:
+    async with scene(PERSON) as call:
+        call.desk.answer = Announce(2, None)
+        await call.queued()
+        begin = len(call.caller.sent)
+        call.call.command(Announce(1, None))
+        await call.tick(25_000)
+        peaks = [int(np.abs(pcm).max()) for pcm in call.caller.sent[begin:]]
+        word = next(tick for tick, peak in enumerate(peaks) if peak > 77)
+        fading = peaks[word - 10 : word]
+        assert fading == sorted(fading, reverse=True)
+        assert fading[0] > 60
+        assert fading[-1] < 20
+
+
 async def test_caller_and_agent_share_a_room_and_are_both_written_down() -> None:
     async with scene(PERSON, hears=("my bill is wrong",)) as call:
         await call.queued()
@@ -130,6 +145,7 @@ async def test_caller_and_agent_share_a_room_and_are_both_written_down() -> None
         assert call.caller.room is not None
         assert call.caller.room is call.agent.room
         assert call.caller.queued_ms == 0  # the music stops at once
+        call.agent.tick(0.0)  # whose frame comes first is chance
         await call.tick(800, caller=0.9)
         await call.tick(1_500)
         await call.tick(800, agent=0.9)

@@ -32,6 +32,7 @@ class FakeStore:
         self._keep("callback", call_id, reason)
 
     async def add_wrap_up(self, call_id: str, agent: str, disposition: str, note: str) -> None:
+        await asyncio.sleep(0)  # a disk takes its time
         self._keep("wrap_up", call_id, agent, disposition, note)
 
     def _keep(self, *record: str) -> None:

@@ -1,12 +1,15 @@
 """The desk on the event loop: what comes back while something is carried out, the store, the end."""
 
+import asyncio
+
 import pytest
 
 from agent_assist.desk.clerk import Clerk
 from agent_assist.desk.messages import CallJoined, Recorded
 from agent_assist.desk.outputs import CallbackWanted, TookPart
-from agent_assist.desk.ports import LeaveWhy
+from agent_assist.desk.ports import Conflict, LeaveWhy, Presence
 from dialog.commands import Announce, Command, Join
+from dialog.errors import StoreError
 from tests.agent_assist.desk.house import FakeStore, House
 from tests.fakes.live_calls import Place
 
@@ -61,6 +64,23 @@ def test_a_store_that_goes_on_refusing_costs_the_record_and_no_call(house: House
     house.desk.leave("b", LeaveWhy.CALLBACK)
     house.wait(1)
     assert house.store.kept == [("callback", "b", "a bill")]
+
+
+def test_what_is_written_down_twice_at_once_is_kept_once(house: House) -> None:
+    house.talking("ann", "a")
+    house.hang_up("a")
+    house.wait(1)
+    house.store.refusals = 1
+
+    async def twice() -> list[BaseException | None]:
+        writing = (house.desk.wrap_up("ann", "a", "solved", "") for _ in range(2))
+        return await asyncio.gather(*writing, return_exceptions=True)
+
+    for first in (StoreError, type(None)):
+        kinds = [type(each) for each in house.loop.run_until_complete(twice())]
+        assert kinds == [first, Conflict]
+    assert house.store.kept.count(("wrap_up", "a", "ann", "solved", "")) == 1
+    assert house.presence("ann") is Presence.READY
 
 
 async def test_the_clerks_queue_is_bounded_and_what_was_promised_first_stays() -> None:

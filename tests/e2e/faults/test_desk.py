@@ -74,26 +74,24 @@ async def with_eve(node: Node, caller: Caller, passwords: dict[str, str]) -> Asy
 
 async def test_strangers_and_colleagues_at_the_ports(node: Node, caller: Caller, passwords: dict[str, str]) -> None:
     refused = node.figures().get("centralino_web_refused_total", {})
-    async with (
-        with_eve(node, caller, passwords) as call,
-        program_agents(node.web_url, "bob") as (bob,),
-        page_that_reads_nothing(node, call.agent) as deaf,
-    ):
+    async with program_agents(node.web_url, "eve", "bob") as (eve, bob):
+        await eve.start(passwords["eve"])
         await bob.sign_in(passwords["bob"])
-        await write_much(call)
-        await guess(node, "bob")
-        await call.unharmed()
-        await meddle(call, bob)
-        await call.unharmed()
-        await ten_megabytes(node, bob)
-        await call.unharmed()
-        await forge(node, call.agent, bob)
-        await flood(node)
-        await noise(node, call)
-        await until("the page that reads nothing is cut off", lambda: not held(node, deaf), 25)
-        await call.unharmed()
-        assert await call.agent.post("hangup") == 204
-        await write_down(call)
+        async with page_that_reads_nothing(node, eve) as deaf, bridged(node, caller, eve) as call:
+            await write_much(call)
+            await guess(node, "bob")
+            await call.unharmed()
+            await meddle(call, bob)
+            await call.unharmed()
+            await ten_megabytes(node, bob)
+            await call.unharmed()
+            await forge(node, eve, bob)
+            await flood(node)
+            await noise(node, call)
+            await until("the page that reads nothing is cut off", lambda: not held(node, deaf), 25)
+            await call.unharmed()
+            assert await eve.post("hangup") == 204
+            await write_down(call)
     counted = node.figures()["centralino_web_refused_total"]
     grown = {status for status, count in counted.items() if count > refused.get(status, 0)}
     assert {"401", "403", "404", "409", "429"} <= grown

@@ -26,6 +26,7 @@
       this.addEventListener("track", (event) => record(new MediaStream([event.track])));
     }
   };
+  window.__samples = () => chunks.reduce((sum, { length }) => sum + length, 0);
   window.__heard = async () => {
     const bytes = await new Blob(chunks).arrayBuffer();
     const url = await new Promise((done) => {

@@ -39,9 +39,17 @@ async def _serve(settings: Settings) -> None:
             *greeting(node.settings, node.sip.port, node.sip.stream_ports, node.web_url, node.first_password), sep="\n"
         )
         await stop.wait()
-        console.print(f"stopping: waiting for {node.calls.live} calls (again to end them)")
+        console.print(parting(node.calls.live))
     finally:
         await context.__aexit__(None, None, None)
+
+
+def parting(live: int) -> str:
+    """What is waited for when the node is told to stop."""
+    if not live:
+        return "stopping"
+    what, end = ("1 call", "it") if live == 1 else (f"{live} calls", "them")
+    return f"stopping: waiting for {what} (again to end {end})"
 
 
 def greeting(

@@ -1,6 +1,6 @@
 """`centralino serve`: what it says when it is ready."""
 
-from voice.commands.serve import greeting
+from voice.commands.serve import greeting, parting
 from voice.config import Settings
 
 WEB = "http://127.0.0.1:8080/"
@@ -23,3 +23,9 @@ def test_a_house_without_a_desk_names_none() -> None:
     assert "also" not in said
     assert "admin" not in said
     assert "Only this machine" not in said
+
+
+def test_who_stops_a_node_is_told_what_it_waits_for() -> None:
+    assert parting(0) == "stopping"
+    assert parting(1) == "stopping: waiting for 1 call (again to end it)"
+    assert parting(7) == "stopping: waiting for 7 calls (again to end them)"

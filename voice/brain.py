@@ -88,8 +88,9 @@ class CallBrain:
     def _has_ended(self) -> bool:
         return self._state is State.ENDED
 
-    def open(self, opened: SessionOpened | Returned) -> None:
-        """The call was answered, or the caller is back: the bot speaks first."""
+    def open(self, opened: SessionOpened | Returned, now_ms: int = 0) -> None:
+        """The call was answered, or the caller is back at `now_ms` of the call: the bot speaks first."""
+        self._now_ms = now_ms
         self._ask(opened)
 
     def gone(self) -> None:

@@ -121,8 +121,9 @@ class Bridge:
         self._caller.enter(None)
         self._leg.enter(None)
         self._leg.listen(_nobody_listens)
-        self._hears_caller.close()
-        self._hears_agent.close()
+        for listener in (self._hears_caller, self._hears_agent):
+            listener.forget()
+            listener.close()
 
     @property
     def _now_ms(self) -> int:

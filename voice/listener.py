@@ -149,11 +149,16 @@ class Listener:
         if self._over_ms is not None and (spoken := self._read()) is not None:
             self._note(spoken)
             heard.append(spoken)
-            self.forget()
+            self._leave_off()
         return heard
 
     def forget(self) -> None:
-        """The running utterance is void, or done."""
+        """The running utterance is void: what was told of its beginning is told to have come to nothing."""
+        if self.running is not None and self._claimed:
+            self._tell(SpeechDiscarded(utterance=self.running, speaker=self._speaker))
+        self._leave_off()
+
+    def _leave_off(self) -> None:
         if self.running is not None:
             self._stream.end()
         self.running = None
@@ -219,7 +224,7 @@ class Listener:
         if self.running is None:
             return
         if not self._claimed:
-            self.forget()  # over before it was long enough to mean anything, or said over a notice
+            self._leave_off()  # over before it was long enough to mean anything, or said over a notice
             return
         self._over_ms = self._now_ms
         if self._asked_ms is None:

@@ -29,7 +29,7 @@ from voice.bridge import Bridge
 from voice.line_test import MILLIWATT, TESTS, Echo, Milliwatt
 from voice.mind import Mind, Numbers, Strand
 from voice.music import Music
-from voice.ports import Frame, Leg
+from voice.ports import TICK_MS, Frame, Leg
 from voice.services import People, Services
 from voice.waiting import Waiting
 
@@ -63,6 +63,7 @@ class Minds:
         self._tasks: asyncio.TaskGroup | None = None
         self._mind: Mind | None = None
         self._agent_hung_up = False
+        self._now_ms = 0
 
     # -- while the call lives -----------------------------------------------------------------------------------
 
@@ -79,6 +80,7 @@ class Minds:
 
     def on_frame(self, frame: Frame) -> None:
         """One tick of the caller's leg."""
+        self._now_ms = (frame.tick + 1) * TICK_MS
         if self._mind is not None:
             self._mind.on_frame(frame)
 
@@ -130,7 +132,7 @@ class Minds:
             tasks,
             self._bot_is_done,
         )
-        brain.open(turn)
+        brain.open(turn, self._now_ms)
         return brain
 
     def _bot_is_done(self, last_word: Handoff | Hangup) -> None:

@@ -25,6 +25,9 @@ from dialog.events import (
     HoldChanged,
     KeysPressed,
     Record,
+    ReplyGiven,
+    SpeechDiscarded,
+    SpeechStarted,
     TurnedAway,
 )
 from dialog.ports import Returned, SessionOpened
@@ -195,6 +198,18 @@ async def test_on_hold_the_caller_hears_music_and_nobody_listens() -> None:
         assert not call.hears_music
 
 
+async def test_what_hold_cuts_off_is_told_to_have_come_to_nothing() -> None:
+    async with scene(PERSON) as call:
+        await call.queued()
+        call.call.command(Join("eve"))
+        await call.tick(600, caller=0.9, agent=0.9)
+        begun = call.told(SpeechStarted)
+        call.call.command(Hold(True))
+        discarded = call.told(SpeechDiscarded)
+        assert {(each.speaker, each.utterance) for each in begun} == {("caller", 0), ("agent", 0)}
+        assert {(each.speaker, each.utterance) for each in discarded} == {("caller", 0), ("agent", 0)}
+
+
 async def test_the_bots_voice_speaks_into_the_bridge_one_sentence_after_the_other() -> None:
     async with scene(PERSON) as call:
         await call.queued()
@@ -233,6 +248,7 @@ async def test_handed_back_the_bot_goes_on_with_numbers_that_go_on_too() -> None
         assert [type(turn) for turn in call.bot.turns[:2]] == [SessionOpened, Returned]
         assert call.told(BotReturned) == [BotReturned(why="handed_back")]
         assert [final.utterance for final in call.told(FinalHeard)] == [0, 1]
+        assert call.told(ReplyGiven)[-1].took_ms < 1_000
         numbers = [record.event.playback for record in call.records if record.event.type == "playback_started"]
         assert len(numbers) == len(set(numbers))
 

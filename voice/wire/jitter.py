@@ -315,7 +315,7 @@ class JitterBuffer:
         if self._played_sequence is None:
             return Hole.SILENCE
         for sequence in range(self._played_sequence + 1, following):
-            back = self._newest[0] - sequence
-            if back < _WINDOW and not self._seen >> back & 1:
+            back = self._newest[0] - sequence  # below 0: of a stream that ended, of which nothing is remembered
+            if 0 <= back < _WINDOW and not self._seen >> back & 1:
                 return Hole.LOST
         return Hole.SILENCE

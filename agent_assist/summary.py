@@ -5,6 +5,7 @@ from pydantic import BaseModel, ConfigDict
 from dialog.events import (
     BargedIn,
     CallEnded,
+    CallQualityMeasured,
     EngineFailed,
     FinalHeard,
     HandoffRequested,
@@ -16,7 +17,11 @@ from dialog.events import (
 
 
 class CallSummary(BaseModel):
-    """Counts of one call, and the slowest and the middle answer (ms from last voice to first audio; 0 for none)."""
+    """Counts of one call, and the slowest and the middle answer (ms from last voice to first audio; 0 for none).
+
+    `mos_inbound` and `mos_outbound`: how well the caller was heard, and how well the caller heard, as a mean opinion
+    score of 1..4.5 (see `CallQualityMeasured`); None: not known, as the round trip may be.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     utterances: int = 0
@@ -29,6 +34,9 @@ class CallSummary(BaseModel):
     answer_ms_longest: int = 0
     late_frames: int = 0
     lost_packets: int = 0
+    round_trip_ms: int | None = None
+    mos_inbound: float | None = None
+    mos_outbound: float | None = None
 
 
 class Summariser:
@@ -39,6 +47,7 @@ class Summariser:
         self._answers_ms: list[int] = []
         self._late_frames = 0
         self._lost_packets = 0
+        self._quality = CallQualityMeasured()
 
     def take(self, record: Record) -> None:
         """Count one record."""
@@ -46,6 +55,8 @@ class Summariser:
         self._counts[type(event)] = self._counts.get(type(event), 0) + 1
         if isinstance(event, TurnTimed):
             self._answers_ms.append(event.first_audio_ms)
+        elif isinstance(event, CallQualityMeasured):
+            self._quality = event
         elif isinstance(event, CallEnded):
             self._late_frames, self._lost_packets = event.late_frames, event.lost_packets
 
@@ -54,6 +65,7 @@ class Summariser:
         """The figures so far."""
         count = self._counts.get
         answers = sorted(self._answers_ms)
+        quality = self._quality
         return CallSummary(
             utterances=count(FinalHeard, 0),
             key_entries=count(KeysPressed, 0),
@@ -65,4 +77,7 @@ class Summariser:
             answer_ms_longest=answers[-1] if answers else 0,
             late_frames=self._late_frames,
             lost_packets=self._lost_packets,
+            round_trip_ms=quality.round_trip_ms,
+            mos_inbound=None if quality.inbound is None else quality.inbound.mos,
+            mos_outbound=None if quality.outbound is None else quality.outbound.mos,
         )

@@ -8,6 +8,7 @@ import numpy as np
 
 from dsp.g711 import MU_LAW, decode_block
 from voice.media.wires import Address
+from voice.net.rtcp_port import RtcpPort
 from voice.net.rtp_port import UdpWire
 from voice.ports import TICK_SAMPLES, Pcm
 
@@ -22,8 +23,8 @@ _TIMESPEC = struct.Struct("@qq")
 class TimedWire(UdpWire):
     """Keeps when each packet left, and when the first packet with sound came after `watch`."""
 
-    def __init__(self, sock: socket.socket, remote: Address | None) -> None:
-        super().__init__(sock, remote)
+    def __init__(self, sock: socket.socket, remote: Address | None, control: RtcpPort) -> None:
+        super().__init__(sock, remote, control)
         sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         self.voiced_left_s = 0.0
         self.answer_came_s = 0.0

@@ -307,6 +307,33 @@ class SuggestionDismissed(_Event):
     article: str
 
 
+class StreamQuality(BaseModel):
+    """One way of a leg's audio: packets (sent, or expected), those that never came, jitter, and the mean opinion score
+    (1..4.5) that the E-model of ITU-T G.107 estimates."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    packets: int
+    lost: int
+    jitter_ms: float
+    mos: float
+
+
+class CallQualityMeasured(_Event):
+    """How the caller's leg sounded, in all: `inbound` what came from the caller, `outbound` what went there, by the
+    far end's own reports (RTCP).
+
+    `late_packets` came too late to be heard, `concealed_frames` (20 ms) were made up. A far end that reports nothing
+    leaves `outbound` and `round_trip_ms` empty.
+    """
+
+    type: Literal["call_quality_measured"] = "call_quality_measured"
+    round_trip_ms: int | None = None
+    inbound: StreamQuality | None = None
+    outbound: StreamQuality | None = None
+    late_packets: int = 0
+    concealed_frames: int = 0
+
+
 class CallEnded(_Event):
     """The last event of every journal, exactly once."""
 
@@ -349,6 +376,7 @@ Event = (
     | SuggestionsShown
     | SuggestionTaken
     | SuggestionDismissed
+    | CallQualityMeasured
     | CallEnded
 )
 

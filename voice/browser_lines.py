@@ -12,6 +12,7 @@ from voice.media.leg import MediaLeg
 from voice.media.plane import MediaPlane
 from voice.media.wires import RingWire
 from voice.net.webrtc import BrowserPeer, PeerConnected, PeerEnded, PeerEvent, PeerKeyed, PeerLost, PeerRegained
+from voice.wire.reports import Told
 
 log = structlog.get_logger("browser")
 
@@ -28,6 +29,14 @@ class BrowserLine:
 
     def __post_init__(self) -> None:
         self.wire = RingWire(lambda packets: self.peer.send(packets))
+
+    @property
+    def told(self) -> Told:
+        """Of the present peer (voice.media.wires.Control)."""
+        return self.peer.told
+
+    def close(self) -> None:
+        """The peer says goodbye itself, when it ends."""
 
 
 class BrowserLines(ABC):
@@ -125,4 +134,5 @@ class BrowserLines(ABC):
         except Overloaded:
             self._close(line, "overloaded")
             return
+        line.leg.attach(line)
         self._connected(line, line.leg)

@@ -90,7 +90,9 @@ class Call:
             cause = await self._live()
         finally:
             self._leg.close()
-            stats = self._leg.stats
+            stats, quality = self._leg.stats, self._leg.quality
+            if quality is not None:
+                self.tell(quality)
             self._journal.append(
                 self._now_ms,
                 CallEnded(

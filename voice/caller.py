@@ -174,9 +174,12 @@ class Caller:
                 sdp = await line.answered
             agreed = read_answer(parse_sdp(sdp or b""))
             line.wire.remote = media_address(agreed.remote_addr, agreed.remote_port)
+            control = media_address(agreed.remote_rtcp_addr, agreed.remote_rtcp_port)
+            line.wire.control.declare(control, muxed=agreed.rtcp_mux)
             line.leg = self._plane.add_leg(
                 line.wire, agreed.codec.value, agreed.payload_type, agreed.event_payload_type
             )
+            line.wire.control.begin(line.leg)
         except TimeoutError as error:
             raise PeerTimeout(f"{uri} did not answer within {limit_s:g} s") from error
         finally:

@@ -139,14 +139,14 @@ class SipSettings(_Section):
 
 
 class MediaSettings(_Section):
-    """RTP."""
+    """RTP and RTCP."""
 
     host: Address | None = Field(default=None, description="address to bind; default: sip.host")
     advertised: Address | None = Field(
         default=None, description="address put into SDP, behind NAT; default: sip.advertised"
     )
-    first_port: Port = Field(default=20_000, description="first RTP port; one even port a call")
-    last_port: Port = Field(default=29_999, description="last RTP port")
+    first_port: Port = Field(default=20_000, description="first RTP port; an even one a call, and RTCP's after it")
+    last_port: Port = Field(default=29_999, description="last RTP or RTCP port")
 
     @model_validator(mode="after")
     def _range(self) -> Self:

@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 from dialog.events import (
     BargedIn,
     CallEnded,
+    CallQualityMeasured,
     CallStarted,
     EngineFailed,
     EngineRecovered,
@@ -137,6 +138,13 @@ class Metrics:
             buckets=(0.3, 0.5, 0.7, 0.9, 1.2, 1.5, 2.0, 3.0, 5.0),
             registry=self.registry,
         )
+        self._opinion = Histogram(
+            "centralino_mean_opinion_score",
+            "Estimated mean opinion score of calls (ITU-T G.107), inbound and outbound",
+            ["way"],
+            buckets=(2.58, 3.10, 3.60, 4.03, 4.34, 4.5),
+            registry=self.registry,
+        )
         self._transports: dict[str, str] = {}
 
     def count(self, name: str, what: str, label: str, read: Callable[[], Mapping[str, int]]) -> None:
@@ -157,6 +165,10 @@ class Metrics:
                 self._calls.labels(self._transports.pop(record.call_id, ""), ended.cause).inc()
                 self._late.inc(ended.late_frames)
                 self._lost.inc(ended.lost_packets)
+            case CallQualityMeasured(inbound=inbound, outbound=outbound):
+                for way, stream in (("inbound", inbound), ("outbound", outbound)):
+                    if stream is not None:
+                        self._opinion.labels(way).observe(stream.mos)
             case FinalHeard():
                 self._utterances.inc()
             case ReplyGiven(engine=engine):

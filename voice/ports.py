@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dialog.actions import Expect
+from dialog.events import CallQualityMeasured
 from dialog.ports import Hypothesis
 
 RATE_HZ = 16_000
@@ -77,6 +78,11 @@ class Leg(Protocol):
 
     @property
     def stats(self) -> LegStats: ...
+
+    @property
+    def quality(self) -> CallQualityMeasured | None:
+        """How it sounded so far; None when nothing was heard or said."""
+        ...
 
     @property
     def queued_ms(self) -> int:

@@ -155,6 +155,8 @@ class Trunk:
 
     def _apply(self, line: _Line, agreed: Negotiated) -> None:
         remote = media_address(agreed.remote_addr, agreed.remote_port)
+        control = media_address(agreed.remote_rtcp_addr, agreed.remote_rtcp_port)
+        line.wire.control.declare(control, muxed=agreed.rtcp_mux)
         former, line.agreed = line.agreed, agreed
         if line.leg is None:
             line.wire.remote = remote
@@ -177,6 +179,7 @@ class Trunk:
         invite = line.invite
         line.leg = self._plane.add_leg(line.wire, agreed.codec.value, agreed.payload_type, agreed.event_payload_type)
         line.leg.set_direction(send=agreed.direction.sends, receive=agreed.direction.receives)
+        line.wire.control.begin(line.leg)
         line.call = self._calls.start(
             line.leg,
             transport="sip",

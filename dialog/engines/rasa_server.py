@@ -156,9 +156,6 @@ class RasaServer:
             self._last_words.append(f"no answer in {START_S:.0f} s")
         except EngineUnavailable:
             pass  # it ended before it was ready: its last words are kept for wait_up
-        except asyncio.CancelledError:
-            self._address = None  # it is stopped, not lost
-            raise
         finally:
             self._process = None
             self._lose()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from dialog.events import CallQualityMeasured
 from voice.ports import QUEUE_MS, TICK_MS, TICK_SAMPLES, Frame, FrameSink, LegStats, Pcm, Played, Room
 
 
@@ -35,6 +36,7 @@ class FakeLeg:
     receiving: bool = True
     sending: bool = True
     dead: bool = False
+    quality: CallQualityMeasured | None = None
 
     def __post_init__(self) -> None:
         self._failure_sink: Callable[[Exception], None] = lambda error: None

@@ -1,19 +1,22 @@
 """A UDP relay on loopback that loses packets: what stands between a peer that cannot lose any, and us."""
 
+import asyncio
 import random
 
 from voice.net.udp import Address, UdpSocket
 
 
 class LossyRelay:
-    """Passes datagrams between `target` and whoever spoke last from elsewhere; `lost` and `passed` count them."""
+    """Passes datagrams between `target` and whoever spoke last from elsewhere, `delay_s` later; `lost` and `passed`
+    count them."""
 
-    def __init__(self, target: Address, loss: float, seed: int = 1) -> None:
+    def __init__(self, target: Address, loss: float, seed: int = 1, delay_s: float = 0.0) -> None:
         self.lost = 0
         self.passed = 0
         self._target = target
         self._caller: Address | None = None
         self._loss = loss
+        self._delay_s = delay_s
         self._chance = random.Random(seed)
         self._socket: UdpSocket | None = None
 
@@ -36,4 +39,7 @@ class LossyRelay:
             self.lost += 1
         elif destination is not None and self._socket is not None:
             self.passed += 1
-            self._socket.send(data, destination)
+            if self._delay_s:
+                asyncio.get_running_loop().call_later(self._delay_s, self._socket.send, data, destination)
+            else:
+                self._socket.send(data, destination)

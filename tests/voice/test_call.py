@@ -13,6 +13,7 @@ from dialog.errors import EngineUnavailable
 from dialog.events import (
     CallAnswered,
     CallEnded,
+    CallQualityMeasured,
     CallStarted,
     EngineRecovered,
     KeysPressed,
@@ -88,6 +89,19 @@ async def test_the_account_begins_with_who_called_and_ends_with_the_first_cause(
     assert events[-1] == CallEnded(cause="caller", duration_ms=400)
     assert [record.seq for record in line.records] == list(range(len(events)))
     assert bot.turns[0] == SessionOpened(caller="sip:a@b", dialled="100", transport="sip", recorded=True)
+
+
+async def test_how_it_sounded_stands_before_the_end() -> None:
+    line = Line(FakeBot())
+    line.leg.quality = CallQualityMeasured(round_trip_ms=80, concealed_frames=3)
+    async with answered(line) as running:
+        await line.tick(100)
+        line.call.end("caller")
+        await running
+    assert [record.event for record in line.records][-2:] == [
+        line.leg.quality,
+        CallEnded(cause="caller", duration_ms=100),
+    ]
 
 
 async def test_nothing_of_an_ended_call_is_held_or_goes_on() -> None:

@@ -13,8 +13,10 @@ from dialog.errors import NoCommonCodec, Overloaded, PeerTimeout, ProtocolError
 from tests.fakes.browser_call import until
 from tests.fakes.far_end import HOST, far_end
 from tests.fakes.sip_uas import SilentCallee
+from tests.fakes.telephone import free
 from voice.caller import LONGEST_MS, Caller, CallRefused, OutgoingLine, open_caller
 from voice.media.wires import Address
+from voice.net.rtcp_port import RtcpPort
 from voice.net.rtp_port import RtpPorts, UdpWire
 from voice.net.sip_agent import SipAgent
 from voice.ports import QUEUE_MS, RATE_HZ, TICK_MS, TICK_SAMPLES, Frame, Pcm
@@ -59,15 +61,15 @@ class Pair:
         return await self.caller.dial(f"sip:100@{HOST}:{self.callee.agent.port}", limit_s)
 
     def nothing_is_held(self) -> bool:
-        return all(wire.socket.fileno() == -1 for wire in self._wires)
+        return all(wire.socket.fileno() == -1 and free(wire.port + 1) for wire in self._wires)
 
 
 @asynccontextmanager
 async def pair(do: Callable[[SipAgent, InviteReceived], object]) -> AsyncIterator[Pair]:
     wires: list[UdpWire] = []
 
-    def keep(sock: socket.socket, remote: Address | None) -> UdpWire:
-        wires.append(UdpWire(sock, remote))
+    def keep(sock: socket.socket, remote: Address | None, control: RtcpPort) -> UdpWire:
+        wires.append(UdpWire(sock, remote, control))
         return wires[-1]
 
     callee = Callee(do)

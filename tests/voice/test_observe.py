@@ -11,6 +11,7 @@ import pytest
 import structlog
 from prometheus_client import generate_latest
 
+from dialog.events import CallQualityMeasured, Record, StreamQuality
 from voice.observe import LoopLag, Metrics, configure_logging
 
 
@@ -22,6 +23,16 @@ def test_counts_that_others_keep_are_read_when_they_are_asked_for() -> None:
     text = generate_latest(metrics.registry).decode()
     assert 'centralino_dropped_total{reason="empty"} 3.0\n' in text
     assert 'centralino_late_ms{quantile="p50"} 1.5\n' in text
+
+
+def test_how_calls_sounded_is_a_figure_each_way() -> None:
+    metrics = Metrics()
+    heard = StreamQuality(packets=100, lost=9, jitter_ms=1.0, mos=3.21)
+    metrics(Record(call_id="c1", seq=0, at_ms=0, event=CallQualityMeasured(inbound=heard)))
+    text = generate_latest(metrics.registry).decode()
+    assert 'centralino_mean_opinion_score_bucket{le="3.1",way="inbound"} 0.0\n' in text
+    assert 'centralino_mean_opinion_score_bucket{le="3.6",way="inbound"} 1.0\n' in text
+    assert 'way="outbound"' not in text
 
 
 class FullDisk(io.StringIO):

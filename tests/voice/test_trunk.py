@@ -131,6 +131,25 @@ async def test_an_offer_is_answered_and_the_call_begins_with_the_acknowledgement
         assert free(port)
 
 
+async def test_reports_come_by_the_port_of_the_sound_where_the_caller_offers_that() -> None:
+    async with exchange() as it:
+        it.phone.invite(it.phone.sdp())
+        assert "rtcp-mux" not in (await it.phone.answer()).media()[2]
+        it.phone.ack()
+        await it.begun()
+        it.phone.invite(it.phone.sdp() + "a=rtcp-mux\r\n")
+        assert "rtcp-mux" in (await it.phone.answer()).media()[2]
+
+
+async def test_a_call_holds_the_port_of_its_reports_until_its_end() -> None:
+    async with exchange() as it:
+        port = await it.talking()
+        assert not free(port + 1)
+        it.phone.bye()
+        await it.over()
+        assert free(port + 1)
+
+
 async def test_an_acknowledgement_that_comes_twice_begins_one_call() -> None:
     async with exchange() as it:
         await it.talking()
@@ -206,7 +225,7 @@ async def test_calls_that_are_never_acknowledged_shut_out_nobody_else() -> None:
 async def test_without_a_port_for_sound_no_call_is_taken() -> None:
     async with exchange() as it:
         port = await it.talking()
-        async with exchange(ports=(port, port)) as other:
+        async with exchange(ports=(port, port + 1)) as other:
             refusal = await other.refused(other.phone.sdp())
             assert refusal.status == 503
             assert "retry-after" in refusal.headers

@@ -2,14 +2,17 @@
 
 from collections.abc import Callable
 
+from dialog.events import CallQualityMeasured
 from voice.media.chain import LAWS, translation
 from voice.media.codecs import G711Name
 from voice.media.line import Line
 from voice.media.playout import Playout
+from voice.media.quality import measure
 from voice.media.receiver import Refusals
 from voice.media.recorder import Recording
-from voice.media.wires import Wire
+from voice.media.wires import Control, Wire
 from voice.ports import Frame, FrameSink, LegStats, Pcm, Played, Room
+from voice.wire.reports import Reception, Sending, Told
 
 Post = Callable[[Callable[[], None]], None]
 """Hands a command to the tick thread. Raises Overloaded when too many wait."""
@@ -27,6 +30,7 @@ class MediaLeg:
         self._post = post
         self._sink: FrameSink | None = None
         self._failure_sink: FailureSink | None = None
+        self._control: Control | None = None
         self._closed = False
 
     @property
@@ -49,6 +53,21 @@ class MediaLeg:
             packets_refused=receiver.refusals.total,
             receiving=self.line.receives,
         )
+
+    @property
+    def sending(self) -> Sending:
+        """What was sent, as RTCP tells it."""
+        return self.line.sending
+
+    @property
+    def reception(self) -> Reception | None:
+        """How the far end's packets come, as RTCP tells it."""
+        return self.line.receiver.jitter.reception
+
+    @property
+    def quality(self) -> CallQualityMeasured | None:
+        told = Told() if self._control is None else self._control.told
+        return measure(self.line.receiver.jitter, told)
 
     @property
     def refusals(self) -> Refusals:
@@ -115,8 +134,14 @@ class MediaLeg:
 
         self._post(apply)
 
+    def attach(self, control: Control) -> None:
+        """Let `control` be the leg's RTCP, and end with it."""
+        self._control = control
+
     def close(self) -> None:
         self._closed = True
+        if self._control is not None:
+            self._control.close()
 
     def deliver(self, frame: Frame) -> None:
         """A frame from the tick."""
@@ -127,6 +152,6 @@ class MediaLeg:
         """The leg cannot go on."""
         if self._closed:
             return
-        self._closed = True
+        self.close()
         if self._failure_sink is not None:
             self._failure_sink(error)

@@ -16,6 +16,7 @@ from voice.media.sender import StreamSender
 from voice.media.wires import Wire
 from voice.ports import Frame, Played, Room
 from voice.wire.jitter import Hole, JitterBuffer
+from voice.wire.reports import Sending
 
 GATE_MODE = 2
 """webrtcvad's aggressiveness, 0..3: rather let noise pass, Silero judges it, than stop quiet speech."""
@@ -66,6 +67,11 @@ class Line:
         """The leg's clock starts at `tick` of the node."""
         self._start = tick
         self._last_tick = tick - 1
+
+    @property
+    def sending(self) -> Sending:
+        """What was sent up to the last tick. Any thread."""
+        return self.sender.sending(self._last_tick - self._start)
 
     def switch(self, law: int, payload_type: int, table: bytes) -> None:
         """From this tick on the leg speaks the other law; `table` translates what is under way in the former one."""

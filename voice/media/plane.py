@@ -102,6 +102,8 @@ class MediaPlane:
         self._closed = self._stopping = True
         if self._thread is not None:
             await self._loop.run_in_executor(None, self._thread.join)
+        for leg in self._given:
+            leg.close()
 
     def add_leg(
         self,

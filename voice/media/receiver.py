@@ -75,7 +75,10 @@ class StreamReceiver:
             packet = replace(packet, payload_type=self._payload_type, payload=payload)
         kind = packet.payload_type
         if kind not in (self._payload_type, self._event_payload_type, COMFORT_NOISE):
-            self._unexpected += not is_rtcp(data)
+            if is_rtcp(data):
+                self._wire.set_aside(data, source)
+            else:
+                self._unexpected += 1
             return ""
         if not self._latch.admit(packet, source, tick):
             return ""

@@ -3,6 +3,7 @@
 from random import Random
 
 from voice.wire.dtmf import KeySender
+from voice.wire.reports import Sending
 from voice.wire.rtp import RtpPacket
 
 
@@ -14,6 +15,7 @@ class StreamSender:
 
     def __init__(self, payload_type: int, event_payload_type: int | None, units_per_tick: int, chance: Random) -> None:
         self.sent = 0
+        self._octets = 0
         self._payload_type = payload_type
         self._units = units_per_tick
         self._keys = None if event_payload_type is None else KeySender(event_payload_type, units_per_tick)
@@ -25,6 +27,10 @@ class StreamSender:
     def switch(self, payload_type: int) -> None:
         """The stream goes on with another payload type."""
         self._payload_type = payload_type
+
+    def sending(self, tick: int) -> Sending:
+        """What was sent up to `tick`, as a sender report tells it."""
+        return Sending(self._ssrc, self._stamp(tick), self.sent, self._octets)
 
     @property
     def keying(self) -> bool:
@@ -59,4 +65,5 @@ class StreamSender:
     def _numbered(self, packet: RtpPacket) -> bytes:
         self._sequence = (self._sequence + 1) & 0xFFFF
         self.sent += 1
+        self._octets += len(packet.payload)
         return bytes(packet)

@@ -8,6 +8,8 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from voice.wire.reports import Told
+
 Address = tuple[str, int]
 """IP literal and port. Never a host name: resolving one would stop the tick."""
 
@@ -33,12 +35,29 @@ class Wire(Protocol):
         """Send one RTP packet to `remote`. Tick thread; never blocks; what cannot be sent is dropped and counted."""
         ...
 
+    def set_aside(self, data: bytes, source: Address) -> None:
+        """RTCP that came among RTP (RFC 5761), for `flush`. Tick thread; bounded."""
+        ...
+
     def flush(self) -> None:
-        """Called on the event loop after each tick, for transports that live there."""
+        """Called on the event loop after each tick, for what lives there."""
         ...
 
     def close(self) -> None:
         """Free the transport. Tick thread, once; no other call follows, except `flush`."""
+        ...
+
+
+class Control(Protocol):
+    """The RTCP that goes with a wire. Event loop."""
+
+    @property
+    def told(self) -> Told:
+        """What it came to; still there after `close`."""
+        ...
+
+    def close(self) -> None:
+        """The leg is over: say so, and free what is held. Idempotent."""
         ...
 
 
@@ -76,6 +95,9 @@ class RingWire:
         if len(self._outbound) == self._depth:
             self.dropped_out += 1
         self._outbound.append(packet)
+
+    def set_aside(self, data: bytes, source: Address) -> None:
+        """The transport has taken RTCP out already, where it decrypts: this was none."""
 
     def flush(self) -> None:
         packets = [self._outbound.popleft() for _ in range(len(self._outbound))]

@@ -1,13 +1,15 @@
-"""UDP ports for RTP: an even port of the configured range for each leg, and the wire on it."""
+"""UDP ports for RTP: an even port of the configured range for each leg, RTCP's after it, and the wire on them."""
 
 import errno
 import socket
+from collections import deque
 from collections.abc import Callable, Mapping
 from ipaddress import ip_address
 from random import Random
 
 from dialog.errors import ConfigurationError, Overloaded, ProtocolError
 from voice.media.wires import Address
+from voice.net.rtcp_port import RtcpPort
 from voice.wire.rtp import MAX_PACKET
 
 MAX_TRIES = 256
@@ -19,6 +21,8 @@ What is beyond is read, dropped and counted: a flood from elsewhere does not pus
 """
 MAX_DRAINED = 512
 """Packets read off the socket in one tick at most; the kernel drops the rest itself."""
+MAX_ASIDE = 4
+"""RTCP datagrams among RTP that may wait for the event loop; the oldest goes first. A far end sends one in seconds."""
 
 
 def media_address(host: str, port: int) -> Address | None:
@@ -37,19 +41,24 @@ def media_address(host: str, port: int) -> Address | None:
 
 class UdpWire:
     """A non-blocking UDP socket as a wire. `excess` counts packets beyond a tick's share, `unsent` those refused
-    by the kernel (no route, buffer full), `unread` the times it gave an error instead of a packet."""
+    by the kernel (no route, buffer full), `unread` the times it gave an error instead of a packet, `rtcp` the
+    datagrams that were RTCP of strangers, or none at all."""
 
-    def __init__(self, sock: socket.socket, remote: Address | None) -> None:
+    def __init__(self, sock: socket.socket, remote: Address | None, control: RtcpPort) -> None:
         self.remote = remote
+        self.control = control
         self.port: int = sock.getsockname()[1]
         self.excess = 0
         self.unsent = 0
         self.unread = 0
         self.socket = sock
+        self._strange = 0
+        self._aside: deque[bytes] = deque(maxlen=MAX_ASIDE)
 
     @property
     def losses(self) -> Mapping[str, int]:
-        return {"excess": self.excess, "unsent": self.unsent, "unread": self.unread}
+        rtcp = self._strange + self.control.refused
+        return {"excess": self.excess, "unsent": self.unsent, "unread": self.unread, "rtcp": rtcp}
 
     def receive(self) -> list[tuple[bytes, Address]]:
         packets: list[tuple[bytes, Address]] = []
@@ -80,16 +89,26 @@ class UdpWire:
         except OSError:
             self.unsent += 1
 
+    def set_aside(self, data: bytes, source: Address) -> None:
+        if source == self.remote:
+            self._aside.append(data)
+        else:
+            self._strange += 1
+
     def flush(self) -> None:
-        """Nothing waits."""
+        """RTCP that came among RTP."""
+        while self._aside:
+            self.control.receive(self._aside.popleft())
 
     def close(self) -> None:
         self.socket.close()
+        self.control.abandon()
 
 
 class RtpPorts:
-    """Even ports `first`..`last` on `host` (an IP literal). `chance` decides where the search begins, so that a
-    port is not given out again while stragglers of its last call are under way."""
+    """Even ports of `first`..`last` on `host` (an IP literal), each with the odd one after it (RFC 3550 section 11).
+    `chance` decides where the search begins, so that a port is not given out again while stragglers of its last call
+    are under way."""
 
     def __init__(
         self,
@@ -97,28 +116,38 @@ class RtpPorts:
         first: int,
         last: int,
         chance: Random,
-        wire: Callable[[socket.socket, Address | None], UdpWire] = UdpWire,
+        wire: Callable[[socket.socket, Address | None, RtcpPort], UdpWire] = UdpWire,
     ) -> None:
         """`wire` makes the wire of a socket; a bench gives one that keeps the time of its packets."""
         self._wire = wire
         self._family = socket.AF_INET6 if ip_address(host).version == 6 else socket.AF_INET
         self._host = host
-        self._ports = range(first + first % 2, last + 1, 2)
+        self._ports = range(first + first % 2, last, 2)
         self._chance = chance
         if not self._ports:
-            raise ConfigurationError(f"RTP ports {first}-{last} hold no even port: widen the range")
+            raise ConfigurationError(f"RTP ports {first}-{last} hold no even port with the next one: widen the range")
 
     def open(self, remote: Address | None) -> UdpWire:
         """A wire on a free port. Raises Overloaded when none was found, ConfigurationError for a wrong address."""
         for port in self._chance.sample(self._ports, min(MAX_TRIES, len(self._ports))):
-            sock = socket.socket(self._family, socket.SOCK_DGRAM)
-            try:
-                sock.setblocking(False)
-                sock.bind((self._host, port))
-            except OSError as error:
-                sock.close()
-                if error.errno not in (errno.EADDRINUSE, errno.EACCES):
-                    raise ConfigurationError(f"RTP address {self._host}: {error.strerror}") from error
+            rtp = self._bind(port)
+            if rtp is None:
                 continue
-            return self._wire(sock, remote)
+            rtcp = self._bind(port + 1)
+            if rtcp is None:
+                rtp.close()
+                continue
+            return self._wire(rtp, remote, RtcpPort(rtcp, self._chance))
         raise Overloaded(f"no free RTP port among {self._ports[0]}-{self._ports[-1]}")
+
+    def _bind(self, port: int) -> socket.socket | None:
+        sock = socket.socket(self._family, socket.SOCK_DGRAM)
+        try:
+            sock.setblocking(False)
+            sock.bind((self._host, port))
+        except OSError as error:
+            sock.close()
+            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+                raise ConfigurationError(f"RTP address {self._host}: {error.strerror}") from error
+            return None
+        return sock

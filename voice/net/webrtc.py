@@ -27,7 +27,7 @@ from aiortc import (
 from aiortc.rtcsctptransport import Chunk
 from OpenSSL import SSL
 
-from dialog.errors import NotReady, PeerTimeout
+from dialog.errors import NotReady, PeerTimeout, ProtocolError
 from dialog.events import Record
 from voice.media.codecs import FrameCodec, G711Name
 from voice.media.opus import OpusCodec
@@ -35,8 +35,9 @@ from voice.net import ice_guard
 from voice.net.ice_guard import Drop, IceGuard
 from voice.net.journal_channel import JournalChannel
 from voice.wire.jsep import Fingerprint, HostCandidate, Identity, Offer
-from voice.wire.rtcp import Reports
+from voice.wire.reports import Reports, Told
 from voice.wire.rtp import is_rtcp
+from voice.wire.rtp_count import RtpCount
 
 CONNECT_S = 10.0
 LOST_AFTER_S = 5.0
@@ -113,7 +114,9 @@ class BrowserPeer:
         self._dtls = RTCDtlsTransport(self._ice, [RTCCertificate.generateCertificate()])
         self._dtls._set_role("client")
         self._sctp: RTCSctpTransport | None = None
-        self._reports = Reports(cname=secrets.token_hex(8), clock_hz=48_000 if offer.codec == "opus" else 8_000)
+        clock_hz = 48_000 if offer.codec == "opus" else 8_000
+        self._reports = Reports(secrets.token_hex(12), clock_hz)
+        self._count = RtpCount(clock_hz)
         self._deliver: Callable[[bytes], None] | None = None
         self._sink: Callable[[PeerEvent], None] | None = None
         self._heard_at = 0.0
@@ -175,7 +178,12 @@ class BrowserPeer:
         now = self._loop.time()
         for packet in packets:
             if self._send_protected(session.protect, packet):
-                self._reports.sent(packet, now)
+                self._count.sent(packet, now)
+
+    @property
+    def told(self) -> Told:
+        """What the reports of both sides came to."""
+        return self._reports.told
 
     # what the call needs
 
@@ -273,7 +281,7 @@ class BrowserPeer:
             self.state = PeerState.CONNECTED
             self._tell(PeerRegained())
         if not closed:
-            self._send_rtcp(self._reports.report(now))
+            self._send_rtcp(self._reports.report(now, self._count.sending(now), self._count.reception))
 
     def _said_goodbye(self) -> bool:
         """Whether the browser closed its end (DTLS close_notify), as a page that hangs up or goes away does."""
@@ -284,8 +292,7 @@ class BrowserPeer:
         session = self._dtls._rx_srtp
         try:
             if is_rtcp(data):
-                self._reports.receive(session.unprotect_rtcp(data), self._loop.time())
-                self._heard()
+                self._on_rtcp(session.unprotect_rtcp(data))
                 return
             packet = session.unprotect(data)
         except pylibsrtp.Error:
@@ -295,9 +302,14 @@ class BrowserPeer:
             self._guard.dropped[Drop.BAD_SRTP] += 1
             return
         self._heard()
-        self._reports.received(packet, self._heard_at)
+        self._count.received(packet, self._heard_at)
         if self._deliver is not None:
             self._deliver(packet)
+
+    def _on_rtcp(self, compound: bytes) -> None:
+        self._heard()
+        with contextlib.suppress(ProtocolError):  # it is genuine, and of a kind that tells us nothing
+            self._reports.receive(compound, self._heard_at, self._count.sent_packets)
 
     def _send_rtcp(self, compound: bytes | None) -> None:
         session = self._dtls._tx_srtp
@@ -337,7 +349,7 @@ class BrowserPeer:
         if self.state is PeerState.ENDED:
             return
         if self.state in (PeerState.CONNECTED, PeerState.LOST):
-            self._send_rtcp(self._reports.farewell())
+            self._send_rtcp(self._reports.farewell(self._count.sending(self._loop.time())))
         self.state = PeerState.ENDED
         self._cause = cause
         self._stirred.set()

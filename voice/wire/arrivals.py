@@ -31,6 +31,17 @@ class Arrivals:
     def base(self) -> float:
         return self._transits[0][1] if self._transits else 0.0
 
+    @property
+    def jitter(self) -> float:
+        """How far apart the transits of two packets are, on average, in ticks: what RFC 3550 section 6.4.1 calls
+        jitter, but for packets of any two times and with the grain of a tick. From the histogram: the mean of
+        |a - b| of two draws is twice the sum of F(1 - F)."""
+        below = jitter = 0.0
+        for share in self._share.copy():
+            below += share
+            jitter += 2 * below * max(0.0, 1 - below)
+        return jitter
+
     def add(self, transit: float, now: int) -> None:
         """Count a packet that took `transit` (arrival less position; only differences mean anything)."""
         transits = self._transits

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from voice.wire.arrivals import MAX_TICKS, Arrivals
+from voice.wire.reports import Reception
 from voice.wire.rtp import RtpPacket, sequence_step, timestamp_step
 
 CAPACITY_TICKS = 50
@@ -96,6 +97,15 @@ class JitterBuffer:
             self._stretched,
             self._concealed,
         )
+
+    @property
+    def reception(self) -> Reception | None:
+        """How the packets of the present source come; repeats count once. None when none came."""
+        if self._ssrc is None:
+            return None
+        highest, expected = self._newest[0], self._newest[0] - self._first_sequence + 1
+        received = min(self._unique, expected)  # the tick may be between the two
+        return Reception(self._ssrc, expected, received, highest, self._arrivals.jitter * self._frame)
 
     def push(self, packet: RtpPacket, now: int) -> None:
         """Take a packet of audio that came by tick `now`."""
@@ -315,7 +325,7 @@ class JitterBuffer:
         if self._played_sequence is None:
             return Hole.SILENCE
         for sequence in range(self._played_sequence + 1, following):
-            back = self._newest[0] - sequence
-            if back < _WINDOW and not self._seen >> back & 1:
+            back = self._newest[0] - sequence  # below 0: of a stream that ended, of which nothing is remembered
+            if 0 <= back < _WINDOW and not self._seen >> back & 1:
                 return Hole.LOST
         return Hole.SILENCE

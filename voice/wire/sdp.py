@@ -26,7 +26,8 @@ _MEDIA = re.compile(r"([a-z0-9\-]{1,32}) ([0-9]{1,5})(?:/([0-9]{1,3}))? ([A-Za-z
 _ORIGIN = re.compile(r"([^ ]++) ([0-9]{1,32}) ([0-9]{1,32}) IN (IP[46]) ([^ ]{1,255})\Z")
 _CONNECTION = re.compile(r"IN (IP[46]) ([^ /]{1,255})((?:/[0-9]{1,5}){0,2}) ?\Z")
 _RTPMAP = re.compile(r"([0-9]{1,3}) ++([A-Za-z0-9.+_\-]{1,64})/([0-9]{1,6})(?:/([0-9]{1,2}))? *\Z")
-_RTCP = re.compile(r"([0-9]{1,5})(?: |\Z)")
+_IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+_RTCP = re.compile(r"([0-9]{1,5})(?: IN IP[46] ([^ ]{1,255}))? ?\Z")
 
 
 class Codec(StrEnum):
@@ -152,7 +153,9 @@ class Negotiated:
     event_payload_type: int | None
     remote_addr: str
     remote_port: int
+    remote_rtcp_addr: str
     remote_rtcp_port: int
+    rtcp_mux: bool
     direction: Direction
     ptime_ms: int
 
@@ -208,9 +211,12 @@ def make_offer(
     codecs: tuple[Codec, ...] = (Codec.PCMU, Codec.PCMA),
     event_payload_type: int = 101,
 ) -> bytes:
-    """Offer one audio stream, received at `local_host`:`rtp_port`, best codec first (RFC 3264 section 5)."""
+    """Offer one audio stream, received at `local_host`:`rtp_port`, best codec first (RFC 3264 section 5).
+
+    RTCP may come to the port after it, or to the same one (RFC 5761 section 5.1.1).
+    """
     encodings = {str(_PAYLOAD_TYPE[codec]): codec for codec in codecs}
-    audio = _our_audio(rtp_port, encodings, str(event_payload_type), direction)
+    audio = _our_audio(rtp_port, encodings, str(event_payload_type), direction, rtcp_mux=True)
     return bytes(Session(Origin("-", session_id, version, local_host), local_host, (), (audio,)))
 
 
@@ -229,7 +235,8 @@ def answer(session: Session, local_host: str, rtp_port: int, session_id: int, ve
             continue
         agreed = found
         event = None if found.event_payload_type is None else str(found.event_payload_type)
-        media.append(_our_audio(rtp_port, {str(found.payload_type): found.codec}, event, found.direction))
+        encodings = {str(found.payload_type): found.codec}
+        media.append(_our_audio(rtp_port, encodings, event, found.direction, rtcp_mux=found.rtcp_mux))
     if agreed is None:
         raise NoCommonCodec("the offer has no audio stream with PCMU or PCMA over RTP/AVP")
     described = Session(Origin("-", session_id, version, local_host), local_host, (), tuple(media))
@@ -266,6 +273,7 @@ def _agree(session: Session, media: Media) -> Negotiated | None:
         theirs = _direction(sends=theirs.sends, receives=False)
     elif address.is_multicast:
         raise ProtocolError("connection address is multicast")
+    rtcp_host, rtcp_port = _rtcp(media, address)
     return Negotiated(
         answer_bytes=b"",
         codec=_SPOKEN[encodings[payload_type]],
@@ -273,13 +281,17 @@ def _agree(session: Session, media: Media) -> Negotiated | None:
         event_payload_type=None if event is None else int(event),
         remote_addr=str(address),
         remote_port=media.port,
-        remote_rtcp_port=_rtcp_port(media),
+        remote_rtcp_addr=rtcp_host,
+        remote_rtcp_port=rtcp_port,
+        rtcp_mux=any(attribute == _MUX for attribute in media.attributes),
         direction=theirs.mirrored,
         ptime_ms=_ptime_ms(media),
     )
 
 
-def _our_audio(port: int, encodings: dict[str, Codec], event: str | None, direction: Direction) -> Media:
+def _our_audio(
+    port: int, encodings: dict[str, Codec], event: str | None, direction: Direction, *, rtcp_mux: bool
+) -> Media:
     attributes = [Attribute("rtpmap", f"{pt} {codec}/8000") for pt, codec in encodings.items()]
     if event is not None:
         attributes += [
@@ -287,6 +299,8 @@ def _our_audio(port: int, encodings: dict[str, Codec], event: str | None, direct
             Attribute("fmtp", f"{event} {EVENT_RANGE}"),
         ]
     attributes += [Attribute("ptime", str(PTIME_MS)), Attribute(direction.value)]
+    if rtcp_mux:
+        attributes.append(_MUX)
     return Media("audio", port, "RTP/AVP", (*encodings, *([] if event is None else [event])), None, tuple(attributes))
 
 
@@ -329,11 +343,16 @@ def _direction(*, sends: bool, receives: bool) -> Direction:
     return Direction.RECVONLY if receives else Direction.INACTIVE
 
 
-def _rtcp_port(media: Media) -> int:
-    """RFC 3605; without the attribute one above RTP's."""
+def _rtcp(media: Media, address: _IpAddress) -> tuple[str, int]:
+    """RFC 3605; without the attribute one port above RTP's. Port 0 is nowhere: none that could be sent to was named."""
     match = _RTCP.match(media.value("rtcp") or "")
     port = int(match[1]) if match else media.port + 1
-    return port if 0 < port < 65536 else 0
+    if match and match[2]:
+        try:
+            address = ipaddress.ip_address(match[2])
+        except ValueError:
+            port = 0
+    return str(address), port if 0 < port < 65536 and not address.is_multicast else 0
 
 
 def _ptime_ms(media: Media) -> int:
@@ -346,4 +365,5 @@ def _family(host: str) -> str:
     return "IP6" if ":" in host else "IP4"
 
 
+_MUX = Attribute("rtcp-mux")
 _SPOKEN = {(codec.value, 8000): codec for codec in Codec}

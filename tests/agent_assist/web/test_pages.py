@@ -10,12 +10,14 @@ from dialog.events import (
     AgentJoined,
     CallAnswered,
     CallEnded,
+    CallQualityMeasured,
     FinalHeard,
     KeysPressed,
     NoteWritten,
     PlaybackEnded,
     PlaybackStarted,
     Reading,
+    StreamQuality,
 )
 from tests.agent_assist.journals import balance_call, records, started
 from tests.agent_assist.web.conftest import Site
@@ -70,6 +72,20 @@ async def test_nothing_a_caller_sends_becomes_markup(anna: httpx.AsyncClient, si
         assert "<script>" not in text
         assert "<img src=x" not in text
         assert "{{7*7}}" in text
+
+
+async def test_how_a_call_sounded_stands_on_its_page(anna: httpx.AsyncClient, site: Site) -> None:
+    quality = CallQualityMeasured(
+        round_trip_ms=38,
+        inbound=StreamQuality(packets=100, lost=0, jitter_ms=1.0, mos=4.38),
+        outbound=StreamQuality(packets=100, lost=9, jitter_ms=1.0, mos=3.21),
+    )
+    await site.store.append(records("call-1", (0, started()), (9, quality), (9, CallEnded(cause="bot", duration_ms=9))))
+    assert "caller's voice 4.4, ours 3.2, round trip 38 ms" in (await anna.get("/calls/call-1")).text
+    detail = (await anna.get("/api/calls/call-1")).json()
+    assert [detail["summary"][name] for name in ("round_trip_ms", "mos_inbound", "mos_outbound")] == [38, 4.38, 3.21]
+    await site.store.append(balance_call("call-2"))
+    assert "not measured" in (await anna.get("/calls/call-2")).text
 
 
 async def test_how_a_call_ended_for_agents_stands_on_its_page(anna: httpx.AsyncClient, site: Site) -> None:

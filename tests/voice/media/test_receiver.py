@@ -85,6 +85,7 @@ def test_each_refusal_is_counted_by_its_reason() -> None:
     wire.inbound = [(packet(5), FORGER)]
     stream.drain(5, listening=True)
     assert stream.refusals == Refusals(malformed=3, foreign=1, stray=1, unexpected=1)
+    assert [data for data, _ in wire.aside] == [rtcp]
     assert stream.refusals.total == 6
 
 

@@ -10,6 +10,7 @@ class FakeWire:
         self.remote = remote
         self.inbound: list[tuple[bytes, Address]] = []
         self.sent: list[tuple[bytes, Address]] = []
+        self.aside: list[tuple[bytes, Address]] = []
         self.flushed = 0
         self.closed = False
 
@@ -24,6 +25,9 @@ class FakeWire:
     def send(self, packet: bytes) -> None:
         if self.remote is not None:
             self.sent.append((packet, self.remote))
+
+    def set_aside(self, data: bytes, source: Address) -> None:
+        self.aside.append((data, source))
 
     def flush(self) -> None:
         self.flushed += 1

@@ -4,7 +4,7 @@ import random
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.voice.wire.packets import over, play, stream
@@ -250,6 +250,11 @@ def test_indivisible_packets_are_given_out_whole() -> None:
         max_size=200,
     ),
     st.booleans(),
+)
+@example(  # what is held of a stream that ended, behind a hole
+    [(0, at, ssrc, size, False) for at, ssrc, size in ((3451, 1, 399), (2787, 1, 400), (801, 1, 1), (0, 0, 0))]
+    + [(sequence, 0, ssrc, size, False) for sequence, ssrc, size in ((2, 0, 1), (0, 1, 1), (0, 0, 0))],
+    False,
 )
 def test_anything_may_be_pushed(packets: list[tuple[int, int, int, int, bool]], divisible: bool) -> None:
     buffer = JitterBuffer(divisible=divisible)

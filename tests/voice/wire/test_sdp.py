@@ -183,6 +183,12 @@ def test_packet_times(value: str, expected: int) -> None:
 
 def test_control_ports() -> None:
     assert take(audio()).remote_rtcp_port == 40001
+    assert take(audio()).remote_rtcp_addr == take(audio()).remote_addr
+    elsewhere = take(audio("a=rtcp:5 IN IP4 192.0.2.99"))
+    assert (elsewhere.remote_rtcp_addr, elsewhere.remote_rtcp_port) == ("192.0.2.99", 5)
+    assert take(audio("a=rtcp:5 IN IP4 example.org")).remote_rtcp_port == 0
+    assert take(audio("a=rtcp:5 IN IP4 224.0.0.1")).remote_rtcp_port == 0
+    assert take(audio("a=rtcp:5 and more")).remote_rtcp_port == 40001
     assert take(audio("a=rtcp:5")).remote_rtcp_port == 5
     assert take(audio("a=rtcp:99999")).remote_rtcp_port == 0
     assert take(audio(media="m=audio 65535 RTP/AVP 0")).remote_rtcp_port == 0

@@ -11,7 +11,6 @@ import asyncio
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from random import SystemRandom
 
 import numpy as np
@@ -31,6 +30,7 @@ from voice.commands.call import render
 from voice.net.rtp_port import RtpPorts
 from voice.ports import RATE_HZ, Pcm
 from voice.speech.host import SpeechHost
+from voice.speech.models import cache_dir
 from voice.speech.settings import EngineSettings
 
 CALLS = 4
@@ -57,8 +57,7 @@ PHRASES = (
     "I do not want a paper bill any more.",
 )
 CARD_S = 5.0
-VECTORS_S = 120.0
-WATCH = Path(__file__).parents[1] / "tests" / "e2e" / "pages" / "painted.js"
+VECTORS_S = 600.0
 
 
 @dataclass(slots=True)
@@ -85,12 +84,12 @@ async def _run(calls: int) -> list[Figure]:
     ports = RtpPorts("127.0.0.1", FIRST_PORT, LAST_PORT, SystemRandom(), TimedWire)
     settings = ('dialog.engine="keypad"', "limits.calls_per_minute=600")
     async with served_node(*settings) as node, open_caller(ports=ports) as caller:
-        await _vectors_made(node)
+        await _vectors_made()
         passwords = {name: node.command("users", "add", name) for name in ("eve", *others)}
         silence = node.folder / "silence.wav"
         soundfile.write(silence, np.zeros(48_000, np.int16), 48_000, subtype="PCM_16")
         async with (
-            agent_page(node.web_url, "eve", passwords["eve"], silence, WATCH) as eve,
+            agent_page(node.web_url, "eve", passwords["eve"], silence) as eve,
             program_agents(node.web_url, *others) as agents,
         ):
             await eve.ready()
@@ -123,10 +122,11 @@ async def _rendered(*texts: str) -> list[Pcm]:
         await speech.close()
 
 
-async def _vectors_made(node: ServedNode) -> None:
+async def _vectors_made() -> None:
     """Wait: before, articles are found by their words alone, and the child that makes vectors takes a core."""
+    made = cache_dir() / "articles" / "article-vectors.npz"
     async with asyncio.timeout(VECTORS_S):
-        while not (node.folder / "article-vectors.npz").exists():  # noqa: ASYNC110 - another process makes it
+        while not made.exists():  # noqa: ASYNC110 - another process makes it, once for this user
             await asyncio.sleep(0.5)
 
 
@@ -155,23 +155,17 @@ async def _ask(line: OutgoingLine, eve: AgentPage, phrases: Sequence[Pcm], measu
     wire = line.wire
     assert isinstance(wire, TimedWire)
     for text, phrase in zip(PHRASES, phrases, strict=True):
-        before = len(await _painted_s(eve))
+        before = len(await eve.painted_s())
         wire.watch()
         await line.say(phrase)
         try:
             async with asyncio.timeout(CARD_S):
-                while len(painted_s := await _painted_s(eve)) == before:  # noqa: ASYNC110 - the page's own list
+                while len(painted_s := await eve.painted_s()) == before:  # noqa: ASYNC110 - the page's own list
                     await asyncio.sleep(0.1)
             measured.cards_ms.append((painted_s[before] - wire.voiced_left_s) * 1000)
         except TimeoutError:
             measured.without.append(text)
         await asyncio.sleep(SETTLE_S)
-
-
-async def _painted_s(eve: AgentPage) -> list[float]:
-    """When suggestions came to be seen so far, by this machine's clock."""
-    times: list[float] = await eve.page.evaluate("() => window.__painted.map(({ at_ms }) => at_ms / 1000)")
-    return times
 
 
 async def _journal(node: ServedNode) -> list[Record]:

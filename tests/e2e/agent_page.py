@@ -22,6 +22,8 @@ SIZE: ViewportSize = {"width": 1280, "height": 800}
 PATIENCE_MS = 20_000.0
 """What another person or the speech engines have to do first takes its time on a busy machine."""
 
+_PAINTED = Path(__file__).parent / "pages" / "painted.js"
+
 
 @dataclass(frozen=True)
 class AgentPage:
@@ -62,6 +64,11 @@ class AgentPage:
         """Wait until `text` stands somewhere on the page."""
         await expect(self.page.get_by_text(text).first).to_be_visible(timeout=patience_ms)
 
+    async def painted_s(self) -> list[float]:
+        """When suggestions came to be seen so far, by this machine's clock."""
+        times: list[float] = await self.page.evaluate("() => window.__painted.map((at_ms) => at_ms / 1000)")
+        return times
+
     async def speaks(self) -> None:
         """Wait until the microphone has been silent and now begins to say something."""
         mine = self.page.locator("level-meter[label='You']").get_by_role("meter")
@@ -86,8 +93,7 @@ async def agent_page(url: str, name: str, password: str, microphone: Path, *scri
     logged an error."""
     async with chromium(microphone) as browser:
         tab = await browser.open(f"{url}/signin?next=/agent")
-        for script in scripts:
-            await tab.page.add_init_script(path=script)
+        await tab.page.add_init_script(path=_PAINTED)
         await tab.page.set_viewport_size(SIZE)
         await tab.page.context.grant_permissions(["microphone", "clipboard-read", "clipboard-write"], origin=url)
         await tab.page.get_by_label("Name").fill(name)

@@ -4,6 +4,7 @@ Everybody says sentences of their own, so that the words in a recording tell who
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ from dsp.resample import resample
 from tests.agent_assist.web.watching import look
 from tests.e2e.agent_page import PATIENCE_MS, AgentPage, agent_page
 from tests.e2e.browser import Tab, chromium
-from tests.e2e.callers import LINE_HZ, say
+from tests.e2e.callers import LEAD_MS, LINE_HZ, say
 from tests.e2e.conversation import read_back, word_overlap
 from tests.e2e.hearing import check_heard, is_music, is_quiet, sound_begins_ms, voice_begins_ms
 from tests.e2e.node import Node, wait_for
@@ -46,8 +47,9 @@ PAUSE_S = 1.5
 """Between two rounds of what somebody says."""
 LISTEN_S = 5.5
 """A whole round, wherever it begins."""
-RECORDER_MS = 64
-"""The page's recording grows by pieces of this length: so much of a gap may be the measurement's."""
+SLACK_MS = 200
+"""A gap measured here holds 64 ms of the page's recorder, whose pieces are that long, and the waits of three programs
+(browser, node, telephone) for two cores. `test_handover` holds the node alone to the bound."""
 CARD_MS = 3_000
 """From the caller's last word to the card on the screen. `python -m bench card` measures it and holds it to 1 s; here
 a browser for each person and the test's own recogniser share the machine with the node and whatever else runs."""
@@ -84,6 +86,18 @@ ANN = Voice("flite", frozenset({"internet", "router"}), ("My internet is gone, t
 BILL, PERSON = "Why is my bill so high?", "I would like to talk to a person, please."
 LETTER, LETTER_WORDS = "I got a letter from a collection agency, although I have paid.", frozenset({"letter", "agency"})
 VISIT, VISIT_WORDS = "When will the engineer visit us and repair the telephone?", frozenset({"engineer", "telephone"})
+
+
+@pytest.fixture(scope="module", autouse=True)
+def voices_and_ears() -> None:
+    """Everybody's sentences are spoken, and the test's own recogniser is loaded, before a loop runs that would stand
+    still meanwhile."""
+    for voice in (EVE, BOB, ANN):
+        for sentence in voice.sentences:
+            say(sentence, voice.engine)
+    for text in (BILL, PERSON, LETTER, VISIT):
+        say(text, "flite")
+    read_back(np.zeros(RATE_HZ, np.int16))
 
 
 @pytest.fixture(scope="module")
@@ -136,11 +150,8 @@ class Telephone:
 @asynccontextmanager
 async def telephone(node: Node, folder: Path) -> AsyncIterator[Telephone]:
     """A telephone that has not called yet."""
-    moves: tuple[Move, ...] = (
-        say(BILL, "flite"),
-        "12345678",
-        *(say(text, "flite") for text in (PERSON, LETTER, VISIT)),
-    )
+    later = (say(text, "flite") for text in (PERSON, LETTER, VISIT))
+    moves: tuple[Move, ...] = (say(BILL, "flite"), "12345678", *later)
     phone = Baresip(folder, "peter", f"sip:100@127.0.0.1:{node.sip_port}", "PCMU", moves)
     try:
         yield Telephone(node, phone)
@@ -185,6 +196,7 @@ async def take_over(caller: Telephone, eve: AgentPage) -> None:
     """Everything is on the screen before the answer; after it both hear each other at once."""
     for known in ("peter", "Asked for a person", "Account number", "12345678", "42 euros and 40 cents"):
         await eve.shows(known)
+    await eve.shows("Nobody waits.")  # who rings here is not listed a second time
     assert told(caller.node, AgentJoined, caller.call_id) == []
     await look(eve.page, "desk-ringing")
     await caller.hears_music()
@@ -195,13 +207,17 @@ async def take_over(caller: Telephone, eve: AgentPage) -> None:
     await asyncio.sleep(2.0)
     gaps_ms = (sound_begins_ms(await since(eve.tab, at_agent)), voice_begins_ms(caller.heard(at_caller)))
     print(f"from the answer to the other's sound, at agent and caller: {gaps_ms} ms")
-    assert max(gaps_ms) <= BRIDGE_MS + RECORDER_MS
+    assert max(gaps_ms) <= BRIDGE_MS + SLACK_MS
 
 
 async def be_helped(caller: Telephone, eve: AgentPage) -> None:
     """What the caller says brings cards, by which the agent answers."""
+    began_s = time.time()
     await listen_both(caller, eve, LETTER_WORDS, EVE)
     await eve.shows(REPLY)
+    card_ms = ((await eve.painted_s())[0] - began_s) * 1000 - LEAD_MS - say(LETTER, "flite").words_ms
+    print(f"from the caller's last word to the card: {card_ms:.0f} ms")
+    assert card_ms <= CARD_MS
     await look(eve.page, "desk-call")
     await eve.press("Alt+1")
     await eve.shows("Copied")

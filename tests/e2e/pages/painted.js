@@ -1,4 +1,4 @@
-// Put before the panel's own scripts: keeps in `window.__painted` when suggestions for which phrase came to be seen.
+// Put before the panel's own scripts: keeps in `window.__painted` when suggestions came to be seen (ms since 1970).
 (() => {
   const painted = (window.__painted = []);
   const attach = Element.prototype.attachShadow;
@@ -13,9 +13,8 @@
       const cards = root.querySelector("ol");
       if (!cards || cards.innerText === seen) return;
       seen = cards.innerText;
-      const phrase = root.querySelector(".phrase").title;
       // the task after the next frame's callbacks: that frame has been painted then
-      requestAnimationFrame(() => setTimeout(() => painted.push({ at_ms: Date.now(), phrase })));
+      requestAnimationFrame(() => setTimeout(() => painted.push(Date.now())));
     };
     new MutationObserver(look).observe(root, { childList: true, characterData: true, subtree: true });
   };

@@ -108,7 +108,8 @@ class AgentPage extends LitElement {
   }
 
   #waiting({ me, offer, queue }) {
-    const lists = html`<queue-list .queue=${queue} ?free=${me?.presence === "ready"}></queue-list><callback-list .callbacks=${this.#session.callbacks}></callback-list>`;
+    const others = queue.filter(({ call_id }) => call_id !== offer?.call_id);
+    const lists = html`<queue-list .queue=${others} ?free=${me?.presence === "ready"}></queue-list><callback-list .callbacks=${this.#session.callbacks}></callback-list>`;
     if (offer) return html`<div class="column two"><offer-card .offer=${offer}></offer-card></div><div class="column">${lists}</div>`;
     return html`<div class="column two"><div class="card idle"><h2>${IDLE[me?.presence ?? "offline"] ?? ""}</h2></div>${lists}</div><div class="column">${this.#search(false)}</div>`;
   }

@@ -18,6 +18,7 @@ from agent_assist.web.app import create_app
 from agent_assist.web.settings import SiteSettings
 from tests.agent_assist.journals import balance_call
 from tests.fakes.chromium import chromium
+from tests.fakes.desk import FakeDesk, fake_desk
 from tests.fakes.http_server import serving
 
 PASSWORD = "correct horse battery"
@@ -38,6 +39,16 @@ class Site:
 def settings() -> SiteSettings:
     """Tests that need other limits override this."""
     return SiteSettings(body_timeout_s=0.5, header_timeout_s=0.5)
+
+
+@pytest.fixture
+def desk_and_parts() -> tuple[FakeDesk, DeskParts]:
+    return fake_desk()
+
+
+@pytest.fixture
+def desk(desk_and_parts: tuple[FakeDesk, DeskParts]) -> FakeDesk:
+    return desk_and_parts[0]
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from dialog.errors import PeerForbidden, ProtocolError
 from dialog.events import Suggestion
 from tests.agent_assist.web.agents import signed_in, told
 from tests.agent_assist.web.conftest import Site
-from tests.fakes.desk import FakeDesk, fake_desk
+from tests.fakes.desk import FakeDesk
 
 COMMANDS = {
     "presence": {"presence": "away"},
@@ -27,16 +27,6 @@ COMMANDS = {
     "suggestion": {"article": "bills/due", "how": "copied"},
     "wrapup": {"call_id": "call-1", "disposition": "solved", "note": ""},
 }
-
-
-@pytest.fixture
-def desk_and_parts() -> tuple[FakeDesk, DeskParts]:
-    return fake_desk()
-
-
-@pytest.fixture
-def desk(desk_and_parts: tuple[FakeDesk, DeskParts]) -> FakeDesk:
-    return desk_and_parts[0]
 
 
 @pytest.fixture

@@ -34,16 +34,6 @@ def settings() -> SiteSettings:
 
 
 @pytest.fixture
-def desk_and_parts() -> tuple[FakeDesk, DeskParts]:
-    return fake_desk()
-
-
-@pytest.fixture
-def desk(desk_and_parts: tuple[FakeDesk, DeskParts]) -> FakeDesk:
-    return desk_and_parts[0]
-
-
-@pytest.fixture
 def parts(desk_and_parts: tuple[FakeDesk, DeskParts]) -> DeskParts:
     return desk_and_parts[1]
 

@@ -13,7 +13,7 @@ from agent_assist.web.agent_api import DeskParts
 from agent_assist.web.settings import SiteSettings
 from tests.agent_assist.web.conftest import PASSWORD, Site
 from tests.agent_assist.web.watching import Watched
-from tests.fakes.desk import FakeDesk, fake_desk
+from tests.fakes.desk import FakeDesk
 from tests.fakes.whip_answerer import WhipAnswerer
 
 AGENT = "bea"
@@ -58,16 +58,6 @@ class Panel:
 @pytest.fixture
 def settings() -> SiteSettings:
     return SiteSettings()
-
-
-@pytest.fixture
-def desk_and_parts() -> tuple[FakeDesk, DeskParts]:
-    return fake_desk()
-
-
-@pytest.fixture
-def desk(desk_and_parts: tuple[FakeDesk, DeskParts]) -> FakeDesk:
-    return desk_and_parts[0]
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import asyncio
 from collections import Counter
 
 from uvicorn._types import ASGISendEvent
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from agent_assist.auth.throttle import address_key
@@ -57,7 +58,10 @@ def guarded_websocket(
                 self.handle_parser_exception()
 
         async def send(self, message: ASGISendEvent) -> None:
-            """A refusal in words is a whole answer too; uvicorn takes it for none, and logs an error for each."""
+            """What is told to a connection that was closed meanwhile is told to nobody: no error of ours. A refusal in
+            words is a whole answer too; uvicorn takes it for none, and logs an error for each."""
+            if self.close_sent and self.initial_response is None:
+                raise ClientDisconnected
             await super().send(message)
             if self.initial_response is not None and self.close_sent:
                 self.handshake_complete = True

@@ -39,7 +39,7 @@ VOICES = {
     "09_order": ("human", "flite"),
     "10_correction": ("hibari", "human"),
     "11_change_of_topic": ("human", "hibari"),
-    "12_never_a_loop": ("flite", "hibari"),
+    "12_never_a_loop": ("hibari", "hibari"),
 }
 """By baresip, by sipp. Where flite is not, its consonants make other words even without noise: "pay" is heard as "hey",
 "eight" as "page", "go" as "code"."""

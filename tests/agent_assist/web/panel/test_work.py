@@ -4,7 +4,7 @@ import asyncio
 
 import httpx
 import pytest
-from playwright.async_api import Browser, Dialog, WebSocketRoute, expect
+from playwright.async_api import Browser, Dialog, Locator, WebSocketRoute, expect
 
 from agent_assist.desk.ports import Presence
 from dialog.events import PartialHeard, SpeechStarted, Suggestion
@@ -156,7 +156,7 @@ async def test_hold_mute_and_keys(panel: Panel) -> None:
     await page.keyboard.press("Alt+h")
     await panel.asked("hold", False)
     mine = page.locator("level-meter[label='You']").get_by_role("meter")
-    await expect(mine).not_to_have_attribute("aria-valuenow", "0")
+    await moves(mine)
     await page.keyboard.press("Alt+m")
     await expect(page.get_by_text("Muted: the caller does not hear you.")).to_be_visible()
     await expect(mine).to_have_attribute("aria-valuenow", "0")
@@ -170,7 +170,7 @@ async def test_hold_mute_and_keys(panel: Panel) -> None:
             await asyncio.sleep(0.01)
     # The next caller is heard again by an agent who is heard.
     panel.desk.hang_up_caller(AGENT)
-    await expect(mine).not_to_have_attribute("aria-valuenow", "0")
+    await moves(mine)
 
 
 async def test_a_transfer_is_declined_then_taken(panel: Panel) -> None:
@@ -378,3 +378,10 @@ async def test_a_refused_microphone_is_told_and_nobody_is_promised(panel: Panel)
     await panel.page.get_by_role("button", name="Ready", exact=True).click()
     await expect(panel.page.get_by_text("told not to let this page use the microphone")).to_be_visible()
     assert panel.desk.presence(AGENT) is Presence.AWAY
+
+
+async def moves(meter: Locator) -> None:
+    """The fake microphone beeps once a second and briefly: looked at seldom, the meter always seems still."""
+    async with asyncio.timeout(10):
+        while await meter.get_attribute("aria-valuenow") == "0":
+            await asyncio.sleep(0.05)

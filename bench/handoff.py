@@ -94,13 +94,14 @@ async def _run(loads: Sequence[int]) -> list[Figure]:
         await speech.close()
     figures: list[Figure] = []
     ports = RtpPorts("127.0.0.1", FIRST_PORT, LAST_PORT, SystemRandom(), TimedWire)
-    settings = ('dialog.engine="keypad"', "limits.calls_per_minute=600", f"desk.agents={max(loads)}")
+    settings = ('dialog.engine="keypad"', "limits.calls_per_minute=600", f"desk.agents={sum(loads)}")
     async with served_node(*settings) as node, open_caller(ports=ports) as caller:
-        passwords = {name: node.command("users", "add", name) for name in map("agent{}".format, range(max(loads)))}
         for calls in loads:
             load = Load(calls)
             before = await _ends(node)
-            async with program_agents(node.web_url, *list(passwords)[:calls]) as agents:
+            names = [f"agent{number}of{calls}" for number in range(calls)]  # who was in a call has it to write up still
+            passwords = {name: node.command("users", "add", name) for name in names}
+            async with program_agents(node.web_url, *names) as agents:
                 for agent in agents:
                     agent.heard = TimedPackets()
                     await agent.start(passwords[agent.name])

@@ -5,8 +5,8 @@ import secrets
 from collections.abc import Iterable, Mapping
 
 from dialog.errors import Overloaded
-from voice.config import AccountSettings, SipSettings
 from voice.rate import RateLimit
+from voice.settings.sip import AccountSettings, SipSettings
 from voice.wire.sip.auth import Authenticator
 
 

@@ -18,8 +18,8 @@ from dialog.errors import ConfigurationError, EngineError, NotReady
 from dialog.gates import Gate
 from dialog.ports import DialogEngine
 from dialog.session import FailureListener, FallbackEngine
-from voice.config import DialogSettings
 from voice.plug_ins import find_plug_in, load_plug_in
+from voice.settings.sections import DialogSettings
 from voice.speech.models import cache_dir
 
 log = structlog.get_logger("bots")

@@ -13,12 +13,12 @@ from dialog.commands import Command
 from dialog.errors import Overloaded
 from dialog.events import CallStarted, Event
 from voice.call import Call
-from voice.config import LimitSettings
 from voice.line_test import TESTS
 from voice.media.leg import MediaLeg
 from voice.media.recorder import Recorder, Recording, RecordingEnded
 from voice.rate import RateLimit
 from voice.services import People, Services
+from voice.settings.sections import LimitSettings
 
 log = structlog.get_logger("calls")
 

@@ -22,11 +22,11 @@ from dialog.errors import ConfigurationError
 from dialog.journal import Listener
 from voice.agents import AgentLines
 from voice.calls import Calls
-from voice.config import DeskSettings
 from voice.media.music import hold_music, load_music
 from voice.media.plane import MediaPlane
 from voice.plug_ins import find_plug_in, load_plug_in
 from voice.services import People
+from voice.settings.sections import DeskSettings
 from voice.speech.models import cache_dir
 
 GROUP = "centralino.suggesters"

@@ -18,12 +18,13 @@ from tests.fakes.speech import FakeEars, FakeMouth
 from tests.peers import peer
 from voice.caller import CallRefused, open_caller
 from voice.calls import Calls
-from voice.config import LimitSettings, Settings
+from voice.config import Settings
 from voice.media.plane import MediaPlane
 from voice.net.rtp_port import RtpPorts
 from voice.net.sip_agent import SipAgent
 from voice.ports import Pcm
 from voice.services import Services
+from voice.settings.sections import LimitSettings
 from voice.trunk import Trunk
 from voice.wire.sip.auth import Authenticator, Login
 from voice.wire.sip.digest import Algorithm

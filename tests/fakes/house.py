@@ -11,11 +11,11 @@ from dialog.journal import Listener
 from tests.fakes.bot import FakeBot
 from tests.fakes.speech import FakeEars, FakeMouth
 from voice.calls import Calls
-from voice.config import LimitSettings
 from voice.media.plane import MediaPlane
 from voice.media.recorder import Recorder
 from voice.ports import TICK_MS
 from voice.services import Services
+from voice.settings.sections import LimitSettings
 
 E = TypeVar("E")
 

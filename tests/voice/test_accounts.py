@@ -11,9 +11,10 @@ from tests.fakes.house import house
 from tests.fakes.sip_uas import HOST
 from voice.accounts import AccountLimits, open_authenticator
 from voice.caller import CallRefused, open_caller
-from voice.config import AccountSettings, Settings, SipSettings
+from voice.config import Settings
 from voice.net.rtp_port import RtpPorts
 from voice.net.sip_agent import SipAgent
+from voice.settings.sip import AccountSettings, SipSettings
 from voice.trunk import Trunk
 from voice.wire.sip.auth import Login
 

@@ -13,7 +13,7 @@ from dialog.errors import ConfigurationError, EngineError, EngineUnavailable, No
 from dialog.ports import HungUp, Keys, SessionOpened
 from tests.fakes.rasa_channel import FakeChannel
 from voice.bots import Bots, check_engine, open_bots
-from voice.config import DialogSettings
+from voice.settings.sections import DialogSettings
 
 OPENED = SessionOpened(caller="a", dialled="100", transport="sip", recorded=True)
 

@@ -27,11 +27,12 @@ from tests.fakes.browser import FakeBrowser, rtp
 from tests.fakes.browser_call import until
 from tests.fakes.house import House, house
 from voice.browser import KEYS_AT_ONCE, BrowserCalls
-from voice.config import LimitSettings, Settings
+from voice.config import Settings
 from voice.media.opus import OpusCodec
 from voice.net.ice_guard import IceAddress, IceGuard
 from voice.net.webrtc import BrowserPeer, PeerState
 from voice.ports import TICK_MS, TICK_SAMPLES
+from voice.settings.sections import LimitSettings
 from voice.wire.rtp import RtpPacket
 
 HERE = "192.0.2.1"

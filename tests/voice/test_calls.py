@@ -13,8 +13,8 @@ from tests.fakes.clock import virtual_time
 from tests.fakes.house import House, house
 from tests.voice.media.wires import FakeWire
 from voice.call import Call
-from voice.config import LimitSettings
 from voice.media.recorder import Recorder
+from voice.settings.sections import LimitSettings
 
 
 class Callers:

@@ -8,8 +8,8 @@ import pytest
 from agent_assist.store.database import Database
 from dialog.errors import ConfigurationError
 from tests.fakes.house import house
-from voice.config import DeskSettings
 from voice.desk import OpenDesk, open_desk
+from voice.settings.sections import DeskSettings
 
 
 async def opened(folder: Path, settings: DeskSettings, suggester: str = "") -> OpenDesk:

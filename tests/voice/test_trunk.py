@@ -15,9 +15,10 @@ from tests.fakes.browser_call import until
 from tests.fakes.clock import virtual_time
 from tests.fakes.house import House, house
 from tests.fakes.telephone import HOST, Message, Telephone, free, telephone
-from voice.config import LimitSettings, Settings
+from voice.config import Settings
 from voice.net.rtp_port import RtpPorts
 from voice.net.sip_agent import SipAgent
+from voice.settings.sections import LimitSettings
 from voice.trunk import Trunk
 from voice.wire.sip.events import SipEvent
 

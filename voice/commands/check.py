@@ -22,8 +22,9 @@ from voice.app import Node, open_node
 from voice.caller import open_caller
 from voice.commands.call import read_back
 from voice.commands.replay import private
-from voice.config import DialogSettings, Settings
+from voice.config import Settings
 from voice.ports import RATE_HZ
+from voice.settings.sections import DialogSettings
 from voice.speech.models import list_models
 
 TONE_HZ = 440

@@ -12,7 +12,8 @@ from dialog.engines.rasa_server import ExternalRasa, RasaAddress
 from dialog.errors import EngineUnavailable, NotReady
 from tests.fakes.rasa_channel import FakeChannel
 from voice.commands.check import ask_rasa, check
-from voice.config import DialogSettings, Settings
+from voice.config import Settings
+from voice.settings.sections import DialogSettings
 
 
 @pytest.fixture

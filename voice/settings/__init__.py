@@ -1,0 +1,1 @@
+"""The settings, a section of the file each; `voice.config` reads them."""

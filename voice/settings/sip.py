@@ -1,0 +1,87 @@
+"""`[sip]`: the telephone side."""
+
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, SecretStr, field_validator
+
+from dialog.errors import ConfigurationError
+from voice.settings.base import LOOPBACK, Address, Port, Section, environment_name, secret_of
+from voice.wire.sip.digest import STRONGEST_FIRST, Algorithm
+
+
+def _switch_or_port(value: object) -> object:
+    if isinstance(value, int) and 0 <= value <= 65_535:  # true and false are integers too
+        return value
+    raise ValueError("write true, false or a port")
+
+
+class AccountSettings(Section):
+    """One who may call from any address, with a name (small letters, digits, `-` and `_`) and a password.
+
+    The environment alone makes one as well: `CENTRALINO_SIP__ACCOUNTS__NAME__PASSWORD`.
+    """
+
+    password_file: Path | None = Field(default=None, description="file with the password")
+    password: SecretStr = Field(default=SecretStr(""), description="environment only")
+    calls: int = Field(default=2, ge=1, description="calls at once")
+    calls_per_minute: int = Field(default=10, ge=1, description="new calls a minute")
+
+    def secret(self, name: str) -> str:
+        """The password of `name`. Raises ConfigurationError when there is none, or its file cannot be read."""
+        path = f"sip.accounts.{name}"
+        try:
+            password = secret_of(f"{path}.password_file", self.password_file, self.password).decode()
+        except UnicodeDecodeError:
+            raise ConfigurationError(f"{path}.password_file: {self.password_file}: not UTF-8") from None
+        if not password:
+            raise ConfigurationError(
+                f"{path}: no password; name a password_file or set {environment_name(f'{path}.password')}"
+            )
+        return password
+
+
+class SipSettings(Section):
+    """The telephone side."""
+
+    host: Address = Field(default=LOOPBACK, description="address to bind")
+    port: Port = Field(default=5_060, description="UDP port")
+    tcp: Annotated[bool | int, BeforeValidator(_switch_or_port)] = Field(
+        default=True, description="TCP: true for the port of UDP, or another; false or 0: off"
+    )
+    tls_port: Port = Field(default=0, description="TLS port, 5061 by custom; 0: off")
+    certificate: Path | None = Field(default=None, description="PEM chain for TLS; made on first start when absent")
+    key: Path | None = Field(default=None, description="PEM private key")
+    authorities: Path | None = Field(
+        default=None, description="PEM; whom to trust where we open a TLS connection; default: the system's"
+    )
+    advertised: Address | None = Field(default=None, description="address peers are told, behind NAT; default: host")
+    peers: tuple[str, ...] = Field(default=("127.0.0.0/8",), description="addresses or networks calls are taken from")
+    accounts: dict[Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")], AccountSettings] = Field(
+        default={}, description="who may call from other addresses; without one those get no answer"
+    )
+    realm: str = Field(
+        default="centralino", pattern=r"^[A-Za-z0-9._@-]{1,64}$", description="what accounts are asked to sign in to"
+    )
+    digests: tuple[Algorithm, ...] = Field(
+        default=STRONGEST_FIRST,
+        min_length=1,
+        description="how passwords are hashed, a challenge each in this order; one alone for a peer that takes no two",
+    )
+
+    @field_validator("peers")
+    @classmethod
+    def _networks(cls, peers: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(ip_network(peer)) for peer in peers)
+
+    @property
+    def tcp_port(self) -> int | None:
+        """Where TCP connections are taken: None nowhere, 0 at any port as UDP is."""
+        if not self.tcp:
+            return None
+        return self.port if self.tcp is True else self.tcp
+
+    def allows(self, address: str) -> bool:
+        """Whether a datagram or connection from `address` is taken at all."""
+        return any(ip_address(address) in ip_network(peer) for peer in self.peers)

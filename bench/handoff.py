@@ -34,6 +34,7 @@ TURNS = 3
 NOTES = 40
 CALLER_SAYS = "I have moved to another street last week and since then my internet does not work any more."
 AGENT_SAYS = "I see, let me look at your line. Can you tell me which lights are on at the front of your router?"
+HAND_OVER_S = 30.0
 SETTLE_S = 1.5
 """Between the turns: a phrase has to be over to be written down."""
 
@@ -118,16 +119,28 @@ async def _run(loads: Sequence[int]) -> list[Figure]:
 async def hand_over(node: ServedNode, caller: Caller, agents: Sequence[ProgramAgent]) -> Pair:
     """One more call, from the keypad bot to whichever agent it rings."""
     line = await caller.dial(f"sip:100@127.0.0.1:{node.sip_port}")
+    try:
+        async with asyncio.timeout(HAND_OVER_S):
+            agent = await _answered(line, agents)
+    except TimeoutError as error:
+        presences = ", ".join(f"{agent.name} {agent.presence}" for agent in agents)
+        raise TimeoutError(f"no agent was rung within {HAND_OVER_S:.0f} s; they are: {presences}") from error
+    assert isinstance(line.wire, TimedWire)
+    assert isinstance(agent.heard, TimedPackets)
+    return Pair(line, line.wire, agent, agent.heard)
+
+
+async def _answered(line: OutgoingLine, agents: Sequence[ProgramAgent]) -> ProgramAgent:
     while True:
         await line.wait(2_500)
         await line.press("0")  # again, where that was during a notice
         for _ in range(20):
             await line.wait(200)
+            if line.ended.done():
+                raise RuntimeError(f"a caller was hung up on before an agent was rung, by: {line.ended.result()}")
             for agent in agents:
                 if agent.ringing and await agent.post("answer", {"call_id": agent.ringing}) == 204:
-                    assert isinstance(line.wire, TimedWire)
-                    assert isinstance(agent.heard, TimedPackets)
-                    return Pair(line, line.wire, agent, agent.heard)
+                    return agent
 
 
 async def _measure(node: ServedNode, pairs: Sequence[Pair], said: tuple[Pcm, Pcm], load: Load) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from playwright.async_api import Dialog, expect
+from playwright.async_api import Dialog, Route, expect
 
 from dialog.events import (
     AgentJoined,
@@ -317,7 +317,12 @@ async def test_a_caller_in_the_browser_and_an_agent_who_loads_the_page_again(
         async def leave(dialog: Dialog) -> None:
             await dialog.accept()
 
+        async def slow_line(route: Route) -> None:
+            await asyncio.sleep(2.0)  # else the agent is back before there is half a second of music
+            await route.continue_()
+
         eve.page.on("dialog", leave)
+        await eve.page.route("**/agent-page.js", slow_line)
         marks = await caller.heard_ms()
         await eve.page.reload()
         await eve.talking()

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from agent_assist.desk.host import DeskHost
-from agent_assist.desk.messages import Message, Snapshot
+from agent_assist.desk.messages import CallChanged, Message, Snapshot
 from agent_assist.desk.ports import LeaveWhy, Presence
 from agent_assist.desk.router import LongestIdle
 from agent_assist.desk.rules import Rules
@@ -116,6 +116,10 @@ class House:
     def shown(self, name: str, kind: type[T]) -> list[T]:
         """What the screen was told of that kind."""
         return [message for message in self.screens.get(name, ()) if isinstance(message, kind)]
+
+    def troubles(self, name: str) -> list[str]:
+        """What went wrong with the call, as the screen says it."""
+        return [message.trouble for message in self.shown(name, CallChanged) if message.trouble]
 
     # -- callers ------------------------------------------------------------------------------------------------
 

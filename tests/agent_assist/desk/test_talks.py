@@ -4,23 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from agent_assist.desk.messages import (
-    CallChanged,
-    CallJoined,
-    CallLeft,
-    MeChanged,
-    OfferWithdrawn,
-    Recorded,
-    Snapshot,
-    WrapUpDone,
-    WrapUpDue,
-)
-from agent_assist.desk.ports import Conflict, LeaveWhy, Presence
-from dialog.commands import Announce, End, HandBack, Hold, Join, NobodyWhy, Requeue, TurnAway
+from agent_assist.desk.messages import CallChanged, CallJoined, CallLeft, MeChanged, Recorded, WrapUpDone, WrapUpDue
+from agent_assist.desk.ports import Conflict, Presence
+from dialog.commands import Announce, End, HandBack, Hold
 from dialog.errors import StoreError
 from dialog.events import (
-    AgentLeft,
-    AgentMissed,
     NoteWritten,
     PartialHeard,
     SuggestionDismissed,
@@ -28,11 +16,6 @@ from dialog.events import (
 )
 from tests.agent_assist.desk.house import House
 from tests.fakes.live_calls import Place
-
-
-def _troubles(house: House, agent: str) -> list[str]:
-    return [message.trouble for message in house.shown(agent, CallChanged) if message.trouble]
-
 
 # -- commands ---------------------------------------------------------------------------------------------------
 
@@ -93,7 +76,7 @@ def test_a_command_that_the_call_refuses_is_told_as_trouble(house: House) -> Non
     house.calls.refusing = True
     house.desk.hold("ann", on=True)
     house.desk.speak("ann", "One moment.")
-    assert _troubles(house, "ann") == ["refused", "refused"]
+    assert house.troubles("ann") == ["refused", "refused"]
     call = house.screen("ann").call
     assert call is not None
     assert not call.on_hold
@@ -187,249 +170,3 @@ def test_a_wrap_up_that_is_not_due_or_names_no_disposition(house: House) -> None
 
 
 # -- transfers --------------------------------------------------------------------------------------------------
-
-
-def test_a_transfer_rings_the_colleague_and_the_first_agent_wraps_up(house: House) -> None:
-    house.talking("ann", "a")
-    house.agent("bob")
-    house.desk.transfer("ann", "bob")
-    house.desk.transfer("ann", "bob")
-    offer, call = house.screen("bob").offer, house.screen("ann").call
-    assert offer is not None and call is not None
-    assert (offer.by, offer.brief.reason, call.transferring_to) == ("ann", "a bill", "bob")
-    assert house.calls["a"].agent == "ann"
-    house.desk.answer("bob", "a")
-    assert house.calls["a"].agent == "bob"
-    assert [message.why for message in house.shown("ann", CallLeft)] == ["transferred"]
-    assert (house.presence("ann"), house.presence("bob")) == (Presence.WRAPPING, Presence.TALKING)
-    assert [event.why for event in house.journal("a", AgentLeft)] == ["transferred"]
-
-
-def test_a_transfer_that_is_declined_changes_nothing(house: House) -> None:
-    house.talking("ann", "a")
-    house.agent("bob")
-    house.desk.transfer("ann", "bob")
-    house.desk.decline("bob", "a")
-    assert _troubles(house, "ann") == ["declined"]
-    assert (house.calls["a"].agent, house.presence("bob")) == ("ann", Presence.READY)
-    house.desk.transfer("ann", "bob")
-    assert house.presence("bob") is Presence.RINGING
-
-
-def test_a_transfer_that_is_missed_changes_nothing(house: House) -> None:
-    house.talking("ann", "a")
-    house.agent("bob")
-    house.desk.transfer("ann", "bob")
-    house.wait(21)
-    assert _troubles(house, "ann") == ["no_answer"]
-    assert (house.calls["a"].agent, house.presence("bob")) == ("ann", Presence.AWAY)
-    assert [event.why for event in house.journal("a", AgentMissed)] == ["no_answer"]
-
-
-@pytest.mark.parametrize("page", [True, False], ids=["page", "audio"])
-def test_the_colleague_goes_away_while_a_transfer_rings(house: House, page: bool) -> None:
-    house.talking("ann", "a")
-    house.agent("bob")
-    house.desk.transfer("ann", "bob")
-    house.desk.depart("bob") if page else house.audio("bob", False)
-    assert _troubles(house, "ann") == ["gone"]
-    assert house.calls["a"].agent == "ann"
-
-
-def test_the_colleague_answers_and_cannot_be_heard(house: House) -> None:
-    house.talking("ann", "a")
-    house.agent("bob")
-    house.desk.transfer("ann", "bob")
-    house.calls.audio.discard("bob")
-    house.desk.answer("bob", "a")
-    assert _troubles(house, "ann") == ["gone"]
-    assert (house.calls["a"].agent, house.presence("ann")) == ("ann", Presence.TALKING)
-
-
-def test_a_transfer_to_whoever_cannot_take_it(house: House) -> None:
-    house.talking("ann", "a")
-    house.agent("bob")
-    house.agent("cy")
-    house.desk.set_presence("cy", "away")
-    for name in ("ann", "cy", "nobody"):
-        with pytest.raises(Conflict, match=f"{name} is not ready"):
-            house.desk.transfer("ann", name)
-    house.desk.transfer("ann", "bob")
-    with pytest.raises(Conflict, match="rings bob already"):
-        house.desk.transfer("ann", "cy")
-
-
-def test_the_caller_hangs_up_while_a_transfer_rings(house: House) -> None:
-    house.talking("ann", "a")
-    house.agent("bob")
-    house.desk.transfer("ann", "bob")
-    house.hang_up("a")
-    assert [message.why for message in house.shown("bob", OfferWithdrawn)] == ["caller"]
-    assert (house.presence("ann"), house.presence("bob")) == (Presence.WRAPPING, Presence.READY)
-
-
-def test_the_agent_gives_the_caller_away_otherwise_while_a_transfer_rings(house: House) -> None:
-    house.talking("ann", "a")
-    house.agent("bob")
-    house.desk.transfer("ann", "bob")
-    house.desk.hand_back("ann")
-    assert house.screen("bob").offer is None
-    assert house.presence("bob") is Presence.READY
-
-
-def test_the_first_agent_is_lost_while_a_transfer_rings_and_the_colleague_answers(house: House) -> None:
-    house.talking("ann", "a")
-    house.agent("bob")
-    house.desk.transfer("ann", "bob")
-    house.close_page("ann")
-    house.wait(16)
-    assert house.commands("a")[-2:] == [Requeue(), Announce(1, None)]
-    assert house.presence("bob") is Presence.RINGING
-    house.desk.answer("bob", "a")
-    assert house.calls["a"].agent == "bob"
-    assert house.desk.figures["waiting"] == 0
-
-
-def test_the_first_agent_is_lost_while_a_transfer_rings_and_the_colleague_declines(house: House) -> None:
-    house.talking("ann", "a")
-    house.agent("bob")
-    house.agent("cy")
-    house.desk.transfer("ann", "bob")
-    house.close_page("ann")
-    house.wait(16)
-    house.desk.decline("bob", "a")
-    assert house.presence("cy") is Presence.RINGING
-
-
-# -- who goes away in mid call ----------------------------------------------------------------------------------
-
-
-def test_the_page_is_loaded_again_in_mid_call(house: House) -> None:
-    house.talking("ann", "a")
-    house.close_page("ann")
-    assert house.calls["a"].music
-    house.wait(3)
-    house.desk.arrive("ann", ())
-    call = house.screen("ann").call
-    assert call is not None
-    with pytest.raises(Conflict, match="audio is away"):
-        house.desk.hold("ann", on=True)
-    house.audio("ann")
-    assert house.commands("a")[-2:] == [Hold(True), Join("ann")]
-    assert not house.calls["a"].music
-    house.wait(60)
-    assert house.calls["a"].agent == "ann"
-    assert len(house.shown("ann", CallJoined)) == 1
-
-
-def test_a_caller_on_hold_is_on_hold_after_the_audio_was_away(house: House) -> None:
-    house.talking("ann", "a")
-    house.desk.hold("ann", on=True)
-    house.audio("ann", False)
-    house.audio("ann", True)
-    assert house.commands("a")[-3:] == [Hold(True, "ann"), Join("ann"), Hold(True, "ann")]
-
-
-def test_a_page_without_its_stream_for_a_moment_does_not_part_the_two(house: House) -> None:
-    house.talking("ann", "a")
-    house.desk.depart("ann")
-    house.wait(10)
-    house.desk.arrive("ann", ())
-    house.wait(20)
-    assert (house.calls["a"].agent, house.calls["a"].music) == ("ann", False)
-
-
-def test_an_agent_who_is_lost_for_good_leaves_the_caller_in_front(house: House) -> None:
-    house.talking("ann", "a")
-    house.talking("bob", "b")
-    house.caller("c")
-    house.close_page("ann")
-    house.wait(16)
-    assert house.commands("a")[-2:] == [Requeue(), Announce(1, None)]
-    assert house.commands("c")[-1] == Announce(2, None)
-    assert [message.why for message in house.shown("ann", CallLeft)] == ["lost"]
-    house.hang_up("b")
-    house.wrap_up("bob", "b")
-    offer = house.screen("bob").offer
-    assert offer is not None
-    assert offer.call_id == "a"
-
-
-def test_the_only_agent_is_lost_and_the_caller_is_told_and_not_left(house: House) -> None:
-    house.talking("ann", "a")
-    house.close_page("ann")
-    house.wait(16)
-    assert house.commands("a")[-2:] == [Requeue(), TurnAway(NobodyWhy.NOBODY)]
-
-
-def test_an_audio_that_is_away_for_good_leaves_the_caller_in_front(house: House) -> None:
-    house.talking("ann", "a")
-    house.agent("bob")
-    house.audio("ann", False)
-    house.wait(16)
-    assert (house.presence("ann"), house.presence("bob")) == (Presence.AWAY, Presence.RINGING)
-
-
-def test_an_audio_that_is_back_and_cannot_be_joined_is_waited_for_no_longer(house: House) -> None:
-    house.talking("ann", "a")
-    house.audio("ann", False)
-    house.wait(5)
-    house.desk.audio("ann", connected=True)  # and gone again before the call could join it
-    house.wait(11)
-    assert house.commands("a")[-2:] == [Requeue(), TurnAway(NobodyWhy.NOBODY)]
-
-
-def test_the_caller_hangs_up_while_the_agent_is_waited_for(house: House) -> None:
-    house.talking("ann", "a")
-    house.close_page("ann")
-    house.hang_up("a")
-    assert house.presence("ann") is Presence.WRAPPING
-    house.wait(20)
-    assert house.presence("ann") is Presence.OFFLINE
-    house.wait(600)
-    house.open_page("ann")
-    assert house.presence("ann") is Presence.WRAPPING
-    assert isinstance(house.screens["ann"][-1], MeChanged)
-    assert house.shown("ann", Snapshot)[-1].wrap_up is not None
-    house.wrap_up("ann", "a")
-    assert house.presence("ann") is Presence.AWAY, "until it says ready"
-
-
-def test_who_was_offline_is_shown_the_whole_screen_anew(house: House) -> None:
-    house.agent("ann")
-    house.close_page("ann")
-    house.wait(10)
-    house.open_page("ann")
-    assert (house.presence("ann"), len(house.shown("ann", Snapshot))) == (Presence.READY, 1)
-    house.close_page("ann")
-    house.wait(16)
-    assert house.shown("ann", MeChanged)[-1].me.presence is Presence.OFFLINE
-    house.open_page("ann")
-    assert (house.presence("ann"), len(house.shown("ann", Snapshot))) == (Presence.AWAY, 2)
-
-
-def test_audio_that_outlives_the_page_is_known_when_the_page_is_back(house: House) -> None:
-    house.agent("ann")
-    house.desk.depart("ann")
-    house.wait(16)
-    house.desk.arrive("ann", ())
-    house.desk.set_presence("ann", "ready")
-    assert house.presence("ann") is Presence.READY
-
-
-def test_ready_needs_audio_and_a_page(house: House) -> None:
-    with pytest.raises(Conflict, match="no page"):
-        house.desk.set_presence("ann", "ready")
-    house.desk.arrive("ann", ())
-    with pytest.raises(Conflict, match="audio"):
-        house.desk.set_presence("ann", "ready")
-
-
-def test_colleagues_see_each_other(house: House) -> None:
-    house.agent("ann", "bills")
-    house.agent("bob")
-    (colleague,) = house.screen("bob").colleagues
-    assert (colleague.agent, colleague.presence, colleague.skills) == ("ann", Presence.READY, ("bills",))
-    house.caller("a")
-    house.desk.leave("a", LeaveWhy.BOT)
-    assert house.screen("bob").colleagues == (colleague,)

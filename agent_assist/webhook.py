@@ -130,9 +130,9 @@ class Webhook:
                 while (report := await self._queue.get()) is not None:
                     outcome = await self._deliver(client, report)
                     self._counts[outcome] += 1
-                    _log.info("webhook_sent", call_id=report.call_id, outcome=outcome)
+                    _log.info("webhook sent", call_id=report.call_id, outcome=outcome)
         except TimeoutError:
-            _log.error("webhook_not_sent", reports=self._queue.qsize())
+            _log.error("webhook not sent", reports=self._queue.qsize())
 
     def close(self, within_s: float = 5.0) -> None:
         """Deliver what waits, with one try each and for at most `within_s`, then let `run` return."""

@@ -67,4 +67,4 @@ class Clerk:
 
     def _lose(self, kept: TookPart | CallbackWanted, reason: str) -> None:
         self.lost += 1
-        _log.error("desk_record_lost", what=type(kept).__name__, call_id=kept.call_id, reason=reason)
+        _log.error("desk record lost", what=type(kept).__name__, call_id=kept.call_id, reason=reason)

@@ -101,7 +101,7 @@ class DeskRecords:
                     return
                 if await connection.scalar(select(ErasedRow.call_id).where(ErasedRow.call_id == call_id)):
                     return
-        _log.warning("desk_record_without_call", table=table.__tablename__)
+        _log.warning("desk record without call", table=table.__tablename__)
 
     def _now(self) -> str:
         return datetime.fromtimestamp(self._clock(), UTC).isoformat(timespec="seconds")

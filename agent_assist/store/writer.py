@@ -96,7 +96,7 @@ class StoreWriter:
                 await self._drained.wait()
         except TimeoutError:
             self._counts["records_lost"] += len(self._queue)
-            _log.error("journal_not_written", records=len(self._queue))
+            _log.error("journal not written", records=len(self._queue))
             self._queue.clear()
             self._partials = 0
             self._abandoned.set()
@@ -125,7 +125,7 @@ class StoreWriter:
             except StoreError as error:
                 self._counts["retries"] += 1
                 if attempt == 0:
-                    _log.warning("journal_write_refused", code=error.code, reason=str(error), records=len(batch))
+                    _log.warning("journal write refused", code=error.code, reason=str(error), records=len(batch))
             else:
                 return True
             try:
@@ -134,7 +134,7 @@ class StoreWriter:
             except TimeoutError:
                 continue
             break
-        _log.error("journal_write_given_up", records=len(batch))
+        _log.error("journal write given up", records=len(batch))
         return False
 
     def _make_room(self, newcomer: Record) -> bool:

@@ -113,7 +113,7 @@ async def _house_error(request: HTTPConnection, error: Exception) -> Response:
     assert isinstance(error, CentralinoError)
     status = next((status for kind, status in _STATUS if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
     if status >= 500:
-        _log.warning("request_failed", path=request.url.path, code=error.code, reason=str(error))
+        _log.warning("request failed", path=request.url.path, code=error.code, reason=str(error))
     headers = {"Retry-After": str(RETRY_AFTER_S)} if status == HTTPStatus.SERVICE_UNAVAILABLE else None
     detail = str(error) if isinstance(error, PeerError) else ""
     return problem_response(request.url.path, status, error.code, detail, headers)

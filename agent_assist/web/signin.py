@@ -56,7 +56,7 @@ def signin_router(users: Users, gate: Identity, settings: SiteSettings, *, desk:
         accounts.fail(name)
         user = await users.check(name, password)
         if user is None:
-            _log.warning("signin_failed", pii={"user": name, "address": address})
+            _log.warning("signin failed", pii={"user": name, "address": address})
             return _form(next, "That name and password do not belong together.", 403)
         addresses.forgive(address)
         accounts.forgive(name)

@@ -68,7 +68,8 @@ class RasaServer:
         customers: str,
         on_change: Callable[[bool], None] = lambda up: None,
     ) -> None:
-        """`customers` as for `open_customers`; `on_change` is told True when Rasa is up and False when it is lost."""
+        """`customers` as for `open_customers`; `on_change` is told True when Rasa is up and False when it is lost (by a
+        stop it is not)."""
         self._command = [str(python), str(HOST / "serve.py"), str(project.resolve()), str(model.resolve())]
         self._model = Model(model)
         self._customers = customers if "://" in customers else str(Path(customers).resolve())
@@ -111,7 +112,8 @@ class RasaServer:
         while True:
             began = loop.time()
             try:
-                await self._live()
+                if await self._live():
+                    self._on_change(False)  # not at a stop: then nothing was lost
             except NotReady as error:
                 if not self._served:
                     raise
@@ -119,8 +121,8 @@ class RasaServer:
             pause_s = BACKOFF_S[0] if loop.time() - began > STEADY_S else min(pause_s * 2, BACKOFF_S[1])
             await asyncio.sleep(pause_s)
 
-    async def _live(self) -> None:
-        """One child, from its start to its end."""
+    async def _live(self) -> bool:
+        """One child, from its start to its end; whether it was up in between."""
         token = secrets.token_urlsafe(32)
         environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         environment |= {
@@ -142,12 +144,14 @@ class RasaServer:
         except OSError as error:
             # a machine short of processes or memory; the node lives on and tries again
             self._last_words = [str(error)]
-            return
+            return False
         self._process = process
+        was_up = False
         try:
             async with asyncio.timeout(START_S):
                 port = await self._read_port(process)
             self._gain(RasaAddress(f"http://127.0.0.1:{port}/webhooks/voice", token))
+            was_up = True
             async with asyncio.TaskGroup() as group:
                 ping = group.create_task(self._ping(process), name="rasa ping")
                 await _drain(process)
@@ -157,11 +161,12 @@ class RasaServer:
         except EngineUnavailable:
             pass  # it ended before it was ready: its last words are kept for wait_up
         finally:
-            self._process = None
-            self._lose()
+            self._process = self._address = None
+            self._up.clear()
             if process.returncode is None:
                 process.kill()
             await process.wait()
+        return was_up
 
     async def _read_port(self, process: asyncio.subprocess.Process) -> int:
         assert process.stdout is not None
@@ -193,12 +198,6 @@ class RasaServer:
         self._served = True
         self._up.set()
         self._on_change(True)
-
-    def _lose(self) -> None:
-        self._up.clear()
-        if self._address is not None:
-            self._address = None
-            self._on_change(False)
 
 
 async def _drain(process: asyncio.subprocess.Process) -> None:

@@ -134,7 +134,7 @@ class HostStream:
         try:
             self._sink(event)
         except Exception:  # one call's fault: the child's messages to the other calls go on
-            log.exception("ears_sink_failed")
+            log.exception("ears sink failed")
             self.close()
 
     def _flush(self, running: _Utterance, *, again: bool = False) -> None:

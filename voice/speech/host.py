@@ -210,7 +210,7 @@ class SpeechHost:
         self._mouth.attach(link)
         self._ears.attach(link, after_ms)
         status = self.describe()
-        self._log.info("speech_ready", pid=status.pid, model=status.model, load_ms=status.load_ms, after_ms=after_ms)
+        self._log.info("speech ready", pid=status.pid, model=status.model, load_ms=status.load_ms, after_ms=after_ms)
 
     def _lost(self, code: str) -> None:
         served = self._lost_at is None and self._ready is not None
@@ -219,7 +219,7 @@ class SpeechHost:
         if served:
             self._mouth.detach()
             self._ears.detach(code)
-        self._log.warning("speech_lost", code=code, served=served)
+        self._log.warning("speech lost", code=code, served=served)
 
     def _receive(self, message: wire.ToHost) -> None:
         match message:

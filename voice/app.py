@@ -7,7 +7,7 @@ import ssl
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import SystemRandom
 
@@ -248,12 +248,19 @@ class _Builder:
 
     def _sip_streams(self) -> StreamSettings:
         sip = self._settings.sip
-        if not sip.tls_port:
-            return StreamSettings(sip.tcp_port)
+        streams = StreamSettings(sip.tcp_port, ws_port=sip.ws_port or None, origins=sip.origins)
+        if not sip.tls_port and not sip.wss_port:
+            return streams
         certificate, key = sip.certificate, sip.key
         if certificate is None:
             certificate, key = ensure_certificate(self._folder, self._settings.sip_advertised, "sip")
-        return StreamSettings(sip.tcp_port, sip.tls_port, _tls("sip", certificate, key), _trusted(sip.authorities))
+        return replace(
+            streams,
+            tls_port=sip.tls_port or None,
+            wss_port=sip.wss_port or None,
+            tls=_tls("sip", certificate, key),
+            trusted=_trusted(sip.authorities),
+        )
 
     async def _open_web(
         self, calls: Calls, plane: MediaPlane, store: SqlCallStore, users: Users, desk: OpenDesk | None

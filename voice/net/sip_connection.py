@@ -1,10 +1,9 @@
-"""One TCP or TLS connection of SIP: bytes in, whole messages out by a callback; who stalls, idles or floods is cut."""
+"""One connection of SIP: bytes in, whole messages out by a callback; who stalls, idles or floods is cut."""
 
 import asyncio
 from typing import Protocol, cast
 
 from voice.wire.sip.flow import Flow
-from voice.wire.sip.framing import Framing
 
 MAX_UNSENT = 1 << 18
 """Bytes that may wait for a peer to read them; beyond, it is cut."""
@@ -14,6 +13,26 @@ SILENT_S = 32.0
 
 IDLE_S = 900.0
 """How long one that has spoken may be quiet; keep-alives come more often (RFC 5626 section 4.4.1)."""
+
+
+class MessageFraming(Protocol):
+    """How messages stand in the bytes of a connection: `framing.Framing`, `sip_websocket.WebSocketFraming`."""
+
+    @property
+    def fault(self) -> str: ...
+
+    @property
+    def over(self) -> bool: ...
+
+    def receive(self, data: bytes, now: float) -> list[bytes]: ...
+
+    def wrap(self, message: bytes) -> bytes: ...
+
+    def to_send(self) -> bytes: ...
+
+    def deadline(self) -> float | None: ...
+
+    def on_timer(self, now: float) -> None: ...
 
 
 class ConnectionOwner(Protocol):
@@ -31,11 +50,11 @@ class ConnectionOwner(Protocol):
 class SipConnection(asyncio.Protocol):
     """A connection with `flow`. `spoken` says that a message came or went by it."""
 
-    def __init__(self, flow: Flow, owner: ConnectionOwner) -> None:
+    def __init__(self, flow: Flow, owner: ConnectionOwner, framing: MessageFraming) -> None:
         self.flow = flow
         self.spoken = False
         self._owner = owner
-        self._framing = Framing()
+        self._framing = framing
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._active = 0.0
@@ -49,7 +68,7 @@ class SipConnection(asyncio.Protocol):
         """Send one message; a peer that leaves too many unread is cut."""
         if self._transport is None or self._transport.is_closing():
             return
-        self._transport.write(data)
+        self._transport.write(self._framing.wrap(data))
         self._active = self._now()
         self.spoken = True
         if self._transport.get_write_buffer_size() > MAX_UNSENT:
@@ -78,8 +97,8 @@ class SipConnection(asyncio.Protocol):
         for message in messages:
             self.spoken = True
             self._owner.on_message(message, self.flow)
-        if (pongs := self._framing.to_send()) and self._transport is not None and not self._transport.is_closing():
-            self._transport.write(pongs)
+        if (own := self._framing.to_send()) and self._transport is not None and not self._transport.is_closing():
+            self._transport.write(own)
         self._judge()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -92,7 +111,9 @@ class SipConnection(asyncio.Protocol):
         return asyncio.get_running_loop().time()
 
     def _judge(self) -> None:
-        if self._framing.fault:
+        if self._framing.over:
+            self.close()
+        elif self._framing.fault:
             self.cut(self._framing.fault)
         else:
             self._set_timer()

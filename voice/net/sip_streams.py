@@ -1,4 +1,7 @@
-"""The TCP and TLS connections of one SIP address: taken from peers, opened to them, reused (RFC 3261 section 18)."""
+"""The connections of one SIP address, by TCP, TLS and WebSocket: taken from peers, opened to them, reused.
+
+RFC 3261 section 18; RFC 7118 for WebSockets, which are only taken: a page can be called by its own connection alone.
+"""
 
 import asyncio
 import contextlib
@@ -8,8 +11,10 @@ from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 
-from voice.net.sip_connection import SipConnection
-from voice.wire.sip.flow import TCP, TLS, Flow
+from voice.net.sip_connection import MessageFraming, SipConnection
+from voice.net.sip_websocket import WebSocketFraming
+from voice.wire.sip.flow import TCP, TLS, WS, WSS, Flow
+from voice.wire.sip.framing import Framing
 
 MAX_CONNECTIONS = 1_024
 """Connections at once that peers opened."""
@@ -38,6 +43,10 @@ class StreamSettings:
 
     tcp_port: int | None = None
     tls_port: int | None = None
+    ws_port: int | None = None
+    wss_port: int | None = None
+    origins: tuple[str, ...] = ()
+    """The pages that may connect by WebSocket; see `WebSocketFraming`."""
     tls: ssl.SSLContext | None = None
     """What we show to those who connect."""
     trusted: ssl.SSLContext | None = None
@@ -76,14 +85,15 @@ class SipStreams:
     @property
     def connections(self) -> Counter[str]:
         """How many are open, by transport."""
-        found = Counter({TCP: 0, TLS: 0})
+        found = Counter(dict.fromkeys((TCP, TLS, WS, WSS), 0))
         found.update(transport for _, _, transport in self._live)
         return found
 
     def start(self, host: str, udp_port: int, tasks: asyncio.TaskGroup) -> dict[str, int]:
         """Listen at `host`; the port of each transport. Raises OSError when one is taken."""
         self._host, self._tasks = host, tasks
-        wanted = {TCP: self._settings.tcp_port, TLS: self._settings.tls_port}
+        settings = self._settings
+        wanted = {TCP: settings.tcp_port, TLS: settings.tls_port, WS: settings.ws_port, WSS: settings.wss_port}
         try:
             for transport, port in wanted.items():
                 if port is not None:
@@ -105,6 +115,9 @@ class SipStreams:
                 return
         if self._tasks is None:
             return  # closed
+        if not flow.dialable:
+            asyncio.get_running_loop().call_soon(self._lost, flow)
+            return
         target = flow.anew
         if target not in self._waiting:
             if len(self._waiting) >= MAX_DIALLED:
@@ -166,10 +179,15 @@ class SipStreams:
                 self.cut[obstacle] += 1
                 taken.close()
                 continue
-            connection = SipConnection(flow, self)
+            connection = SipConnection(flow, self, self._framing(transport))
             self._taken[connection] = flow.host
             self._of_address[flow.host] += 1
             self._work(self._take(taken, connection), "sip handshake")
+
+    def _framing(self, transport: str) -> MessageFraming:
+        if transport in (WS, WSS):
+            return WebSocketFraming(self._settings.origins, asyncio.get_running_loop().time())
+        return Framing()
 
     def _obstacle(self, host: str) -> str:
         """Why a connection from `host` is not taken."""
@@ -180,7 +198,7 @@ class SipStreams:
         return "too many" if len(self._taken) >= MAX_CONNECTIONS else ""
 
     async def _take(self, taken: socket.socket, connection: SipConnection) -> None:
-        secure = connection.flow.transport == TLS
+        secure = connection.flow.transport in (TLS, WSS)
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: connection,
@@ -194,7 +212,7 @@ class SipStreams:
             self._release(connection)
 
     async def _dial(self, target: Flow) -> None:
-        connection = SipConnection(target, self)
+        connection = SipConnection(target, self, Framing())
         secure = target.transport == TLS
         try:
             async with asyncio.timeout(CONNECT_S):

@@ -51,7 +51,16 @@ class SipSettings(Section):
         default=True, description="TCP: true for the port of UDP, or another; false or 0: off"
     )
     tls_port: Port = Field(default=0, description="TLS port, 5061 by custom; 0: off")
-    certificate: Path | None = Field(default=None, description="PEM chain for TLS; made on first start when absent")
+    ws_port: Port = Field(
+        default=0, description="port of SIP over WebSocket, for pages on this machine or behind a proxy; 0: off"
+    )
+    wss_port: Port = Field(default=0, description="the same by TLS; 0: off")
+    origins: tuple[str, ...] = Field(
+        default=(), description="pages that may connect by WebSocket, as `https://HOST`; `*`: any"
+    )
+    certificate: Path | None = Field(
+        default=None, description="PEM chain for TLS and WSS; made on first start when absent"
+    )
     key: Path | None = Field(default=None, description="PEM private key")
     authorities: Path | None = Field(
         default=None, description="PEM; whom to trust where we open a TLS connection; default: the system's"

@@ -110,8 +110,11 @@ class Dialog:
         """Where requests go: first route or target if that is an IP literal, else where the peer was heard from.
 
         A connection by which that same host was heard serves for requests as well, while it lasts: behind NAT there
-        is no other way to it. `alias` of RFC 5923 is not followed for more: it asks for certificates on both sides.
+        is no other way to it; to a page there is none at all (RFC 7118 section 3). `alias` of RFC 5923 is not followed
+        for more: it asks for certificates on both sides.
         """
+        if isinstance(self.source, Flow) and not self.source.dialable:
+            return self.source
         uri = read_address(self.routes[0]).uri if self.routes else self.target
         host = uri.host.strip("[]")
         if isinstance(self.source, Flow) and host in (self.source.host, self.alias):

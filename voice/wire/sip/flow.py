@@ -4,11 +4,14 @@ from typing import NamedTuple
 
 from sipmessage import URI
 
-TCP, TLS = "TCP", "TLS"
-"""Transports as a Via names them (RFC 3261 section 20.42)."""
+TCP, TLS, WS, WSS = "TCP", "TLS", "WS", "WSS"
+"""Transports as a Via names them (RFC 3261 section 20.42, RFC 7118 section 5.2)."""
 
-DEFAULT_PORT = {TCP: 5060, TLS: 5061}
-"""RFC 3261 section 19.1.2."""
+DEFAULT_PORT = {TCP: 5060, TLS: 5061, WS: 80, WSS: 443}
+"""RFC 3261 section 19.1.2, RFC 7118 section 5.3."""
+
+PARAMETER = {TCP: "tcp", TLS: "tls", WS: "ws", WSS: "ws"}
+"""The transport as a URI names it."""
 
 
 class Flow(NamedTuple):
@@ -27,6 +30,11 @@ class Flow(NamedTuple):
     def peer(self) -> tuple[str, int, str]:
         """What tells one connection from another."""
         return self[:3]
+
+    @property
+    def dialable(self) -> bool:
+        """Whether there may be another connection to the same peer: a page takes none (RFC 7118 section 3)."""
+        return self.transport in (TCP, TLS)
 
     @property
     def anew(self) -> "Flow":

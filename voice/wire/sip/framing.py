@@ -29,6 +29,9 @@ class Framing:
     and the connection is to be closed, for nobody can tell where the next message would begin.
     """
 
+    over = False
+    """A stream has no end of its own: it ends with its connection."""
+
     def __init__(self) -> None:
         self.fault = ""
         self._buffer = bytearray()
@@ -51,6 +54,10 @@ class Framing:
         except ProtocolError as error:
             self._fail(str(error))
         return messages
+
+    def wrap(self, message: bytes) -> bytes:
+        """`message` as it is sent."""
+        return message
 
     def to_send(self) -> bytes:
         """Take the answers to keep-alives."""

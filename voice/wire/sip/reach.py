@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from sipmessage import Request
 
 from voice.wire.sip.dialog import bracketed
-from voice.wire.sip.flow import Flow
+from voice.wire.sip.flow import PARAMETER, Flow
 from voice.wire.sip.message import ALLOW, SDP, Address, make_via
 
 
 @dataclass(slots=True)
 class Reach:
-    """Our host and UDP port, as peers are told, and the ports of connections by transport (`flow.TCP`, `flow.TLS`)."""
+    """Our host and UDP port, as peers are told, and the ports of connections by transport (see `flow`)."""
 
     host: str
     port: int
@@ -22,7 +22,7 @@ class Reach:
         """The headers that tell `addr` who and what we are (section 11.2)."""
         way = f"{self._port(addr)}"
         if isinstance(addr, Flow) and addr.transport in self.stream_ports:
-            way += f";transport={addr.transport.lower()}"
+            way += f";transport={PARAMETER[addr.transport]}"
         return {"Contact": f"<sip:{bracketed(self.host)}:{way}>", "Allow": ALLOW, "Accept": SDP}
 
     def via(self, addr: Address, branch: str) -> str:

@@ -51,6 +51,7 @@ from voice.speech.settings import EngineSettings
 from voice.status import CountedAnswers, status_router
 from voice.tasks import sole_error
 from voice.trunk import Trunk
+from voice.web_phones import WebPhones
 
 log = structlog.get_logger("node")
 
@@ -219,7 +220,8 @@ class _Builder:
     async def _open_sip(self, calls: Calls, plane: MediaPlane) -> SipAgent:
         settings = self._settings
         ports = RtpPorts(settings.media_host, settings.media.first_port, settings.media.last_port, SystemRandom())
-        trunk = Trunk(settings, calls, plane, ports)
+        guard = IceGuard([IceAddress(settings.media_host, settings.media.advertised or settings.sip.advertised or "")])
+        trunk = Trunk(settings, calls, plane, ports, WebPhones(calls, plane, guard, self._tasks))
         authenticator = open_authenticator(settings.sip)
         agent = SipAgent(
             trunk,
@@ -235,6 +237,13 @@ class _Builder:
         count("centralino_sip_cut", "SIP connections refused, cut or not opened", "reason", lambda: agent.cut)
         gauge = self._metrics.gauge
         gauge("centralino_sip_connections", "SIP connections", "transport", lambda: agent.connections)
+        pages = guard.dropped
+        count(
+            "centralino_sip_ice_dropped",
+            "Datagrams at ICE ports of pages that call by SIP",
+            "reason",
+            lambda: {str(k): n for k, n in pages.items()},
+        )
         count("centralino_sip_refused", "INVITEs refused, by the code of the error", "code", lambda: trunk.refused)
         if authenticator is not None:
             counts = authenticator.counts

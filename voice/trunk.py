@@ -18,6 +18,7 @@ from voice.media.leg import MediaLeg
 from voice.media.plane import MediaPlane
 from voice.net.rtp_port import RtpPorts, UdpWire, media_address
 from voice.net.sip_agent import SipAgent
+from voice.web_phones import WebPhones, offers_dtls
 from voice.wire.sdp import Codec, Negotiated, answer, make_offer, parse_sdp, read_answer
 from voice.wire.sip.endpoint import RETRY_AFTER_S
 from voice.wire.sip.events import (
@@ -56,11 +57,20 @@ class _Line:
 class Trunk:
     """Takes the SIP agent's events and makes calls of them. `serve` names the agent before the first event."""
 
-    def __init__(self, settings: Settings, calls: Calls, plane: MediaPlane, ports: RtpPorts) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        calls: Calls,
+        plane: MediaPlane,
+        ports: RtpPorts,
+        web_phones: WebPhones | None = None,
+    ) -> None:
+        """Without `web_phones` a browser's offer has no format of ours."""
         self._settings = settings
         self._calls = calls
         self._plane = plane
         self._ports = ports
+        self._web_phones = web_phones
         self._accounts = AccountLimits(settings.sip.accounts)
         self._lines: dict[CallRef, _Line] = {}
         self._agent: SipAgent | None = None
@@ -73,6 +83,8 @@ class Trunk:
 
     async def on_event(self, event: SipEvent) -> None:
         """One event of the agent, in order."""
+        if self._web_phones is not None and self._web_phones.on_event(event):
+            return
         match event:
             case InviteReceived():
                 self._refusing(event.call, lambda: self._invited(event))
@@ -99,13 +111,16 @@ class Trunk:
         try:
             work()
         except CentralinoError as error:
-            self.refused[error.code] += 1
-            retry_after = RETRY_AFTER_S if isinstance(error, Overloaded) else None
-            if not self.agent.reject(ref, error.sip_status, "", retry_after):
-                self.agent.hangup(ref)  # too late to refuse: it was answered
+            self._refuse(ref, error)
         except Exception:  # one call's fault: the agent goes on handing out the events of the others
             log.exception("sip call failed")
             self.agent.hangup(ref)
+
+    def _refuse(self, ref: CallRef, error: CentralinoError) -> None:
+        self.refused[error.code] += 1
+        retry_after = RETRY_AFTER_S if isinstance(error, Overloaded) else None
+        if not self.agent.reject(ref, error.sip_status, "", retry_after):
+            self.agent.hangup(ref)  # too late to refuse: it was answered
 
     def _with_line(self, ref: CallRef, work: Callable[[_Line], None]) -> None:
         line = self._lines.get(ref)
@@ -120,8 +135,14 @@ class Trunk:
             self.agent.reject(invite.call, 486)
             return
         if invite.account:
-            self._accounts.admit(invite.account, (line.invite.account for line in self._lines.values()))
+            accounts = [line.invite.account for line in self._lines.values()]
+            if self._web_phones is not None:
+                accounts += self._web_phones.accounts
+            self._accounts.admit(invite.account, accounts)
         self._calls.admit(invite.source[0])
+        if self._web_phones is not None and offers_dtls(invite.offer):
+            self._web_phones.invited(self.agent, invite, bot, self._refuse)
+            return
         wire = self._ports.open(None)
         line = _Line(invite, bot, wire, session_id=secrets.randbits(31))
         try:

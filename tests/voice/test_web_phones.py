@@ -1,0 +1,156 @@
+"""Browsers that call by SIP: real signalling and real connections on loopback, and sound that the test ticks."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from random import Random
+
+import numpy as np
+import pytest
+
+from dialog.errors import Overloaded
+from dialog.events import CallAnswered, CallEnded, CallStarted
+from tests.fakes.browser import FakeBrowser, rtp
+from tests.fakes.browser_call import until
+from tests.fakes.house import House, house
+from tests.fakes.telephone import HOST, Telephone, telephone
+from voice.config import Settings
+from voice.media.opus import OpusCodec
+from voice.net.ice_guard import IceAddress, IceGuard
+from voice.net.rtp_port import RtpPorts
+from voice.net.sip_agent import SipAgent
+from voice.ports import TICK_MS, TICK_SAMPLES
+from voice.trunk import Trunk
+from voice.web_phones import WebPhones
+from voice.wire.rtp import RtpPacket
+
+
+class Page:
+    """A browser with a SIP stack: `phone` signals for `browser`."""
+
+    def __init__(self, home: House, agent: SipAgent, phone: Telephone) -> None:
+        self.house = home
+        self.agent = agent
+        self.phone = phone
+        self.browser = FakeBrowser()
+
+    async def call(self) -> None:
+        """Call, and connect; returns when the call has begun."""
+        self.phone.invite(await self.browser.offer())
+        answer = await self.phone.answer()
+        assert answer.status == 200, answer.line
+        self.phone.ack()
+        await self.browser.connect(answer.body)
+        await until(lambda: self.house.calls.live == 1)
+
+    async def over(self) -> str:
+        """The cause of the call's end; nothing is left of it."""
+        await until(lambda: self.house.calls.live == 0 and self.agent.calls == 0)
+        assert self.house.calls.obstacle() == ""
+        (ended,) = self.house.told(CallEnded)
+        return ended.cause
+
+
+@asynccontextmanager
+async def page(bot: str = "echo") -> AsyncIterator[Page]:
+    settings = Settings.model_validate({"bots": {"*": bot}})
+    async with house() as home:
+        phones = WebPhones(home.calls, home.plane, IceGuard([IceAddress(HOST)]), home.tasks)
+        trunk = Trunk(settings, home.calls, home.plane, RtpPorts(HOST, 25_000, 25_998, Random()), phones)
+        agent = SipAgent(trunk, lambda host: True)
+        trunk.serve(agent)
+        await agent.start(HOST, 0, home.tasks)
+        async with telephone(agent.port, "4711") as phone:
+            it = Page(home, agent, phone)
+            try:
+                yield it
+            finally:
+                await it.browser.close()
+                await agent.close()
+
+
+async def test_a_page_hears_itself_and_hangs_up() -> None:
+    async with page() as it:
+        await it.call()
+        (started,) = it.house.told(CallStarted)
+        assert (started.transport, started.dialled, started.bot) == ("sip", "4711", "echo")
+        assert it.house.told(CallAnswered) == [CallAnswered(codec="opus")]
+        theirs, ours = OpusCodec(), OpusCodec()
+        for number in range(40):
+            tone = np.sin(np.arange(number, number + 1, 1 / TICK_SAMPLES) * 20 * np.pi) * 8_000
+            await it.browser.send(rtp(number, theirs.encode(tone.astype(np.int16))))
+            await it.house.tick(TICK_MS)
+        heard = [ours.decode(RtpPacket.parse(packet).payload) for packet in it.browser.heard]
+        assert np.abs(heard[-1]).max() > 4_000
+        it.phone.bye()
+        assert (await it.phone.answer("BYE")).status == 200
+        assert await it.over() == "caller"
+
+
+async def test_the_page_is_gone_without_a_goodbye_by_sip() -> None:
+    async with page() as it:
+        await it.call()
+        await it.browser.close()
+        await it.phone.hung_up_on()
+        assert await it.over() == "caller"
+
+
+async def test_the_node_hangs_up() -> None:
+    async with page() as it:
+        await it.call()
+        it.house.calls.end_all()
+        await it.phone.hung_up_on()
+        assert await it.over() == "shutdown"
+        await until(lambda: it.browser.state == "closed")
+
+
+async def test_other_media_are_refused_and_the_call_goes_on() -> None:
+    async with page() as it:
+        await it.call()
+        it.phone.invite(it.phone.sdp())
+        assert (await it.phone.answer()).status == 488
+        it.phone.ack(refused=True)
+        assert it.house.calls.live == 1
+        it.phone.bye()
+        assert await it.over() == "caller"
+
+
+async def test_a_page_that_rings_and_gives_up() -> None:
+    async with page("ring") as it:
+        it.phone.invite(await it.browser.offer())
+        await until(lambda: any(message.status == 180 for message in it.phone.came))
+        it.phone.cancel()
+        assert (await it.phone.answer()).status == 487
+        await until(lambda: it.agent.calls == 0)
+        assert it.house.told(CallStarted) == []
+
+
+@pytest.mark.parametrize("lacking", ["a=fingerprint", "a=ice-ufrag"])
+async def test_an_offer_that_cannot_be_connected_to(lacking: str) -> None:
+    async with page() as it:
+        offer = await it.browser.offer()
+        it.phone.invite("\r\n".join(line for line in offer.split("\r\n") if not line.startswith(lacking)))
+        assert (await it.phone.answer()).status == 400
+        await until(lambda: it.agent.calls == 0)
+
+
+async def test_no_socket_is_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with page() as it:
+        offer = await it.browser.offer()
+
+        def none_left(guard: IceGuard) -> None:
+            raise OSError
+
+        monkeypatch.setattr(IceGuard, "gatherer", none_left)
+        it.phone.invite(offer)
+        answer = await it.phone.answer()
+        assert answer.status == Overloaded.sip_status
+        assert "retry-after" in answer.headers
+
+
+async def test_an_ordinary_telephone_is_served_as_ever() -> None:
+    async with page() as it:
+        it.phone.invite(it.phone.sdp())
+        assert (await it.phone.answer()).status == 200
+        it.phone.ack()
+        await until(lambda: it.house.calls.live == 1)
+        assert it.house.told(CallAnswered) == [CallAnswered(codec="PCMU")]

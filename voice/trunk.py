@@ -19,7 +19,6 @@ from voice.media.plane import MediaPlane
 from voice.net.rtp_port import RtpPorts, UdpWire, media_address
 from voice.net.sip_agent import SipAgent
 from voice.wire.sdp import Codec, Negotiated, answer, make_offer, parse_sdp, read_answer
-from voice.wire.sip.endpoint import RETRY_AFTER_S
 from voice.wire.sip.events import (
     CallRef,
     DialogEnded,
@@ -31,6 +30,7 @@ from voice.wire.sip.events import (
     ReinviteReceived,
     SipEvent,
 )
+from voice.wire.sip.uas import RETRY_AFTER_S
 
 log = structlog.get_logger("trunk")
 

@@ -13,11 +13,12 @@ from voice.net.sip_streams import SipStreams, StreamSettings
 from voice.net.udp import UdpSocket
 from voice.wire.sip.auth import Authenticator, Login
 from voice.wire.sip.dialog import is_ip
-from voice.wire.sip.endpoint import RETRY_AFTER_S, SipEndpoint
+from voice.wire.sip.endpoint import SipEndpoint
 from voice.wire.sip.events import END_EVENTS, CallRef, InviteReceived, Ringing, SipEvent
 from voice.wire.sip.flow import Flow, hop
 from voice.wire.sip.grammar import WireURI
 from voice.wire.sip.message import Address
+from voice.wire.sip.uas import RETRY_AFTER_S
 
 MAX_UNHANDLED = 1_024
 """Events that may wait for the handler. Beyond: a new call gets 503, a provisional response is dropped, any other
@@ -63,7 +64,7 @@ class SipAgent:
         self._advertised = advertised
         self._strangers = authenticator is not None
         self._endpoint = SipEndpoint(advertised, 0, token, max_calls=max_calls, authenticator=authenticator)
-        self._endpoint.connects = True
+        self._endpoint.reach.connects = True
         self._socket: UdpSocket | None = None
         streams = streams or StreamSettings()
         self._shares_port = streams.tcp_port == 0
@@ -137,7 +138,7 @@ class SipAgent:
 
     def drain(self) -> None:
         """Take no new calls from now on: INVITE and OPTIONS get 503."""
-        self._endpoint.accepting = False
+        self._endpoint.drain()
 
     async def close(self, grace_s: float = 0.0) -> None:
         """Drain, give calls `grace_s` to end, hang up the others, wait for their BYEs, and close the socket."""

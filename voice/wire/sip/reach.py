@@ -12,11 +12,15 @@ from voice.wire.sip.message import ALLOW, SDP, Address, make_via
 
 @dataclass(slots=True)
 class Reach:
-    """Our host and UDP port, as peers are told, and the ports of connections by transport (`flow.TCP`, `flow.TLS`)."""
+    """Our host and UDP port, as peers are told, and the ports of connections by transport (`flow.TCP`, `flow.TLS`).
+
+    `connects` says whether there are connections to be had: if so, requests too long for UDP go by TCP.
+    """
 
     host: str
     port: int
     stream_ports: dict[str, int] = field(default_factory=dict)
+    connects: bool = False
 
     def identity(self, addr: Address) -> Mapping[str, str]:
         """The headers that tell `addr` who and what we are (section 11.2)."""

@@ -337,7 +337,7 @@ def test_no_room_for_more_transactions_but_for_byes() -> None:
 def test_a_draining_endpoint_takes_no_new_calls() -> None:
     peer = Peer()
     event, ok = peer.call()
-    peer.endpoint.accepting = False
+    peer.endpoint.drain()
     other = {"Call-ID": "c2", "Via": "SIP/2.0/UDP 192.0.2.9:5080;branch=z9hG4bK-2"}
     assert peer.say(request("INVITE", headers=other))[0].startswith("SIP/2.0 503 ")
     assert peer.say(request("OPTIONS", headers=other))[0].startswith("SIP/2.0 503 ")

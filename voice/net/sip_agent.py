@@ -162,6 +162,10 @@ class SipAgent:
         """Say that the call is being offered (180)."""
         return self._pumped(self._endpoint.ring(call, self._now()))
 
+    def progress(self, call: CallRef, sdp: bytes) -> bool:
+        """Say that the call gets on (183), with early media as `sdp` describes them, or b"" for none."""
+        return self._pumped(self._endpoint.progress(call, sdp, self._now()))
+
     def answer(self, call: CallRef, sdp: bytes) -> bool:
         """Take the call (200) with an answer, or with an offer where the INVITE had none."""
         return self._pumped(self._endpoint.answer(call, sdp, self._now()))

@@ -31,6 +31,7 @@ class CallInput(Enum):
     """Commands of the user, messages of the peer, timers."""
 
     RING = auto()
+    PROGRESS = auto()
     ANSWER = auto()
     REJECT = auto()
     HANG_UP = auto()
@@ -38,6 +39,7 @@ class CallInput(Enum):
     BYE = auto()
     ACK = auto()
     NO_ACK = auto()
+    NO_PRACK = auto()
     PROVISIONAL = auto()
     SUCCESS = auto()
     FAILURE = auto()
@@ -50,10 +52,12 @@ class CallDo(Enum):
     """What a call does on a row."""
 
     SEND_RINGING = auto()
+    SEND_PROGRESS = auto()
     SEND_ANSWER = auto()
     SEND_REFUSAL = auto()
     SEND_TERMINATED = auto()
     SEND_UNAVAILABLE = auto()
+    SEND_TIMED_OUT = auto()
     SEND_ACK = auto()
     SEND_BYE = auto()
     SEND_CANCEL = auto()
@@ -143,6 +147,8 @@ S, C, D = CallState, CallInput, CallDo
 
 CALL: dict[tuple[CallState, CallInput], CallRow] = {
     (S.INVITED, C.RING): CallRow(S.INVITED, (D.SEND_RINGING,), "RFC 3261 13.3.1.1"),
+    (S.INVITED, C.PROGRESS): CallRow(S.INVITED, (D.SEND_PROGRESS,), "RFC 3261 13.3.1.1"),
+    (S.INVITED, C.NO_PRACK): CallRow(S.ENDED, (D.SEND_TIMED_OUT, D.END_NO_ACK), "RFC 3262 3"),
     (S.INVITED, C.ANSWER): CallRow(S.ANSWERED, (D.SEND_ANSWER,), "RFC 3261 13.3.1.4"),
     (S.INVITED, C.REJECT): CallRow(S.ENDED, (D.SEND_REFUSAL, D.END_REJECTED), "RFC 3261 13.3.1.3"),
     (S.INVITED, C.HANG_UP): CallRow(S.ENDED, (D.SEND_UNAVAILABLE, D.END_LOCAL), "RFC 3261 13.3.1.3"),

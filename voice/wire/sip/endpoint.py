@@ -17,6 +17,7 @@ from voice.wire.sip.flow import Flow, hop
 from voice.wire.sip.grammar import WireURI
 from voice.wire.sip.guard import Ignored, Received, Refusal, examine
 from voice.wire.sip.message import Address, make_request, set_body
+from voice.wire.sip.outgoing_call import OutgoingCall
 from voice.wire.sip.reach import Reach
 from voice.wire.sip.stack import NOWHERE, Stack
 from voice.wire.sip.transaction import Datagram, Transaction
@@ -123,6 +124,13 @@ class SipEndpoint:
         """Say that the call is being offered (180)."""
         return self._command(call, lambda it: it.ring(now))
 
+    def progress(self, call: CallRef, sdp: bytes, now: float) -> bool:
+        """Say that the call gets on (183), with early media as `sdp` describes them, or b"" for none.
+
+        False as well for an offer of ours that the caller does not take so early.
+        """
+        return self._command(call, lambda it: it.progress(sdp, now))
+
     def answer(self, call: CallRef, sdp: bytes, now: float) -> bool:
         """Take the call (200) with an answer, or with an offer where the INVITE had none."""
         return self._command(call, lambda it: it.answer(sdp, now))
@@ -174,8 +182,10 @@ class SipEndpoint:
             cseq=1,
         )
         set_body(request, sdp, self._stack.identity(next_hop))
+        if not sdp:  # an offer in a provisional response would want its answer in the PRACK, which is not served
+            request.headers.remove("Supported")
         ref = self._stack.new_ref()
-        call = self._stack.calls[ref] = Call.outgoing(self._stack, ref, request, next_hop, now, login)
+        call = self._stack.calls[ref] = OutgoingCall(self._stack, ref, request, next_hop, now, login)
         self._stack.settle_call(call)
         return ref
 

@@ -1,6 +1,5 @@
 """Changes of media inside an answered call: the interpreter of `call_table.MEDIA` (RFC 3261 section 14)."""
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
@@ -8,7 +7,7 @@ from typing import ClassVar
 from sipmessage import Response
 
 from voice.wire.sip.call_table import MEDIA, CallInput, MediaDo, MediaInput, MediaState
-from voice.wire.sip.core import Core, MediaOwner, UnacknowledgedAnswer
+from voice.wire.sip.core import Core, MediaOwner, Unacknowledged, chance
 from voice.wire.sip.dialog import Dialog
 from voice.wire.sip.events import (
     ReinviteAcknowledged,
@@ -47,7 +46,7 @@ class Renegotiation:
         self._dialog = dialog
         self._ours = ours
         self._pending: Transaction | None = None
-        self._answered: UnacknowledgedAnswer | None = None
+        self._answered: Unacknowledged | None = None
         self._offer = b""
         self._ack = (0, b"")
         self._retry_at: float | None = None
@@ -137,7 +136,7 @@ class Renegotiation:
         self._core.respond(cue.transaction, make_response(cue.transaction.request, status, headers=headers), cue.now)
 
     def _refuse_busy(self, cue: MediaCue) -> None:
-        self._refuse_new(cue, 500, {"Retry-After": str(int(10 * self._chance()))})
+        self._refuse_new(cue, 500, {"Retry-After": str(int(10 * chance(self._core)))})
 
     def _refuse_glare(self, cue: MediaCue) -> None:
         self._refuse_new(cue, 491)
@@ -150,7 +149,7 @@ class Renegotiation:
         self._core.respond(transaction, response, cue.now)
         if status < 300:
             sequence = int(transaction.request.headers["CSeq"].split()[0])
-            self._answered = UnacknowledgedAnswer(bytes(response), transaction.addr, sequence, cue.now)
+            self._answered = Unacknowledged(bytes(response), transaction.addr, sequence, cue.now)
 
     def _send_answer(self, cue: MediaCue) -> None:
         assert self._pending is not None
@@ -182,13 +181,8 @@ class Renegotiation:
 
     def _wait(self, cue: MediaCue) -> None:
         """The owner of the Call-ID waits 2.1 to 4 s, the other end 0 to 2 s (RFC 3261 section 14.1)."""
-        chance = self._chance()
-        self._retry_at = cue.now + (2.1 + 1.9 * chance if self._ours else 2.0 * chance)
-
-    def _chance(self) -> float:
-        """A number in [0, 1) from a random word."""
-        digest = hashlib.blake2b(self._core.token().encode(), digest_size=4).digest()
-        return int.from_bytes(digest, "big") / 2**32
+        share = chance(self._core)
+        self._retry_at = cue.now + (2.1 + 1.9 * share if self._ours else 2.0 * share)
 
     def _tell_acknowledged(self, cue: MediaCue) -> None:
         assert cue.received is not None

@@ -10,6 +10,7 @@ from voice.wire.sip.auth import Authenticator
 from voice.wire.sip.call import Call
 from voice.wire.sip.events import PASSED_HEADERS, InviteReceived
 from voice.wire.sip.guard import Received
+from voice.wire.sip.incoming_call import IncomingCall
 from voice.wire.sip.inspection import refuse
 from voice.wire.sip.message import Address, make_response, response_address, stamp_via
 from voice.wire.sip.stack import Stack
@@ -102,6 +103,8 @@ class UserAgentServer:
             elif request.method == "BYE":
                 self._stack.respond(transaction, make_response(request, 200), now)
                 call.on_bye(now)
+            elif request.method == "PRACK":
+                call.on_prack(transaction, received, now)
             else:
                 self._stack.respond(transaction, make_response(request, 200, headers=self._stack.identity(source)), now)
             self._stack.settle_call(call)
@@ -109,8 +112,8 @@ class UserAgentServer:
     def _on_request_outside(
         self, received: Received, request: Request, source: Address, now: float, account: str
     ) -> None:
-        if request.method == "BYE":
-            self._stack.answer(request, received.via, source, 481)  # RFC 3261 section 15.1.2
+        if request.method in ("BYE", "PRACK"):
+            self._stack.answer(request, received.via, source, 481)  # RFC 3261 section 15.1.2, RFC 3262 section 3
         elif not self.accepting or len(self._stack.calls) >= self._max_calls or self._stack.transactions.full:
             self._stack.answer(request, received.via, source, 503, headers=_LATER)
         elif request.method == "OPTIONS":
@@ -123,7 +126,7 @@ class UserAgentServer:
     def _admit(self, received: Received, request: Request, source: Address, now: float, account: str) -> None:
         ref = self._stack.new_ref()
         transaction = self._stack.transactions.open_server(received, request, source, now, None)
-        call = self._stack.calls[ref] = Call.incoming(self._stack, ref, transaction, received, source)
+        call = self._stack.calls[ref] = IncomingCall(self._stack, ref, transaction, received, source)
         self._stack.respond(transaction, make_response(request, 100), now)  # RFC 3261 section 17.2.1
         self._stack.emit(
             InviteReceived(

@@ -171,7 +171,7 @@ class SipAgent:
         return self._pumped(self._endpoint.answer(call, sdp, self._now()))
 
     def reject(self, call: CallRef, status: int, reason: str = "", retry_after: int | None = None) -> bool:
-        """Refuse the call or, once it is answered, the peer's re-INVITE. `retry_after` in seconds."""
+        """Refuse the peer's offer of other media if one waits, else the call. `retry_after` in seconds."""
         return self._pumped(self._endpoint.reject(call, status, reason, self._now(), retry_after))
 
     def hangup(self, call: CallRef) -> bool:
@@ -179,11 +179,11 @@ class SipAgent:
         return self._pumped(self._endpoint.hangup(call, self._now()))
 
     def reanswer(self, call: CallRef, sdp: bytes) -> bool:
-        """Answer the peer's re-INVITE (200)."""
+        """Answer the peer's offer of other media (200)."""
         return self._pumped(self._endpoint.reanswer(call, sdp, self._now()))
 
     def reoffer(self, call: CallRef, sdp: bytes) -> bool:
-        """Offer other media (re-INVITE)."""
+        """Offer other media (re-INVITE, UPDATE before the answer)."""
         return self._pumped(self._endpoint.reoffer(call, sdp, self._now()))
 
     async def invite(

@@ -63,8 +63,8 @@ class Call(ABC):
         return self._step(CallInput.ANSWER, Cue(now, body=sdp))
 
     def reject(self, status: int, reason: str, retry_after_s: int | None, now: float) -> bool:
-        """Refuse the call or, in an answered one, the peer's re-INVITE."""
-        if self.state is CallState.TALKING and self._media:
+        """Refuse the peer's offer of other media if one waits, else the call."""
+        if self._media and self._media.offered:
             return self._media.refuse(status, reason, now)
         return self._step(CallInput.REJECT, Cue(now, status=status, reason=reason, retry_after_s=retry_after_s))
 
@@ -72,10 +72,12 @@ class Call(ABC):
         return self._step(CallInput.HANG_UP, Cue(now))
 
     def reanswer(self, sdp: bytes, now: float) -> bool:
-        return self.state is CallState.TALKING and self._media is not None and self._media.reanswer(sdp, now)
+        return self._media is not None and self._media.reanswer(sdp, now)
 
     def reoffer(self, sdp: bytes, now: float) -> bool:
-        return self.state is CallState.TALKING and self._media is not None and self._media.reoffer(sdp, now)
+        early = self.state in (CallState.INVITED, CallState.CALLING)
+        open_ = early or self.state is CallState.TALKING
+        return open_ and self._media is not None and self._media.reoffer(sdp, now, early=early)
 
     # messages
 
@@ -105,15 +107,21 @@ class Call(ABC):
         else:
             self._media.on_invite(transaction, received, source, now)
 
+    def on_update(self, transaction: Transaction, received: Received, source: Address, now: float) -> None:
+        if self._media is None or self.state in (CallState.LEAVING, CallState.CANCELLING):
+            self._core.respond(transaction, make_response(transaction.request, 481), now)  # for us it has ended
+        else:
+            self._media.on_update(transaction, received, source, now)
+
     def on_passed(self, transaction: Transaction, received: Received, source: Address, now: float) -> None:
         if isinstance(received.message, Request):
             self.on_ack(received, now)  # RFC 6026 section 7.1: an ACK that shares its INVITE's branch
         elif self._media:
-            self._media.on_response(received, received.message, now)
+            self._media.on_response(transaction, received, received.message, now)
 
     def on_timed_out(self, transaction: Transaction, now: float) -> None:
-        if transaction is not self.invite and self._media:
-            self._media.on_timed_out(now)
+        if self._media:
+            self._media.on_timed_out(transaction, now)
 
     def fail(self, cause: CallInput, now: float) -> None:
         self._step(cause, Cue(now))
@@ -139,7 +147,7 @@ class Call(ABC):
         self.state = row.state
         for action in row.do:
             self._act(action, cue)
-        if self.over and self._media:
+        if self._media and self.state in (CallState.LEAVING, CallState.CANCELLING, CallState.ENDED):
             self._media.end(cue.now)
         return True
 

@@ -136,7 +136,7 @@ class SipEndpoint:
         return self._command(call, lambda it: it.answer(sdp, now))
 
     def reject(self, call: CallRef, status: int, reason: str, now: float, retry_after: int | None = None) -> bool:
-        """Refuse the call or, once it is answered, the peer's re-INVITE. `retry_after` in seconds."""
+        """Refuse the peer's offer of other media if one waits, else the call. `retry_after` in seconds."""
         return self._command(call, lambda it: it.reject(status, reason, retry_after, now))
 
     def hangup(self, call: CallRef, now: float) -> bool:
@@ -144,11 +144,11 @@ class SipEndpoint:
         return self._command(call, lambda it: it.hang_up(now))
 
     def reanswer(self, call: CallRef, sdp: bytes, now: float) -> bool:
-        """Answer the peer's re-INVITE (200)."""
+        """Answer the peer's offer of other media (200)."""
         return self._command(call, lambda it: it.reanswer(sdp, now))
 
     def reoffer(self, call: CallRef, sdp: bytes, now: float) -> bool:
-        """Offer other media (re-INVITE); after a collision it is sent again by itself."""
+        """Offer other media (re-INVITE, UPDATE before the answer); after a collision it is sent again by itself."""
         return self._command(call, lambda it: it.reoffer(sdp, now))
 
     def invite(

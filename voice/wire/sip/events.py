@@ -84,7 +84,10 @@ class DialogEnded:
 
 @dataclass(frozen=True, slots=True)
 class ReinviteReceived:
-    """The peer wants other media. Wants `reanswer` or `reject`. `offer` is None when we are to make the offer."""
+    """The peer wants other media, by re-INVITE or UPDATE. Wants `reanswer` or `reject`.
+
+    `offer` is None when we are to make the offer.
+    """
 
     call: CallRef
     offer: bytes | None

@@ -60,6 +60,7 @@ class IncomingCall(Call):
         """The ACK of a 2xx: of the call's first, or of a later one."""
         if self._answered and self._answered.sequence == received.cseq.sequence:
             self._answered = None
+            self._media.agree(now)
             self._step(CallInput.ACK, Cue(now, received))
         else:
             super().on_ack(received, now)
@@ -78,6 +79,8 @@ class IncomingCall(Call):
             self._core.respond(transaction, make_response(request, 488), now)
         else:
             self._core.respond(transaction, make_response(request, 200), now)
+            if self._reliable.described:
+                self._media.agree(now)
             self._reliable.acknowledged(now)
             self._core.emit(ProgressAcknowledged(self.ref, body or None))
             if self._reliable.settled and self._held_answer is not None:

@@ -6,7 +6,7 @@ from voice.wire.sip.message import ALLOW, SDP, SUPPORTED, tokens
 
 ALLOWED = frozenset(ALLOW.split(", "))
 EXTENSIONS = frozenset(SUPPORTED.split(", "))
-KNOWN = frozenset(("REGISTER", "SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE", "REFER", "UPDATE", "INFO"))
+KNOWN = frozenset(("REGISTER", "SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE", "REFER", "INFO"))
 """Methods that exist and that we do not serve; any other is not even known."""
 
 Refused = tuple[int, dict[str, str]]
@@ -20,7 +20,7 @@ def refuse(request: Request) -> Refused | None:
     unsupported = [name for name in tokens(request, "Require") if name.lower() not in EXTENSIONS]
     if unsupported:
         return 420, {"Unsupported": ", ".join(unsupported)}
-    if request.method != "INVITE":
+    if request.method not in ("INVITE", "UPDATE"):
         return None
     if request.body and _media_type(request.headers.get("Content-Type") or "") != SDP:
         return 415, {"Accept": SDP}

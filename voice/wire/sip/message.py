@@ -18,7 +18,7 @@ Address = tuple[str, int] | Flow
 COOKIE = "z9hG4bK"
 """Marks branches that are unique by themselves (RFC 3261 section 8.1.1.7)."""
 
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK"
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE"
 SUPPORTED = "100rel"
 """Extensions that a peer may require of us."""
 USER_AGENT = "Centralino"

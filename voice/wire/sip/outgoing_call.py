@@ -9,10 +9,11 @@ from voice.wire.sip.auth import Login
 from voice.wire.sip.call import COMMON, Call, Cue
 from voice.wire.sip.call_table import CallDo, CallInput, CallState
 from voice.wire.sip.core import Core
+from voice.wire.sip.dialog import Dialog
 from voice.wire.sip.events import CallRef, InviteAnswered, InviteRefused, Ringing
 from voice.wire.sip.guard import Received
-from voice.wire.sip.message import REASONS, Address, make_again, make_cancel
-from voice.wire.sip.provisional import EarlyDialogs
+from voice.wire.sip.message import REASONS, Address, make_again, make_cancel, names
+from voice.wire.sip.provisional import RELIABLE, EarlyDialogs
 from voice.wire.sip.renegotiation import Renegotiation
 from voice.wire.sip.tables import T1
 from voice.wire.sip.transaction import Transaction
@@ -27,6 +28,8 @@ class OutgoingCall(Call):
         super().__init__(core, ref, CallState.CALLING)
         self._login = login
         self._early = EarlyDialogs(core, login)
+        self._early_media: dict[str, Renegotiation] = {}
+        self._answered_by = ""
         self._ack = b""
         self._heard = False
         self._give_up: float | None = None
@@ -44,6 +47,7 @@ class OutgoingCall(Call):
         if status < 200:
             early = self._early.dialog(self.invite.request, received, source)
             if self._early.acknowledge(received, early, now):
+                self._follow(early, received, now)
                 self._step(CallInput.PROVISIONAL, cue)
         elif status in (401, 407) and self._login and self.state is CallState.CALLING:
             obstacle = self._login.take(message, self._core.token())
@@ -51,10 +55,22 @@ class OutgoingCall(Call):
             self._step(cause, replace(cue, reason=obstacle or cue.reason))
         elif status >= 300:
             self._step(CallInput.FAILURE, cue)
-        elif self.dialog is None or self.dialog.remote_tag == received.to_tag:
+        elif self._answered_by in ("", received.to_tag):
             self._step(CallInput.SUCCESS, cue)
         else:
             self._part_from_fork(received, source, now)
+
+    def _follow(self, early: Dialog | None, received: Received, now: float) -> None:
+        """The callee heard of last is the one whose dialog may change its media before the answer."""
+        if early is not None and self.state is CallState.CALLING:
+            self.dialog, self._media = early, self._media_of(early)
+            if received.message.body and names(received.message, "Require", RELIABLE):
+                self._media.agree(now)
+
+    def _media_of(self, dialog: Dialog) -> Renegotiation:
+        media = self._early_media.get(dialog.remote_tag) or Renegotiation(self._core, self, dialog, ours=True)
+        self._early_media[dialog.remote_tag] = media
+        return media
 
     def on_timed_out(self, transaction: Transaction, now: float) -> None:
         if transaction is self.invite:
@@ -88,8 +104,11 @@ class OutgoingCall(Call):
 
     def _establish(self, cue: Cue) -> None:
         assert cue.received is not None
+        self._answered_by = cue.received.to_tag
         self.dialog = self._early.confirmed(self.invite.request, cue.received, cue.source)
-        self._media = Renegotiation(self._core, self, self.dialog, ours=True)
+        self._media = self._media_of(self.dialog)
+        self._media.agree(cue.now)
+        self._early_media.clear()
 
     def _send_again(self, cue: Cue) -> None:
         """The INVITE once more, with the credentials that were asked for."""

@@ -124,6 +124,7 @@ class EarlyDialogs:
         if early is None:
             return dialog
         early.routes, early.target, early.source = dialog.routes, dialog.target, source
+        early.allowed = dialog.allowed or early.allowed
         return early
 
     def acknowledge(self, received: Received, dialog: Dialog | None, now: float) -> bool:

@@ -33,6 +33,7 @@ class Stack:
         """Datagrams that led to nothing, by reason; the reasons are a fixed set."""
         self.calls: dict[CallRef, Call] = {}
         self.dialogs: dict[DialogKey, Call] = {}
+        self._filed: dict[CallRef, DialogKey] = {}
         self.transactions = Transactions(max_transactions)
         self.schedule = Schedule()
         self._token = token
@@ -127,11 +128,11 @@ class Stack:
 
     def settle_call(self, call: Call) -> None:
         """Keep the call findable while it lasts."""
+        if call.ref in self._filed:
+            del self.dialogs[self._filed.pop(call.ref)]
         if call.over:
             self.calls.pop(call.ref, None)
-        if call.dialog is not None:
-            if call.over:
-                self.dialogs.pop(call.dialog.key, None)
-            else:
-                self.dialogs[call.dialog.key] = call
+        elif call.dialog is not None:
+            self.dialogs[call.dialog.key] = call
+            self._filed[call.ref] = call.dialog.key
         self.schedule.note(call)

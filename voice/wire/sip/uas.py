@@ -103,6 +103,8 @@ class UserAgentServer:
             elif request.method == "BYE":
                 self._stack.respond(transaction, make_response(request, 200), now)
                 call.on_bye(now)
+            elif request.method == "UPDATE":
+                call.on_update(transaction, received, source, now)
             elif request.method == "PRACK":
                 call.on_prack(transaction, received, now)
             else:
@@ -112,8 +114,8 @@ class UserAgentServer:
     def _on_request_outside(
         self, received: Received, request: Request, source: Address, now: float, account: str
     ) -> None:
-        if request.method in ("BYE", "PRACK"):
-            self._stack.answer(request, received.via, source, 481)  # RFC 3261 section 15.1.2, RFC 3262 section 3
+        if request.method in ("BYE", "PRACK", "UPDATE"):  # they belong to a dialog
+            self._stack.answer(request, received.via, source, 481)
         elif not self.accepting or len(self._stack.calls) >= self._max_calls or self._stack.transactions.full:
             self._stack.answer(request, received.via, source, 503, headers=_LATER)
         elif request.method == "OPTIONS":

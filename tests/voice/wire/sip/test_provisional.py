@@ -232,12 +232,23 @@ class Callee(Peer):
         (self.invite,) = self.heard()
         return call
 
-    def respond(self, status: int, tag: str = "a", **headers: str) -> list[str]:
+    def from_callee(self, method: str, cseq: int, tag: str = "a", body: str = "") -> list[str]:
+        """What comes of a request in the dialog of that tag."""
+        headers = {
+            "From": f"{header(self.invite, 'To')};tag={tag}",
+            "To": header(self.invite, "From"),
+            "Call-ID": header(self.invite, "Call-ID"),
+            "CSeq": f"{cseq} {method}",
+            "Via": f"SIP/2.0/UDP 192.0.2.9:5080;branch=z9hG4bK-{tag}{cseq}",
+        }
+        return self.say(request(method, headers=headers, body=body))
+
+    def respond(self, status: int, tag: str = "a", body: str = "", **headers: str) -> list[str]:
         """What comes of a response with this tag: the first lines."""
         lines = [line for line in self.invite.split("\r\n") if line.split(":")[0] in ("Via", "From", "Call-ID", "CSeq")]
         lines += [f"To: {header(self.invite, 'To')};tag={tag}", f"Contact: <sip:{tag}@192.0.2.9:5080>"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
-        sent = self.say("\r\n".join([f"SIP/2.0 {status} X", *lines, "", ""]).encode())
+        sent = self.say("\r\n".join([f"SIP/2.0 {status} X", *lines, "", body]).encode())
         return [message.split("\r\n")[0] for message in sent]
 
 

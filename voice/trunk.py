@@ -20,7 +20,6 @@ from voice.net.rtp_port import RtpPorts, UdpWire, media_address
 from voice.net.sip_agent import SipAgent
 from voice.web_phones import WebPhones, offers_dtls
 from voice.wire.sdp import Codec, Negotiated, answer, make_offer, parse_sdp, read_answer
-from voice.wire.sip.endpoint import RETRY_AFTER_S
 from voice.wire.sip.events import (
     CallRef,
     DialogEnded,
@@ -32,6 +31,7 @@ from voice.wire.sip.events import (
     ReinviteReceived,
     SipEvent,
 )
+from voice.wire.sip.uas import RETRY_AFTER_S
 
 log = structlog.get_logger("trunk")
 

@@ -13,11 +13,12 @@ from voice.net.sip_streams import SipStreams, StreamSettings
 from voice.net.udp import UdpSocket
 from voice.wire.sip.auth import Authenticator, Login
 from voice.wire.sip.dialog import is_ip
-from voice.wire.sip.endpoint import RETRY_AFTER_S, SipEndpoint
+from voice.wire.sip.endpoint import SipEndpoint
 from voice.wire.sip.events import END_EVENTS, CallRef, InviteReceived, Ringing, SipEvent
 from voice.wire.sip.flow import Flow, hop
 from voice.wire.sip.grammar import WireURI
 from voice.wire.sip.message import Address
+from voice.wire.sip.uas import RETRY_AFTER_S
 
 MAX_UNHANDLED = 1_024
 """Events that may wait for the handler. Beyond: a new call gets 503, a provisional response is dropped, any other
@@ -63,7 +64,7 @@ class SipAgent:
         self._advertised = advertised
         self._strangers = authenticator is not None
         self._endpoint = SipEndpoint(advertised, 0, token, max_calls=max_calls, authenticator=authenticator)
-        self._endpoint.connects = True
+        self._endpoint.reach.connects = True
         self._socket: UdpSocket | None = None
         streams = streams or StreamSettings()
         self._shares_port = streams.tcp_port == 0
@@ -137,7 +138,7 @@ class SipAgent:
 
     def drain(self) -> None:
         """Take no new calls from now on: INVITE and OPTIONS get 503."""
-        self._endpoint.accepting = False
+        self._endpoint.drain()
 
     async def close(self, grace_s: float = 0.0) -> None:
         """Drain, give calls `grace_s` to end, hang up the others, wait for their BYEs, and close the socket."""
@@ -161,12 +162,16 @@ class SipAgent:
         """Say that the call is being offered (180)."""
         return self._pumped(self._endpoint.ring(call, self._now()))
 
+    def progress(self, call: CallRef, sdp: bytes) -> bool:
+        """Say that the call gets on (183), with early media as `sdp` describes them, or b"" for none."""
+        return self._pumped(self._endpoint.progress(call, sdp, self._now()))
+
     def answer(self, call: CallRef, sdp: bytes) -> bool:
         """Take the call (200) with an answer, or with an offer where the INVITE had none."""
         return self._pumped(self._endpoint.answer(call, sdp, self._now()))
 
     def reject(self, call: CallRef, status: int, reason: str = "", retry_after: int | None = None) -> bool:
-        """Refuse the call or, once it is answered, the peer's re-INVITE. `retry_after` in seconds."""
+        """Refuse the peer's offer of other media if one waits, else the call. `retry_after` in seconds."""
         return self._pumped(self._endpoint.reject(call, status, reason, self._now(), retry_after))
 
     def hangup(self, call: CallRef) -> bool:
@@ -174,11 +179,11 @@ class SipAgent:
         return self._pumped(self._endpoint.hangup(call, self._now()))
 
     def reanswer(self, call: CallRef, sdp: bytes) -> bool:
-        """Answer the peer's re-INVITE (200)."""
+        """Answer the peer's offer of other media (200)."""
         return self._pumped(self._endpoint.reanswer(call, sdp, self._now()))
 
     def reoffer(self, call: CallRef, sdp: bytes) -> bool:
-        """Offer other media (re-INVITE)."""
+        """Offer other media (re-INVITE, UPDATE before the answer)."""
         return self._pumped(self._endpoint.reoffer(call, sdp, self._now()))
 
     async def invite(

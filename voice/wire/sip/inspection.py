@@ -2,10 +2,11 @@
 
 from sipmessage import Request
 
-from voice.wire.sip.message import ALLOW, SDP
+from voice.wire.sip.message import ALLOW, SDP, SUPPORTED, tokens
 
 ALLOWED = frozenset(ALLOW.split(", "))
-KNOWN = frozenset(("REGISTER", "SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE", "REFER", "UPDATE", "PRACK", "INFO"))
+EXTENSIONS = frozenset(SUPPORTED.split(", "))
+KNOWN = frozenset(("REGISTER", "SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE", "REFER", "INFO"))
 """Methods that exist and that we do not serve; any other is not even known."""
 
 Refused = tuple[int, dict[str, str]]
@@ -16,23 +17,19 @@ def refuse(request: Request) -> Refused | None:
     """Why this request is refused, or None. In the order of RFC 3261: method, extensions, content."""
     if request.method not in ALLOWED:
         return (405 if request.method in KNOWN else 501), {"Allow": ALLOW}
-    required = [name for name in _tokens(request, "Require") if name]
-    if required:
-        return 420, {"Unsupported": ", ".join(required)}
-    if request.method != "INVITE":
+    unsupported = [name for name in tokens(request, "Require") if name.lower() not in EXTENSIONS]
+    if unsupported:
+        return 420, {"Unsupported": ", ".join(unsupported)}
+    if request.method not in ("INVITE", "UPDATE"):
         return None
     if request.body and _media_type(request.headers.get("Content-Type") or "") != SDP:
         return 415, {"Accept": SDP}
-    if any(name.lower() != "identity" for name in _tokens(request, "Content-Encoding")):
+    if any(name.lower() != "identity" for name in tokens(request, "Content-Encoding")):
         return 415, {"Accept-Encoding": "identity"}
-    accepted = {_media_type(name) for name in _tokens(request, "Accept")}
+    accepted = {_media_type(name) for name in tokens(request, "Accept")}
     if accepted and not accepted & {SDP, "application/*", "*/*"}:
         return 406, {}
     return None
-
-
-def _tokens(request: Request, name: str) -> list[str]:
-    return [token.strip() for value in request.headers.getlist(name) for token in value.split(",")]
 
 
 def _media_type(value: str) -> str:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from sipmessage import URI, Request, Response, Via
+from sipmessage import URI, Message, Request, Response, Via
 
 from voice.wire.sip.flow import DEFAULT_PORT, Flow
 
@@ -18,7 +18,9 @@ Address = tuple[str, int] | Flow
 COOKIE = "z9hG4bK"
 """Marks branches that are unique by themselves (RFC 3261 section 8.1.1.7)."""
 
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS"
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE"
+SUPPORTED = "100rel"
+"""Extensions that a peer may require of us."""
 USER_AGENT = "Centralino"
 SDP = "application/sdp"
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
@@ -38,6 +40,7 @@ REASONS = {
     415: "Unsupported Media Type",
     416: "Unsupported URI Scheme",
     420: "Bad Extension",
+    421: "Extension Required",
     480: "Temporarily Unavailable",
     481: "Call/Transaction Does Not Exist",
     482: "Loop Detected",
@@ -48,6 +51,7 @@ REASONS = {
     500: "Server Internal Error",
     501: "Not Implemented",
     503: "Service Unavailable",
+    504: "Server Time-out",
     505: "Version Not Supported",
     603: "Decline",
 }
@@ -114,6 +118,17 @@ def set_body(message: Request, body: bytes, headers: Mapping[str, str]) -> None:
     if body:
         message.headers.set("Content-Type", SDP)
     message.headers.set("Content-Length", str(len(body)))
+
+
+def tokens(message: Message, name: str) -> list[str]:
+    """The words of a header that lists some."""
+    words = [word.strip() for value in message.headers.getlist(name) for word in value.split(",")]
+    return [word for word in words if word]
+
+
+def names(message: Message, header: str, token: str) -> bool:
+    """Whether a header that lists words has `token`, which is given in small letters."""
+    return token in (word.lower() for word in tokens(message, header))
 
 
 def make_ack(invite: Request, response: Response) -> Request:

@@ -19,7 +19,9 @@ from voice.net.rtp_port import RtpPorts, UdpWire, media_address
 from voice.net.sip_agent import SipAgent
 from voice.ports import RATE_HZ, TICK_MS, Frame, Pcm
 from voice.tasks import sole_error
-from voice.wire.sdp import make_offer, parse_sdp, read_answer
+from voice.wire.negotiation import NO_KEYS, make_offer, read_answer
+from voice.wire.sdes import SECRET_OCTETS, Sdes, Srtp
+from voice.wire.sdp import parse_sdp
 from voice.wire.sip.auth import Login
 from voice.wire.sip.events import CallRef, DialogEnded, InviteAnswered, InviteCancelled, InviteRefused, SipEvent
 
@@ -158,13 +160,17 @@ class Caller:
             case _:
                 pass
 
-    async def dial(self, uri: str, limit_s: float = 30.0, login: Login | None = None) -> OutgoingLine:
-        """Call `uri` and wait for the answer; a call that comes to nothing is hung up. `login` answers a challenge.
+    async def dial(
+        self, uri: str, limit_s: float = 30.0, login: Login | None = None, *, srtp: bool = False
+    ) -> OutgoingLine:
+        """Call `uri` and wait for the answer; a call that comes to nothing is hung up. `login` answers a challenge;
+        `srtp`: encrypted, or not at all.
 
-        Raises CallRefused, PeerTimeout, NoCommonCodec, ProtocolError, OSError.
+        Raises CallRefused, PeerTimeout, NoCommonCodec, NotEncrypted, ProtocolError, OSError.
         """
         line = OutgoingLine(self._ports.open(None))
-        offer = make_offer(self._host, line.wire.port, secrets.randbits(31), 1)
+        sdes = Sdes(Srtp.DEMANDED, secrets.token_bytes(SECRET_OCTETS)) if srtp else NO_KEYS
+        offer = make_offer(self._host, line.wire.port, secrets.randbits(31), 1, sdes=sdes)
         try:
             user = quote(login.name if login else "centralino")
             ref = await self.agent.invite(uri, offer, f"sip:{user}@{self._host}:{self.agent.port}", login=login)
@@ -172,10 +178,9 @@ class Caller:
             line.hang_up = lambda: None if self.agent.hangup(ref) else line.over("us")
             async with asyncio.timeout(limit_s):
                 sdp = await line.answered
-            agreed = read_answer(parse_sdp(sdp or b""))
+            agreed = read_answer(parse_sdp(sdp or b""), sdes)
             line.wire.remote = media_address(agreed.remote_addr, agreed.remote_port)
-            control = media_address(agreed.remote_rtcp_addr, agreed.remote_rtcp_port)
-            line.wire.control.declare(control, muxed=agreed.rtcp_mux)
+            line.wire.agree(agreed)
             line.leg = self._plane.add_leg(
                 line.wire, agreed.codec.value, agreed.payload_type, agreed.event_payload_type
             )

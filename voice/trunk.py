@@ -5,10 +5,11 @@ import secrets
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 import structlog
 
-from dialog.errors import CentralinoError, NotFound, Overloaded
+from dialog.errors import CentralinoError, NotEncrypted, NotFound, Overloaded
 from voice.accounts import AccountLimits
 from voice.call import Call
 from voice.calls import Calls
@@ -19,7 +20,9 @@ from voice.media.plane import MediaPlane
 from voice.net.rtp_port import RtpPorts, UdpWire, media_address
 from voice.net.sip_agent import SipAgent
 from voice.web_phones import WebPhones, offers_dtls
-from voice.wire.sdp import Codec, Negotiated, answer, make_offer, parse_sdp, read_answer
+from voice.wire.negotiation import NO_KEYS, Negotiated, answer, make_offer, read_answer
+from voice.wire.sdes import SECRET_OCTETS, Sdes, Srtp
+from voice.wire.sdp import Codec, parse_sdp
 from voice.wire.sip.events import (
     CallRef,
     DialogEnded,
@@ -31,6 +34,7 @@ from voice.wire.sip.events import (
     ReinviteReceived,
     SipEvent,
 )
+from voice.wire.sip.flow import TLS, WSS, Flow
 from voice.wire.sip.uas import RETRY_AFTER_S
 
 log = structlog.get_logger("trunk")
@@ -49,6 +53,7 @@ class _Line:
     wire: UdpWire
     session_id: int
     version: int = 1
+    sdes: Sdes = NO_KEYS
     agreed: Negotiated | None = None
     leg: MediaLeg | None = None
     call: Call | None = None
@@ -134,13 +139,16 @@ class Trunk:
         if bot == BUSY:
             self.agent.reject(invite.call, 486)
             return
+        dtls = self._web_phones is not None and offers_dtls(invite.offer)
+        if self._settings.sip.srtp is Srtp.DEMANDED and not dtls and not is_private(invite.source):
+            raise NotEncrypted("keys could be read on their way: call by TLS")
         if invite.account:
             accounts = [line.invite.account for line in self._lines.values()]
             if self._web_phones is not None:
                 accounts += self._web_phones.accounts
             self._accounts.admit(invite.account, accounts)
         self._calls.admit(invite.source[0])
-        if self._web_phones is not None and offers_dtls(invite.offer):
+        if self._web_phones is not None and dtls:
             self._web_phones.invited(self.agent, invite, bot, self._refuse)
             return
         wire = self._ports.open(None)
@@ -160,24 +168,25 @@ class Trunk:
 
     def _respond(self, line: _Line, offer: bytes | None) -> bytes:
         """The SDP to send: an answer, or an offer of ours when the peer made none (RFC 3264)."""
-        host = self._settings.media_advertised
+        host, spoken = self._settings.media_advertised, line.agreed
+        keys = None if spoken is None else spoken.keys
+        line.sdes = Sdes(self._settings.sip.srtp, secrets.token_bytes(SECRET_OCTETS), keys)
         if offer is None:
-            former = line.agreed.codec if line.agreed is not None else Codec.PCMU
+            former = Codec.PCMU if spoken is None else spoken.codec
             codecs = tuple(sorted(Codec, key=lambda codec: codec != former))  # rather the one that is spoken already
-            return make_offer(host, line.wire.port, line.session_id, line.version, codecs=codecs)
-        agreed = answer(parse_sdp(offer), host, line.wire.port, line.session_id, line.version)
+            return make_offer(host, line.wire.port, line.session_id, line.version, codecs=codecs, sdes=line.sdes)
+        agreed = answer(parse_sdp(offer), host, line.wire.port, line.session_id, line.version, line.sdes)
         self._apply(line, agreed)
         return agreed.answer_bytes
 
     def _agree_late(self, line: _Line, sdp: bytes | None) -> None:
         """The ACK carries the answer to an offer of ours."""
         if sdp is not None:
-            self._apply(line, read_answer(parse_sdp(sdp)))
+            self._apply(line, read_answer(parse_sdp(sdp), line.sdes))
 
     def _apply(self, line: _Line, agreed: Negotiated) -> None:
         remote = media_address(agreed.remote_addr, agreed.remote_port)
-        control = media_address(agreed.remote_rtcp_addr, agreed.remote_rtcp_port)
-        line.wire.control.declare(control, muxed=agreed.rtcp_mux)
+        line.wire.agree(agreed)
         former, line.agreed = line.agreed, agreed
         if line.leg is None:
             line.wire.remote = remote
@@ -228,3 +237,8 @@ class Trunk:
             line.leg.close()
         else:
             line.wire.close()
+
+
+def is_private(source: tuple[str, int] | Flow) -> bool:
+    """Whether nobody on the way reads what comes from there (RFC 4568 section 8.3): by TLS, or a proxy beside us."""
+    return (isinstance(source, Flow) and source.transport in (TLS, WSS)) or ip_address(source[0]).is_loopback

@@ -20,6 +20,7 @@ from voice.net.rtp_port import RtpPorts
 from voice.net.sip_agent import SipAgent
 from voice.settings.sections import LimitSettings
 from voice.trunk import Trunk
+from voice.wire.sdes import Srtp
 from voice.wire.sip.events import SipEvent
 
 FIRST, LAST = 25_000, 25_998
@@ -93,8 +94,9 @@ async def exchange(
     ports: tuple[int, int] = (FIRST, LAST),
     rows: int = 8,
     calls: int = 32,
+    srtp: Srtp = Srtp.ALLOWED,
 ) -> AsyncIterator[Exchange]:
-    settings = Settings.model_validate({"bots": bots or {"*": "helpdesk"}})
+    settings = Settings.model_validate({"bots": bots or {"*": "helpdesk"}, "sip": {"srtp": srtp}})
     async with house(bot, rows=rows, limits=LimitSettings(calls=calls)) as home:
         trunk = Trunk(settings, home.calls, home.plane, RtpPorts(HOST, *ports, Random()))
         desk = Desk(trunk)

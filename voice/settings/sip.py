@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, SecretStr, field_validator
 
 from dialog.errors import ConfigurationError
 from voice.settings.base import LOOPBACK, Address, Port, Section, environment_name, secret_of
+from voice.wire.sdes import Srtp
 from voice.wire.sip.digest import STRONGEST_FIRST, Algorithm
 
 
@@ -69,6 +70,11 @@ class SipSettings(Section):
     peers: tuple[str, ...] = Field(default=("127.0.0.0/8",), description="addresses or networks calls are taken from")
     accounts: dict[Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")], AccountSettings] = Field(
         default={}, description="who may call from other addresses; without one those get no answer"
+    )
+    srtp: Srtp = Field(
+        default=Srtp.ALLOWED,
+        description='"off"; "allowed": where the far end wants it; "demanded": no call without it, and none whose keys '
+        "do not come by TLS",
     )
     realm: str = Field(
         default="centralino", pattern=r"^[A-Za-z0-9._@-]{1,64}$", description="what accounts are asked to sign in to"

@@ -25,6 +25,7 @@ from voice.wire.sip.events import (
 )
 from voice.wire.sip.guard import Received
 from voice.wire.sip.message import NO_HEADERS, REASONS, Address, make_again, make_cancel, make_response
+from voice.wire.sip.referral import Referral
 from voice.wire.sip.renegotiation import Renegotiation
 from voice.wire.sip.tables import T1
 from voice.wire.sip.transaction import Transaction
@@ -54,6 +55,7 @@ class Call:
         self.dialog: Dialog | None = None
         self._core = core
         self._media: Renegotiation | None = None
+        self._referral: Referral | None = None
         self._answered: UnacknowledgedAnswer | None = None
         self._ack: bytes = b""
         self._ringing = False
@@ -68,6 +70,7 @@ class Call:
         invite.user = self
         self.dialog = Dialog.from_invite(received, source, core.token())
         self._media = Renegotiation(core, self, self.dialog, ours=False)
+        self._referral = Referral(core, ref, self.dialog)
         return self
 
     @classmethod
@@ -83,6 +86,11 @@ class Call:
     @property
     def over(self) -> bool:
         return self.state is CallState.ENDED
+
+    @property
+    def referral(self) -> Referral | None:
+        """Who is referred to whom: while both sides talk."""
+        return self._referral if self.state is CallState.TALKING else None
 
     # commands
 
@@ -174,6 +182,7 @@ class Call:
         times = (
             self._answered.deadline() if self._answered else None,
             self._media.deadline() if self._media else None,
+            self._referral.deadline() if self._referral else None,
             self._give_up,
         )
         return min((time for time in times if time is not None), default=None)
@@ -184,6 +193,8 @@ class Call:
             self._step(CallInput.NO_ACK, Cue(now))
         if self._media:
             self._media.on_timer(now)
+        if self._referral:
+            self._referral.on_timer(now)
         if self._give_up is not None and self._give_up <= now:
             self._give_up = None
             self._core.abandon(self.invite)
@@ -202,6 +213,8 @@ class Call:
             self._answered = self._give_up = None
             if self._media:
                 self._media.end(cue.now)
+            if self._referral:
+                self._referral.end(cue.now)
         return True
 
     def _respond(
@@ -236,6 +249,7 @@ class Call:
         self.dialog = Dialog.from_answer(self.invite.request, cue.received, cue.source)
         self.dialog.login = self._login
         self._media = Renegotiation(self._core, self, self.dialog, ours=True)
+        self._referral = Referral(self._core, self.ref, self.dialog)
 
     def _send_again(self, cue: Cue) -> None:
         """The INVITE once more, with the credentials that were asked for."""

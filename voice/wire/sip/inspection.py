@@ -2,11 +2,12 @@
 
 from sipmessage import Request
 
-from voice.wire.sip.message import ALLOW, SDP
+from voice.wire.sip.message import ALLOW, SDP, SUPPORTED
 
 ALLOWED = frozenset(ALLOW.split(", "))
-KNOWN = frozenset(("REGISTER", "SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE", "REFER", "UPDATE", "PRACK", "INFO"))
+KNOWN = frozenset(("REGISTER", "SUBSCRIBE", "PUBLISH", "MESSAGE", "UPDATE", "PRACK", "INFO"))
 """Methods that exist and that we do not serve; any other is not even known."""
+EXTENSIONS = frozenset(SUPPORTED.split(", "))
 
 Refused = tuple[int, dict[str, str]]
 """A status and the headers that explain it."""
@@ -16,11 +17,11 @@ def refuse(request: Request) -> Refused | None:
     """Why this request is refused, or None. In the order of RFC 3261: method, extensions, content."""
     if request.method not in ALLOWED:
         return (405 if request.method in KNOWN else 501), {"Allow": ALLOW}
-    required = [name for name in _tokens(request, "Require") if name]
+    required = [name for name in _tokens(request, "Require") if name and name.lower() not in EXTENSIONS]
     if required:
         return 420, {"Unsupported": ", ".join(required)}
     if request.method != "INVITE":
-        return None
+        return (400, {}) if request.headers.getlist("Replaces") else None  # RFC 3891 section 3
     if request.body and _media_type(request.headers.get("Content-Type") or "") != SDP:
         return 415, {"Accept": SDP}
     if any(name.lower() != "identity" for name in _tokens(request, "Content-Encoding")):

@@ -45,6 +45,14 @@ class CallAnswered(_Event):
     codec: str
 
 
+class CallerReplaced(_Event):
+    """Another telephone of the same party took the caller's place (SIP Replaces): the call goes on with it."""
+
+    type: Literal["caller_replaced"] = "caller_replaced"
+    caller: str
+    codec: str
+
+
 class SpeechStarted(_Event):
     """Somebody began to speak; numbered within the call, for each speaker."""
 
@@ -347,6 +355,7 @@ class CallEnded(_Event):
 Event = (
     CallStarted
     | CallAnswered
+    | CallerReplaced
     | SpeechStarted
     | PartialHeard
     | FinalHeard

@@ -10,6 +10,7 @@ from ipaddress import ip_address
 import structlog
 
 from dialog.errors import CentralinoError, NotEncrypted, NotFound, Overloaded
+from dialog.events import CallerReplaced
 from voice.accounts import AccountLimits
 from voice.call import Call
 from voice.calls import Calls
@@ -30,6 +31,7 @@ from voice.wire.sip.events import (
     InviteAcknowledged,
     InviteCancelled,
     InviteReceived,
+    ReferReceived,
     ReinviteAcknowledged,
     ReinviteReceived,
     SipEvent,
@@ -46,12 +48,16 @@ _CAUSES = {EndCause.LOST: "lost", EndCause.NO_ACK: "no_ack", EndCause.LOCAL: "sh
 
 @dataclass(slots=True)
 class _Line:
-    """One SIP call: its wire, what was agreed, and the call behind it once there is one."""
+    """One SIP call: its wire, what was agreed, and the call behind it once there is one.
+
+    `replaces` is the line whose place this one is to take, until it has.
+    """
 
     invite: InviteReceived
     bot: str
     wire: UdpWire
     session_id: int
+    replaces: "_Line | None" = None
     version: int = 1
     sdes: Sdes = NO_KEYS
     agreed: Negotiated | None = None
@@ -99,6 +105,8 @@ class Trunk:
                 self._with_line(event.call, lambda line: self._reinvited(line, event.offer))
             case ReinviteAcknowledged():
                 self._with_line(event.call, lambda line: self._agree_late(line, event.answer))
+            case ReferReceived():
+                self.agent.refuse_refer(event.call, 603)  # we call nobody, and nobody at a caller's wish
             case InviteCancelled():
                 self._ended(event.call, "caller")
             case DialogEnded():
@@ -133,6 +141,9 @@ class Trunk:
             self._refusing(ref, lambda: work(line))
 
     def _invited(self, invite: InviteReceived) -> None:
+        if invite.replaces is not None:
+            self._replacing(invite, invite.replaces)
+            return
         bot = self._settings.bot_for(invite.dialled)
         if not bot:
             raise NotFound("bots names neither the number dialled nor '*'")
@@ -151,20 +162,34 @@ class Trunk:
         if self._web_phones is not None and dtls:
             self._web_phones.invited(self.agent, invite, bot, self._refuse)
             return
-        wire = self._ports.open(None)
-        line = _Line(invite, bot, wire, session_id=secrets.randbits(31))
-        try:
-            sdp = self._respond(line, invite.offer)
-        except CentralinoError:
-            wire.close()
-            raise
-        self._lines[invite.call] = line
+        sdp = self._open_line(invite, bot)
         if bot == RING:
             self.agent.ring(invite.call)
             # who has given up by then is answered in vain: the agent knows the call no more
             asyncio.get_running_loop().call_later(RING_S, self.agent.answer, invite.call, sdp)
         else:
             self.agent.answer(invite.call, sdp)
+
+    def _replacing(self, invite: InviteReceived, ref: CallRef) -> None:
+        """A call that is to take another's place: as that one has been admitted, this one is not asked again."""
+        former = self._lines.get(ref)
+        if former is None or former.call is None:
+            self.agent.reject(invite.call, 481)
+        elif any(line.replaces is former for line in self._lines.values()):
+            self.agent.reject(invite.call, 491)
+        else:
+            self.agent.answer(invite.call, self._open_line(invite, former.bot, replaces=former))
+
+    def _open_line(self, invite: InviteReceived, bot: str, replaces: _Line | None = None) -> bytes:
+        """A line for a call that is taken; the SDP to answer with."""
+        line = _Line(invite, bot, self._ports.open(None), secrets.randbits(31), replaces)
+        try:
+            sdp = self._respond(line, invite.offer)
+        except CentralinoError:
+            line.wire.close()
+            raise
+        self._lines[invite.call] = line
+        return sdp
 
     def _respond(self, line: _Line, offer: bytes | None) -> bytes:
         """The SDP to send: an answer, or an offer of ours when the peer made none (RFC 3264)."""
@@ -202,8 +227,26 @@ class Trunk:
             self._agree_late(line, sdp)
         if line.agreed is None:
             self.agent.hangup(line.invite.call)  # neither side has said what it can hear
+        elif line.replaces is not None:
+            self._move(line.replaces, line, line.agreed)
         elif line.call is None:
             self._begin(line, line.agreed)
+
+    def _move(self, line: _Line, dialog: _Line, agreed: Negotiated) -> None:
+        """The call of `line` goes on in the dialog of another, which stands now; the one it was in is hung up."""
+        former = line.invite.call
+        if line.call is None or line.leg is None or self._lines.get(former) is not line:
+            self.agent.hangup(dialog.invite.call)  # it has ended meanwhile
+            return
+        line.leg.move(dialog.wire, agreed.codec.value, agreed.payload_type, agreed.event_payload_type)
+        line.leg.set_direction(send=agreed.direction.sends, receive=agreed.direction.receives)
+        dialog.wire.control.begin(line.leg)
+        line.invite, line.wire, line.agreed = dialog.invite, dialog.wire, agreed
+        line.session_id, line.version = dialog.session_id, dialog.version
+        del self._lines[former]
+        self._lines[line.invite.call] = line
+        line.call.tell(CallerReplaced(caller=str(line.invite.from_uri), codec=agreed.codec.value))
+        self.agent.hangup(former)
 
     def _begin(self, line: _Line, agreed: Negotiated) -> None:
         invite = line.invite
@@ -217,7 +260,7 @@ class Trunk:
             dialled=invite.dialled,
             bot=line.bot,
             codec=agreed.codec.value,
-            ended=lambda _cause: self._hang_up(invite.call),
+            ended=lambda _cause: self._hang_up(line.invite.call),
         )
 
     def _hang_up(self, ref: CallRef) -> None:

@@ -97,11 +97,12 @@ class Telephone:
 
     # what it says
 
-    def invite(self, sdp: str = "") -> None:
-        """Call; once the call stands, ask for other media. Without `sdp` the far end is to make the offer."""
+    def invite(self, sdp: str = "", headers: str = "") -> None:
+        """Call; once the call stands, ask for other media. Without `sdp` the far end is to make the offer. `headers`
+        are lines to go with it."""
         self._sequence += 1
         self._branch = f"z9hG4bK{next(self._branches)}"
-        self._send("INVITE", self._branch, sdp)
+        self._send("INVITE", self._branch, sdp, headers)
 
     def ack(self, sdp: str = "", *, refused: bool = False) -> None:
         """Acknowledge the last final response; that of a refusal belongs to the INVITE (RFC 3261 section 17.1.1.3)."""
@@ -113,6 +114,17 @@ class Telephone:
     def bye(self) -> None:
         self._sequence += 1
         self._send("BYE", f"z9hG4bK{next(self._branches)}")
+
+    def refer(self, target: str) -> None:
+        """Ask the far end to call `target`."""
+        self._sequence += 1
+        self._send("REFER", f"z9hG4bK{next(self._branches)}", headers=f"Refer-To: <{target}>\r\n")
+
+    @property
+    def replaces(self) -> str:
+        """The line by which another asks for this one's place."""
+        host, port = self._address
+        return f"Replaces: {port}@{host};to-tag={self._to.partition('tag=')[2]};from-tag=phone\r\n"
 
     # what it is told
 
@@ -142,17 +154,22 @@ class Telephone:
     def _count(self, method: str) -> int:
         return sum(message.method == method for message in self.came)
 
-    def _send(self, method: str, branch: str, sdp: str = "") -> None:
+    @property
+    def _address(self) -> Address:
         assert self._signalling is not None, "open() comes first"
-        host, port = self._signalling.address
+        return self._signalling.address
+
+    def _send(self, method: str, branch: str, sdp: str = "", headers: str = "") -> None:
+        host, port = self._address
         to = f"<sip:{self._number}@{HOST}>" if method in ("CANCEL", "OPTIONS") else self._to
         body = f"Content-Type: application/sdp\r\nContent-Length: {len(sdp)}\r\n\r\n{sdp}"
         message = (
             f"{method} sip:{self._number}@{self._target[0]}:{self._target[1]} SIP/2.0\r\n"
             f"Via: SIP/2.0/UDP {host}:{port};branch={branch}\r\nMax-Forwards: 70\r\n"
             f"From: <sip:caller@{host}>;tag=phone\r\nTo: {to}\r\nCall-ID: {port}@{host}\r\n"
-            f"CSeq: {self._sequence} {method}\r\nContact: <sip:caller@{host}:{port}>\r\n{body}"
+            f"CSeq: {self._sequence} {method}\r\nContact: <sip:caller@{host}:{port}>\r\n{headers}{body}"
         )
+        assert self._signalling is not None
         self._signalling.send(message.encode(), self._target)
 
     def _receive(self, data: bytes, source: Address) -> None:

@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from dialog.actions import Hangup, Reply, Say
-from dialog.events import CallAnswered, CallEnded, CallStarted
+from dialog.events import CallAnswered, CallEnded, CallerReplaced, CallStarted
 from tests.fakes.bot import FakeBot
 from tests.fakes.browser_call import until
 from tests.fakes.clock import virtual_time
@@ -379,3 +379,97 @@ async def test_the_bot_hangs_up() -> None:
         await it.phone.hung_up_on()
         assert await it.over() == "done"
         assert free(port)
+
+
+async def test_another_telephone_takes_the_callers_place_and_the_call_goes_on() -> None:
+    async with exchange(calls=1) as it:
+        port = await it.talking(it.phone.sdp(formats="0 101"))
+        second = await it.another()
+        second.invite(second.sdp(formats="8 101"), it.phone.replaces)
+        answer = await second.answer()
+        assert answer.status == 200, "although the house is full: it is the same call"
+        second.ack()
+        await it.phone.hung_up_on()
+        await it.house.tick(100)
+        assert it.house.calls.live == 1
+        assert it.house.told(CallerReplaced) == [CallerReplaced(caller=f"sip:caller@{HOST}", codec="PCMA")]
+        assert len(it.house.told(CallStarted)) == 1
+        assert free(port)
+        assert free(port + 1)
+        it.phone.heard()
+        second.heard()
+        await it.house.tick(200)
+        assert {packet.payload_type for packet in second.heard()} == {8}
+        assert it.phone.heard() == []
+        second.bye()
+        assert await it.over() == "caller"
+        assert free(answer.media()[0])
+
+
+async def test_the_end_of_the_call_hangs_up_where_it_is_now() -> None:
+    async with exchange() as it:
+        await it.talking()
+        second = await it.another()
+        second.invite(headers=it.phone.replaces)
+        await second.answer()
+        second.ack(second.sdp(formats="8 101"))
+        await it.phone.hung_up_on()
+        second.invite(second.sdp("sendonly"))
+        assert "recvonly" in (await second.answer()).media()[2], "it is a call like any other"
+        second.ack()
+        it.house.calls.end_all()
+        await second.hung_up_on()
+        assert await it.over() == "shutdown"
+
+
+async def test_whose_place_is_asked_for_twice_is_given_once() -> None:
+    async with exchange() as it:
+        await it.talking()
+        second, third, fourth = [await it.another() for _ in range(3)]
+        second.invite(second.sdp(), it.phone.replaces)
+        assert (await second.answer()).status == 200
+        third.invite(third.sdp(), it.phone.replaces)
+        assert (await third.answer()).status == 491
+        third.ack(refused=True)
+        second.bye()
+        await second.answer("BYE")
+        fourth.invite(fourth.sdp(), it.phone.replaces)
+        assert (await fourth.answer()).status == 200, "the second one thought better of it"
+        fourth.ack()
+        await it.phone.hung_up_on()
+
+
+async def test_who_offers_nothing_of_use_does_not_get_anothers_place() -> None:
+    async with exchange() as it:
+        await it.talking()
+        second = await it.another()
+        second.invite(second.sdp(formats="18"), it.phone.replaces)
+        assert (await second.answer()).status == 488
+        second.ack(refused=True)
+        it.phone.heard()
+        await it.house.tick(100)
+        assert it.phone.heard()
+
+
+async def test_the_call_may_end_before_its_place_is_taken() -> None:
+    async with exchange() as it:
+        await it.talking()
+        second = await it.another()
+        second.invite(second.sdp(), it.phone.replaces)
+        port, _, _ = (await second.answer()).media()
+        it.phone.bye()
+        await it.phone.answer("BYE")
+        second.ack()
+        await second.hung_up_on()
+        assert await it.over() == "caller"
+        assert free(port)
+
+
+async def test_we_call_nobody_at_a_callers_wish() -> None:
+    async with exchange() as it:
+        await it.talking()
+        it.phone.refer(f"sip:300@{HOST}")
+        assert (await it.phone.answer("REFER")).status == 603
+        it.phone.heard()
+        await it.house.tick(100)
+        assert it.phone.heard(), "and the call goes on"

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from dialog.events import CallQualityMeasured
 from voice.media.chain import LAWS, translation
-from voice.media.codecs import G711Name
+from voice.media.codecs import FrameCodec, G711Name
 from voice.media.line import Line
 from voice.media.playout import Playout
 from voice.media.quality import measure
@@ -126,6 +126,11 @@ class MediaLeg:
 
         self._post(apply)
 
+    def move(self, wire: Wire, codec: G711Name | FrameCodec, payload_type: int, event_payload_type: int | None) -> None:
+        """Another dialog takes the place of the one that the leg was made for (RFC 3891): from the next tick on its
+        packets come and go by `wire`, which is the plane's to close. `stats` begin anew. Raises Overloaded."""
+        self._post(lambda: self.line.move(wire, codec, payload_type, event_payload_type))
+
     def record(self, recording: Recording | None) -> None:
         """Write both directions to `recording` from the next tick on; None ends it. The caller closes it."""
 
@@ -135,7 +140,9 @@ class MediaLeg:
         self._post(apply)
 
     def attach(self, control: Control) -> None:
-        """Let `control` be the leg's RTCP, and end with it."""
+        """Let `control` be the leg's RTCP, in place of any before, and end with it."""
+        if self._control is not None:
+            self._control.close()
         self._control = control
 
     def close(self) -> None:

@@ -1,5 +1,7 @@
 """The tick's side of a leg: its packets, its rows in the kernels' buffers, its voice gate. Tick thread only."""
 
+from collections import Counter
+from dataclasses import asdict
 from random import Random
 
 import numpy as np
@@ -38,15 +40,9 @@ class Line:
         chance: Random,
     ) -> None:
         self.row = row
-        self.wire = wire
-        self.codec: FrameCodec | None
-        if isinstance(codec, str):
-            self.codec, self.law, units, divisible = None, LAWS[codec], NARROW_HZ // 50, True
-        else:
-            self.codec, self.law, units, divisible = codec, LAWS["PCMU"], codec.clock_hz // 50, False
-        self.hears_tones = event_payload_type is None
-        self.receiver = StreamReceiver(wire, payload_type, event_payload_type, JitterBuffer(units, divisible=divisible))
-        self.sender = StreamSender(payload_type, event_payload_type, units, chance)
+        self._chance = chance
+        self._refused_before = Counter[str]()
+        self._settle_on(wire, codec, payload_type, event_payload_type)
         self.sends = True
         self.receives = True
         self.room: Room | None = None
@@ -67,6 +63,32 @@ class Line:
         """The leg's clock starts at `tick` of the node."""
         self._start = tick
         self._last_tick = tick - 1
+
+    def _settle_on(
+        self, wire: Wire, codec: G711Name | FrameCodec, payload_type: int, event_payload_type: int | None
+    ) -> None:
+        self.wire = wire
+        self.codec: FrameCodec | None
+        if isinstance(codec, str):
+            self.codec, self.law, units, divisible = None, LAWS[codec], NARROW_HZ // 50, True
+        else:
+            self.codec, self.law, units, divisible = codec, LAWS["PCMU"], codec.clock_hz // 50, False
+        self.hears_tones = event_payload_type is None
+        self.receiver = StreamReceiver(wire, payload_type, event_payload_type, JitterBuffer(units, divisible=divisible))
+        self.sender = StreamSender(payload_type, event_payload_type, units, self._chance)
+
+    def move(self, wire: Wire, codec: G711Name | FrameCodec, payload_type: int, event_payload_type: int | None) -> None:
+        """From this tick on the leg is at another wire, with streams that begin there; what was queued to be played
+        goes there, too. The former wire is closed."""
+        former, refused = self.wire, self.refused
+        self._settle_on(wire, codec, payload_type, event_payload_type)
+        self._refused_before = refused
+        former.close()
+
+    @property
+    def refused(self) -> Counter[str]:
+        """Packets that were not taken, by reason, at every wire so far. Any thread."""
+        return self._refused_before + Counter(asdict(self.receiver.refusals)) + Counter(self.wire.losses)
 
     @property
     def sending(self) -> Sending:

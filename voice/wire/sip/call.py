@@ -17,6 +17,7 @@ from voice.wire.sip.dialog import Dialog
 from voice.wire.sip.events import CallRef, DialogEnded, EndCause
 from voice.wire.sip.guard import Received
 from voice.wire.sip.message import Address, make_response
+from voice.wire.sip.referral import Referral
 from voice.wire.sip.renegotiation import Renegotiation
 from voice.wire.sip.transaction import Transaction
 
@@ -46,10 +47,16 @@ class Call(ABC):
         self.dialog: Dialog | None = None
         self._core = core
         self._media: Renegotiation | None = None
+        self._referral: Referral | None = None
 
     @property
     def over(self) -> bool:
         return self.state is CallState.ENDED
+
+    @property
+    def referral(self) -> Referral | None:
+        """Who is referred to whom: while both sides talk."""
+        return self._referral if self.state is CallState.TALKING else None
 
     # commands
 
@@ -132,11 +139,13 @@ class Call(ABC):
         return min((time for time in self._deadlines() if time is not None), default=None)
 
     def _deadlines(self) -> tuple[float | None, ...]:
-        return (self._media.deadline() if self._media else None,)
+        return tuple(part.deadline() for part in (self._media, self._referral) if part)
 
     def on_timer(self, now: float) -> None:
         if self._media:
             self._media.on_timer(now)
+        if self._referral:
+            self._referral.on_timer(now)
 
     # the table's interpreter
 
@@ -147,8 +156,11 @@ class Call(ABC):
         self.state = row.state
         for action in row.do:
             self._act(action, cue)
-        if self._media and self.state in (CallState.LEAVING, CallState.CANCELLING, CallState.ENDED):
-            self._media.end(cue.now)
+        if self.state in (CallState.LEAVING, CallState.CANCELLING, CallState.ENDED):
+            if self._media:
+                self._media.end(cue.now)
+            if self._referral:
+                self._referral.end(cue.now)
         return True
 
     @abstractmethod

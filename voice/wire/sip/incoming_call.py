@@ -13,6 +13,7 @@ from voice.wire.sip.events import CallRef, InviteAcknowledged, InviteCancelled, 
 from voice.wire.sip.guard import Received
 from voice.wire.sip.message import NO_HEADERS, Address, make_response
 from voice.wire.sip.provisional import ReliableResponses
+from voice.wire.sip.referral import Referral
 from voice.wire.sip.renegotiation import Renegotiation
 from voice.wire.sip.transaction import Transaction
 
@@ -29,6 +30,7 @@ class IncomingCall(Call):
         invite.user = self
         self.dialog = Dialog.from_invite(received, source, core.token())
         self._media = Renegotiation(core, self, self.dialog, ours=False)
+        self._referral = Referral(core, ref, self.dialog)
         self._reliable = ReliableResponses(core, invite)
         self._described = False
         """Whether our SDP went out reliably, before the answer to the INVITE."""

@@ -5,9 +5,9 @@ from sipmessage import Request
 from voice.wire.sip.message import ALLOW, SDP, SUPPORTED, tokens
 
 ALLOWED = frozenset(ALLOW.split(", "))
-EXTENSIONS = frozenset(SUPPORTED.split(", "))
-KNOWN = frozenset(("REGISTER", "SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE", "REFER", "INFO"))
+KNOWN = frozenset(("REGISTER", "SUBSCRIBE", "PUBLISH", "MESSAGE", "INFO"))
 """Methods that exist and that we do not serve; any other is not even known."""
+EXTENSIONS = frozenset(SUPPORTED.split(", "))
 
 Refused = tuple[int, dict[str, str]]
 """A status and the headers that explain it."""
@@ -20,6 +20,8 @@ def refuse(request: Request) -> Refused | None:
     unsupported = [name for name in tokens(request, "Require") if name.lower() not in EXTENSIONS]
     if unsupported:
         return 420, {"Unsupported": ", ".join(unsupported)}
+    if request.method != "INVITE" and request.headers.getlist("Replaces"):
+        return 400, {}  # RFC 3891 section 3
     if request.method not in ("INVITE", "UPDATE"):
         return None
     if request.body and _media_type(request.headers.get("Content-Type") or "") != SDP:

@@ -27,7 +27,8 @@ class Reach:
         way = f"{self._port(addr)}"
         if isinstance(addr, Flow) and addr.transport in self.stream_ports:
             way += f";transport={PARAMETER[addr.transport]}"
-        return {"Contact": f"<sip:{bracketed(self.host)}:{way}>", "Allow": ALLOW, "Accept": SDP, "Supported": SUPPORTED}
+        contact = f"<sip:{bracketed(self.host)}:{way}>"
+        return {"Contact": contact, "Allow": ALLOW, "Accept": SDP, "Supported": SUPPORTED}
 
     def via(self, addr: Address, branch: str) -> str:
         """A Via value for a request to `addr`."""

@@ -51,6 +51,7 @@ from voice.speech.settings import EngineSettings
 from voice.status import CountedAnswers, status_router
 from voice.tasks import sole_error
 from voice.trunk import Trunk
+from voice.wire.sip.registrar import Registrar
 
 log = structlog.get_logger("node")
 
@@ -221,6 +222,7 @@ class _Builder:
         ports = RtpPorts(settings.media_host, settings.media.first_port, settings.media.last_port, SystemRandom())
         trunk = Trunk(settings, calls, plane, ports)
         authenticator = open_authenticator(settings.sip)
+        registrar = Registrar() if authenticator is not None else None
         agent = SipAgent(
             trunk,
             settings.sip.allows,
@@ -228,6 +230,7 @@ class _Builder:
             streams=self._sip_streams(),
             max_calls=settings.limits.calls + UNSETTLED_CALLS,
             authenticator=authenticator,
+            registrar=registrar,
         )
         trunk.serve(agent)
         count = self._metrics.count
@@ -236,9 +239,10 @@ class _Builder:
         gauge = self._metrics.gauge
         gauge("centralino_sip_connections", "SIP connections", "transport", lambda: agent.connections)
         count("centralino_sip_refused", "INVITEs refused, by the code of the error", "code", lambda: trunk.refused)
-        if authenticator is not None:
+        if authenticator is not None and registrar is not None:
             counts = authenticator.counts
-            count("centralino_sip_strangers", "Requests from unlisted addresses", "outcome", lambda: counts)
+            count("centralino_sip_strangers", "Requests that want credentials", "outcome", lambda: counts)
+            gauge("centralino_sip_phones", "Phones registered", "account", lambda: registrar.phones)
         try:
             await agent.start(settings.sip.host, settings.sip.port, self._tasks)
         except OSError as error:

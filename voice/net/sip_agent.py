@@ -11,6 +11,7 @@ from typing import Protocol
 from dialog.errors import ConfigurationError, NotReady
 from voice.net.sip_streams import SipStreams, StreamSettings
 from voice.net.udp import UdpSocket
+from voice.rate import RateLimit
 from voice.wire.sip.auth import Authenticator, Login
 from voice.wire.sip.dialog import is_ip
 from voice.wire.sip.endpoint import RETRY_AFTER_S, SipEndpoint
@@ -18,6 +19,8 @@ from voice.wire.sip.events import END_EVENTS, CallRef, InviteReceived, Ringing, 
 from voice.wire.sip.flow import Flow, hop
 from voice.wire.sip.grammar import WireURI
 from voice.wire.sip.message import Address
+from voice.wire.sip.registrar import Registrar
+from voice.wire.sip.throttle import network
 
 MAX_UNHANDLED = 1_024
 """Events that may wait for the handler. Beyond: a new call gets 503, a provisional response is dropped, any other
@@ -25,6 +28,11 @@ event ends its call. End events always pass: there is one for each call."""
 
 SHARED_PORT_TRIES = 16
 """How often a free port is looked for that both UDP and TCP can have."""
+
+STRANGERS_PER_S = 50
+STRANGERS_BURST = 500
+"""Messages from one address that is not listed, and REGISTERs from any: as many as an office behind one address sends
+when its phones come back together. What is beyond is dropped unread, so a flood costs next to nothing."""
 
 FAREWELL_S = 2.0
 """How long `close` waits for peers to answer our BYEs."""
@@ -42,7 +50,8 @@ class SipAgent:
     """Serves one SIP address over UDP, and over TCP and TLS as `streams` says.
 
     `allow` decides by IP address whose datagrams are looked at and whose connections are taken; those of others are
-    counted and never answered, unless there is an `authenticator` to ask them who they are.
+    counted and never answered, unless there is an `authenticator` to ask them who they are. `registered` is told the
+    accounts of which the `registrar` knows a phone from now on, or none any more.
     `advertised` is the host peers are told to reach, where it is not the one bound (NAT). Commands are the endpoint's,
     with the time filled in; each returns False when the call is over or its state does not allow it.
     """
@@ -57,18 +66,26 @@ class SipAgent:
         max_calls: int = 500,
         token: Callable[[], str] = lambda: secrets.token_hex(8),
         authenticator: Authenticator | None = None,
+        registrar: Registrar | None = None,
+        registered: Callable[[str], None] = lambda account: None,
     ) -> None:
         self._handler = handler
         self._allow = allow
         self._advertised = advertised
         self._strangers = authenticator is not None
-        self._endpoint = SipEndpoint(advertised, 0, token, max_calls=max_calls, authenticator=authenticator)
+        self._registrar = registrar
+        self._registered = registered
+        self._endpoint = SipEndpoint(
+            advertised, 0, token, max_calls=max_calls, authenticator=authenticator, registrar=registrar
+        )
         self._endpoint.connects = True
         self._socket: UdpSocket | None = None
         streams = streams or StreamSettings()
         self._shares_port = streams.tcp_port == 0
         self._streams = SipStreams(streams, self._hears, self._receive, self._disconnected)
         self._unlisted = 0
+        self._limit = RateLimit(STRANGERS_PER_S * 60, STRANGERS_BURST)
+        self._crowded = 0
         self._unhandled: asyncio.Queue[SipEvent | None] = asyncio.Queue()
         self._unannounced: set[CallRef] = set()
         self._changed = asyncio.Event()
@@ -133,7 +150,7 @@ class SipAgent:
     def dropped(self) -> Counter[str]:
         """Datagrams that led to nothing, by reason."""
         sent = self._socket.dropped if self._socket else Counter[str]()
-        return self._endpoint.dropped + sent + Counter({"unlisted": self._unlisted})
+        return self._endpoint.dropped + sent + Counter({"unlisted": self._unlisted, "too often": self._crowded})
 
     def drain(self) -> None:
         """Take no new calls from now on: INVITE and OPTIONS get 503."""
@@ -211,13 +228,20 @@ class SipAgent:
         return self._strangers or self._allow(host)
 
     def _receive(self, data: bytes, addr: Address) -> None:
-        if self._hears(addr[0]):
+        listed = self._allow(addr[0])
+        if not (listed or self._strangers):
+            self._unlisted += 1
+        elif self._one_too_many(data, addr[0], listed):
+            self._crowded += 1
+        else:
             try:
-                self._endpoint.receive(data, addr, self._now(), listed=self._allow(addr[0]))
+                self._endpoint.receive(data, addr, self._now(), listed=listed)
             finally:  # a fault over one datagram must not stop the clock of the other calls
                 self._pump()
-        else:
-            self._unlisted += 1
+
+    def _one_too_many(self, data: bytes, host: str, listed: bool) -> bool:
+        bounded = not listed or data.startswith(b"REGISTER ")
+        return bounded and not self._limit.allow(network(host), self._now())
 
     def _disconnected(self, flow: Flow) -> None:
         try:
@@ -246,6 +270,8 @@ class SipAgent:
                 self._streams.send(data, addr)
             elif self._socket is not None:
                 self._socket.send(data, addr)
+        for account in self._registrar.changes() if self._registrar else ():
+            asyncio.get_running_loop().call_soon(self._registered, account)  # which may call the phone: not from within
         due = self._endpoint.deadline()
         if due != self._timer_due:
             if self._timer is not None:

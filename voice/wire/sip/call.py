@@ -233,7 +233,7 @@ class Call:
 
     def _establish(self, cue: Cue) -> None:
         assert cue.received is not None
-        self.dialog = Dialog.from_answer(self.invite.request, cue.received, cue.source)
+        self.dialog = Dialog.from_answer(self.invite.request, cue.received, cue.source, self.invite.addr)
         self.dialog.login = self._login
         self._media = Renegotiation(self._core, self, self.dialog, ours=True)
 
@@ -268,7 +268,7 @@ class Call:
 
     def _part_from_fork(self, received: Received, source: Address, now: float) -> None:
         """A second callee answered behind a forking proxy: take the call and hang up (RFC 3261 section 13.2.2.4)."""
-        stray = Dialog.from_answer(self.invite.request, received, source)
+        stray = Dialog.from_answer(self.invite.request, received, source, self.invite.addr)
         hop = stray.next_hop()
         ack = stray.request("ACK", self._core.via(hop), cseq=received.cseq.sequence)
         self._core.transmit(bytes(ack), hop)

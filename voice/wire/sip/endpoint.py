@@ -17,7 +17,7 @@ from voice.wire.sip.events import PASSED_HEADERS, CallRef, InviteReceived, SipEv
 from voice.wire.sip.flow import TCP, Flow, hop
 from voice.wire.sip.grammar import WireURI
 from voice.wire.sip.guard import Ignored, Received, Refusal, examine
-from voice.wire.sip.inspection import refuse
+from voice.wire.sip.inspection import refuse, refuse_extensions
 from voice.wire.sip.message import (
     COOKIE,
     NO_HEADERS,
@@ -30,6 +30,7 @@ from voice.wire.sip.message import (
     stateless_tag,
 )
 from voice.wire.sip.reach import Reach
+from voice.wire.sip.registrar import Registrar
 from voice.wire.sip.registry import Schedule, Transactions
 from voice.wire.sip.transaction import Datagram, MessagePassed, Transaction, TransactionUser
 
@@ -50,7 +51,8 @@ class SipEndpoint:
     `local_host` and `local_port` are what peers are told to reach; `token` gives fresh random words. At most
     `max_calls` calls and `max_transactions` transactions are held; beyond, new calls get 503 with Retry-After. While
     `accepting` is False they get it as well. Strangers, whose address is not listed, may only call, and only where an
-    `authenticator` knows them.
+    `authenticator` knows them. With a `registrar` its accounts may register phones, and then sign in from wherever they
+    are.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class SipEndpoint:
         max_calls: int = 500,
         max_transactions: int = 20_000,
         authenticator: Authenticator | None = None,
+        registrar: Registrar | None = None,
     ) -> None:
         self.reach = Reach(local_host, local_port)
         self.connects = False
@@ -71,6 +74,7 @@ class SipEndpoint:
         """Datagrams that led to nothing, by reason; the reasons are a fixed set."""
         self._token = token
         self._authenticator = authenticator
+        self._registrar = registrar
         self._max_calls = max_calls
         self._calls: dict[CallRef, Call] = {}
         self._dialogs: dict[DialogKey, Call] = {}
@@ -112,6 +116,9 @@ class SipEndpoint:
         Requests without any answer have failed, unless UDP is left to them. What is still to be sent by it, responses
         too, asks the shell for a new one.
         """
+        if self._registrar is not None:
+            self._registrar.disconnected(flow)
+            self._schedule.note(self._registrar)
         for transaction in self._transactions.over(flow):
             if transaction.fallback is not None and transaction.fresh:
                 addr, transaction.fallback = transaction.fallback, None
@@ -260,6 +267,9 @@ class SipEndpoint:
         cancelled = self._transactions.server(received, method="INVITE") if request.method == "CANCEL" else None
         call = self._dialogs.get((received.call_id, received.to_tag, received.from_tag))
         stamp_via(request, received.via, source)
+        if request.method == "REGISTER" and self._registrar is not None:
+            self._on_register(self._registrar, received, request, source, now, transaction)
+            return
         known = listed or _opened_by(source, call, transaction, cancelled)
         account = "" if known else self._account(received, request, source, now)
         if account is None:
@@ -282,6 +292,32 @@ class SipEndpoint:
             self._on_request_in_dialog(received, request, source, now, call)
         else:
             self._on_request_outside(received, request, source, now, account)
+
+    def _on_register(
+        self,
+        registrar: Registrar,
+        received: Received,
+        request: Request,
+        source: Address,
+        now: float,
+        transaction: Transaction | None,
+    ) -> None:
+        """RFC 3261 section 10.3. Whoever registers is asked for credentials, on the list of peers or not."""
+        if transaction is not None:  # a repeated one: its nonce-count is used up, its answer is not
+            transaction.receive(received, now)
+            self._settle_transaction(transaction, source, now)
+            return
+        account = self._account(received, request, source, now)
+        if account is None:
+            return
+        if (refusal := refuse_extensions(request)) is not None:
+            self._answer(request, received.via, source, refusal[0], headers=refusal[1])
+        elif self._transactions.full:
+            self._answer(request, received.via, source, 503, headers=_LATER)
+        else:
+            transaction = self._transactions.open_server(received, request, source, now, None)
+            self.respond(transaction, registrar.register(received, request, account, source, now), now)
+            self._schedule.note(registrar)
 
     def _account(self, received: Received, request: Request, source: Address, now: float) -> str | None:
         """Whose credentials a stranger brings; None for one who was asked for some, refused, or given no answer."""

@@ -16,9 +16,8 @@ def refuse(request: Request) -> Refused | None:
     """Why this request is refused, or None. In the order of RFC 3261: method, extensions, content."""
     if request.method not in ALLOWED:
         return (405 if request.method in KNOWN else 501), {"Allow": ALLOW}
-    required = [name for name in _tokens(request, "Require") if name]
-    if required:
-        return 420, {"Unsupported": ", ".join(required)}
+    if (refused := refuse_extensions(request)) is not None:
+        return refused
     if request.method != "INVITE":
         return None
     if request.body and _media_type(request.headers.get("Content-Type") or "") != SDP:
@@ -29,6 +28,12 @@ def refuse(request: Request) -> Refused | None:
     if accepted and not accepted & {SDP, "application/*", "*/*"}:
         return 406, {}
     return None
+
+
+def refuse_extensions(request: Request) -> Refused | None:
+    """Why this request is refused for what it requires of us, or None (RFC 3261 section 8.2.2.3)."""
+    required = [name for name in _tokens(request, "Require") if name]
+    return (420, {"Unsupported": ", ".join(required)}) if required else None
 
 
 def _tokens(request: Request, name: str) -> list[str]:

@@ -51,8 +51,8 @@ class CallView(_Model):
 
 
 class Me(_Model):
-    """The agent. `audio` stands; `phone` is registered, and rings where no audio stands. `next` is what follows the call
-    that is on: ready or away."""
+    """The agent. `audio` stands; a `phone` is registered, and rings where no audio stands. `next` is what follows the
+    call that is on: ready or away."""
 
     agent: str
     presence: Presence

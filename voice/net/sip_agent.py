@@ -88,6 +88,7 @@ class SipAgent:
         self._crowded = 0
         self._unhandled: asyncio.Queue[SipEvent | None] = asyncio.Queue()
         self._unannounced: set[CallRef] = set()
+        self._handlers: dict[CallRef, SipHandler] = {}
         self._changed = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due: float | None = None
@@ -219,6 +220,14 @@ class SipAgent:
         self._pump()
         return call
 
+    def invite_at(self, addr: Address, uri: str, sdp: bytes, from_uri: str, handler: SipHandler) -> CallRef:
+        """Call `uri`, which is reached at `addr`, with an offer; what comes of the call is told to `handler`. Raises
+        ProtocolError."""
+        call = self._endpoint.invite(uri, sdp, from_uri, self._now(), addr)
+        self._handlers[call] = handler
+        self._pump()
+        return call
+
     # the shell
 
     def _now(self) -> float:
@@ -293,7 +302,9 @@ class SipAgent:
 
     async def _hand_out(self) -> None:
         while (event := await self._unhandled.get()) is not None:
-            await self._handler.on_event(event)
+            over = isinstance(event, END_EVENTS)
+            handler = self._handlers.pop(event.call, None) if over else self._handlers.get(event.call)
+            await (handler or self._handler).on_event(event)
 
     async def _wait_until(self, holds: Callable[[], bool], limit_s: float) -> None:
         with contextlib.suppress(TimeoutError):

@@ -216,6 +216,19 @@ async def test_datagrams_arrive_with_their_source() -> None:
     await two.close()
 
 
+async def test_a_call_at_an_address_is_told_to_whoever_placed_it() -> None:
+    callee, caller, phones = SilentCallee(), Caller(), Caller()
+    async with running(callee.agent, caller.agent):
+        address = (HOST, callee.agent.port)
+        call = caller.agent.invite_at(address, "sip:eve@192.0.2.7:5070", b"", "sip:1@127.0.0.1", phones)
+        assert await phones.events.get() == Ringing(call, 180, None)
+        assert isinstance(await phones.events.get(), InviteAnswered)
+        caller.agent.hangup(call)
+        assert await phones.events.get() == DialogEnded(call, EndCause.LOCAL)
+        await until(lambda: callee.count(DialogEnded) == 1)
+        assert caller.events.empty()
+
+
 @pytest.mark.parametrize(
     ("listed", "method", "answered"), [(False, "OPTIONS", 5), (True, "REGISTER", 5), (True, "OPTIONS", 9)]
 )

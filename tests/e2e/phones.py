@@ -82,12 +82,16 @@ class Baresip:
     _moved: int = 0
 
     def dial(self) -> None:
+        self._start(f"<sip:{self.caller}@127.0.0.1>;regint=0")
+        self._tell("dial", self.target)
+        self._until("CALL_ESTABLISHED", ANSWER_S)
+
+    def _start(self, account: str) -> None:
+        """Run the program, with one account."""
         program = peer("baresip", "baresip-core")
         port = free_port()
         self._write("silence.wav", nothing())
-        (self.folder / "accounts").write_text(
-            f"<sip:{self.caller}@127.0.0.1>;regint=0;audio_codecs={self.codec.lower()}/8000/1\n"
-        )
+        (self.folder / "accounts").write_text(f"{account};audio_codecs={self.codec.lower()}/8000/1\n")
         (self.folder / "contacts").write_text("")
         (self.folder / "config").write_text(
             "poll_method epoll\nsip_listen 127.0.0.1:0\nnet_interface 127.0.0.1\n"
@@ -107,8 +111,6 @@ class Baresip:
                 stderr=subprocess.STDOUT,
             )
         self._control = wait_for(f"baresip's control port; {self.folder}", lambda: _connect(port), ANSWER_S)
-        self._tell("dial", self.target)
-        self._until("CALL_ESTABLISHED", ANSWER_S)
 
     def move(self) -> None:
         move = self.moves[self._moved]

@@ -146,6 +146,7 @@ BOUNDARIES: frozenset[str] = frozenset(
         "voice.media.plane:MediaPlane._deliver_to",
         "voice.media.plane:MediaPlane._each",
         "voice.media.plane:MediaPlane.run_tick",
+        "voice.phones:Phones.on_event",
         "voice.speech.ears:HostStream._tell",
         "voice.speech.engines.vosk:Vosk.__init__",
         "voice.trunk:Trunk._refusing",

@@ -45,6 +45,7 @@ from voice.net.sip_agent import SipAgent
 from voice.net.sip_streams import StreamSettings
 from voice.net.whip import Whip
 from voice.observe import LoopLag, Metrics
+from voice.phones import Phones
 from voice.services import Services
 from voice.speech.host import SpeechHost
 from voice.speech.settings import EngineSettings
@@ -52,6 +53,7 @@ from voice.status import CountedAnswers, status_router
 from voice.tasks import sole_error
 from voice.trunk import Trunk
 from voice.web_phones import WebPhones
+from voice.wire.sip.registrar import Registrar
 
 log = structlog.get_logger("node")
 
@@ -137,7 +139,7 @@ class _Builder:
         bots = await open_bots(settings.dialog, self._folder, tasks, self._engine_failed, self._say)
         stack.push_async_callback(bots.close)
         await speech.mouth.prepare([*settings.announcements.fixed(), *bots.prompts])
-        agents = settings.desk.agents if settings.desk.queue else 0
+        agents = settings.desk.agents + len(settings.sip.phone_users) if settings.desk.queue else 0
         plane = MediaPlane(asyncio.get_running_loop(), capacity=settings.limits.calls + agents + SPARE_ROWS)
         plane.start()
         stack.push_async_callback(plane.close)
@@ -153,8 +155,11 @@ class _Builder:
             settings.limits.longest_call_s,
         )
         calls = self._calls = Calls(settings.limits, services, self._open_recorder(), tasks, lag)
-        desk = await self._open_desk(calls, plane, database)
-        agent = await self._open_sip(calls, plane)
+        ports = RtpPorts(settings.media_host, settings.media.first_port, settings.media.last_port, SystemRandom())
+        registrar = Registrar()
+        phones = Phones(settings, settings.sip.phone_users, registrar, plane, ports)
+        desk = await self._open_desk(calls, plane, database, phones)
+        agent = await self._open_sip(calls, plane, ports, registrar, phones)
         web_port = await self._open_web(calls, plane, store, users, desk)
         stack.push_async_callback(calls.drain, settings.limits.drain_s)
         stack.callback(agent.drain)
@@ -208,18 +213,21 @@ class _Builder:
         self._stack.callback(recorder.close)
         return recorder
 
-    async def _open_desk(self, calls: Calls, plane: MediaPlane, database: Database) -> OpenDesk | None:
+    async def _open_desk(self, calls: Calls, plane: MediaPlane, database: Database, phones: Phones) -> OpenDesk | None:
         settings = self._settings.desk
         if not settings.queue:
             return None
-        desk = await open_desk(settings, self._folder, database, calls, plane, self._tasks, self._stack, self._say)
+        desk = await open_desk(
+            settings, self._folder, database, calls, plane, phones, self._tasks, self._stack, self._say
+        )
         self._listeners += desk.listeners
         self._metrics.gauge("centralino_desk", "Callers and agents at the desk", "what", lambda: desk.host.figures)
         return desk
 
-    async def _open_sip(self, calls: Calls, plane: MediaPlane) -> SipAgent:
+    async def _open_sip(
+        self, calls: Calls, plane: MediaPlane, ports: RtpPorts, registrar: Registrar, phones: Phones
+    ) -> SipAgent:
         settings = self._settings
-        ports = RtpPorts(settings.media_host, settings.media.first_port, settings.media.last_port, SystemRandom())
         guard = IceGuard([IceAddress(settings.media_host, settings.media.advertised or settings.sip.advertised or "")])
         trunk = Trunk(settings, calls, plane, ports, WebPhones(calls, plane, guard, self._tasks))
         authenticator = open_authenticator(settings.sip)
@@ -230,8 +238,11 @@ class _Builder:
             streams=self._sip_streams(),
             max_calls=settings.limits.calls + UNSETTLED_CALLS,
             authenticator=authenticator,
+            registrar=registrar if authenticator is not None else None,
+            registered=phones.registered,
         )
         trunk.serve(agent)
+        phones.serve(agent)
         count = self._metrics.count
         count("centralino_sip_dropped", "Datagrams at the SIP port without effect", "reason", lambda: agent.dropped)
         count("centralino_sip_cut", "SIP connections refused, cut or not opened", "reason", lambda: agent.cut)
@@ -247,7 +258,8 @@ class _Builder:
         count("centralino_sip_refused", "INVITEs refused, by the code of the error", "code", lambda: trunk.refused)
         if authenticator is not None:
             counts = authenticator.counts
-            count("centralino_sip_strangers", "Requests from unlisted addresses", "outcome", lambda: counts)
+            count("centralino_sip_strangers", "Requests that want credentials", "outcome", lambda: counts)
+            gauge("centralino_sip_phones", "Phones registered", "account", lambda: registrar.phones)
         try:
             await agent.start(settings.sip.host, settings.sip.port, self._tasks)
         except OSError as error:

@@ -10,8 +10,9 @@ from typing import cast
 
 from agent_assist.desk.assist import Assist
 from agent_assist.desk.feed import AgentFeeds
-from agent_assist.desk.host import DeskHost
+from agent_assist.desk.host import DeskHost, Feeds
 from agent_assist.desk.hours import Hours
+from agent_assist.desk.messages import Message
 from agent_assist.desk.router import LongestIdle
 from agent_assist.desk.rules import Rules
 from agent_assist.store.database import Database
@@ -24,6 +25,7 @@ from voice.agents import AgentLines
 from voice.calls import Calls
 from voice.media.music import hold_music, load_music
 from voice.media.plane import MediaPlane
+from voice.phones import Phones
 from voice.plug_ins import find_plug_in, load_plug_in
 from voice.services import People
 from voice.settings.sections import DeskSettings
@@ -32,6 +34,18 @@ from voice.speech.models import cache_dir
 GROUP = "centralino.suggesters"
 
 Say = Callable[[str], None]
+
+
+class _Both:
+    """An agent's screen and telephones are told the same."""
+
+    def __init__(self, screens: Feeds, phones: Feeds) -> None:
+        self._screens = screens
+        self._phones = phones
+
+    def tell(self, agent: str, message: Message) -> None:
+        self._screens.tell(agent, message)
+        self._phones.tell(agent, message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +64,7 @@ async def open_desk(
     database: Database,
     calls: Calls,
     plane: MediaPlane,
+    phones: Phones,
     tasks: asyncio.TaskGroup,
     stack: AsyncExitStack,
     say: Say,
@@ -67,12 +82,17 @@ async def open_desk(
     )
     music = await asyncio.to_thread(load_music, settings.music) if settings.music else hold_music()
     feeds, records = AgentFeeds(), DeskRecords(database)
-    host = DeskHost(rules, calls, feeds, records, LongestIdle())
+    host = DeskHost(rules, calls, _Both(feeds, phones), records, LongestIdle())
     feeds.serve(host)
     tasks.create_task(host.run(), name="desk")
     stack.push_async_callback(host.close)
-    lines = AgentLines(plane, tasks, settings.agents, lambda agent, connected: host.audio(agent, connected=connected))
-    calls.serve(People(host, lines.leg, music))
+
+    def changed(agent: str, connected: bool) -> None:
+        host.audio(agent, connected=connected or phones.leg(agent) is not None)
+
+    lines = AgentLines(plane, tasks, settings.agents, changed)
+    phones.work_for(host, lambda agent: lines.leg(agent) is not None)
+    calls.serve(People(host, lambda agent: phones.leg(agent) or lines.leg(agent), music))
     suggester = await _open_suggester(settings, folder, tasks, say) if settings.suggest else None
     listeners: tuple[Listener, ...] = (host,)
     if suggester is not None:

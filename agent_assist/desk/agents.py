@@ -13,12 +13,14 @@ _ENGAGED = (Presence.READY, Presence.RINGING, Presence.TALKING)
 
 @dataclass(slots=True)
 class Agent:
-    """One agent. `missing_since` is set while the page, or the audio that the presence needs, is away."""
+    """One agent. `audio` stands, `phone` can be rung; `missing_since` is set while the page, or what the presence needs
+    of the two, is away."""
 
     name: str
     skills: tuple[str, ...] = ()
     page: bool = False
     audio: bool = False
+    phone: bool = False
     presence: Presence = Presence.OFFLINE
     next: Literal["ready", "away"] = "away"
     idle_since: float = 0.0
@@ -28,8 +30,8 @@ class Agent:
 
     @property
     def reachable(self) -> bool:
-        """A call could be connected now."""
-        return self.page and self.audio
+        """A call could be connected now, or once the phone is picked up."""
+        return self.page and (self.audio or self.phone)
 
     @property
     def free(self) -> bool:
@@ -58,7 +60,7 @@ class Agent:
 
     @property
     def me(self) -> Me:
-        return Me(agent=self.name, presence=self.presence, audio=self.audio, next=self.next)
+        return Me(agent=self.name, presence=self.presence, audio=self.audio, phone=self.phone, next=self.next)
 
     def happen(self, happened: Input, now: float) -> None:
         """Follow the table. Who becomes ready is idle from now on; who only was rung has been for longer."""
@@ -67,9 +69,11 @@ class Agent:
             self.idle_since = now
 
     def look(self, now: float, *, cut: bool) -> None:
-        """Begin the grace, or end it; `cut`: the caller does not hear the agent yet."""
+        """Begin the grace, or end it; `cut`: the caller does not hear the agent yet. Who talks by phone needs no page
+        for that."""
+        on_phone = self.presence is Presence.TALKING and self.audio and self.phone
         missing = self.presence is not Presence.OFFLINE and (
-            not self.page or cut or (not self.audio and self.presence in _ENGAGED)
+            not (self.page or on_phone) or cut or (not (self.audio or self.phone) and self.presence in _ENGAGED)
         )
         if not missing:
             self.missing_since = None
@@ -101,7 +105,7 @@ class Agents:
         return self._agents.setdefault(name, Agent(name))
 
     def forget_absent(self) -> None:
-        """Drop those of whom nothing is left to know: no page, no audio, nothing to write down."""
+        """Drop those of whom nothing is left to know: no page, no audio, no phone, nothing to write down."""
         for agent in self:
-            if agent.presence is Presence.OFFLINE and not (agent.page or agent.audio or agent.owes):
+            if agent.presence is Presence.OFFLINE and not (agent.page or agent.audio or agent.phone or agent.owes):
                 del self._agents[agent.name]

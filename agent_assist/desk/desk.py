@@ -127,6 +127,19 @@ class Desk:
                     floor.order(talk.call_id, Hold(on=True))
         floor.settle(now)
 
+    def phone(self, agent: str, now: float, *, registered: bool) -> None:
+        """See `CallDesk`. A phone is as good as audio to whoever waits; a call that is on does not need it."""
+        floor = self._floor
+        who = floor.agents.open(agent)
+        if who.phone is registered:
+            return
+        who.phone = registered
+        if registered:
+            floor.queue.ask_again(agent)
+        elif not who.audio:
+            self._gone(agent, now)
+        floor.settle(now)
+
     def record(self, record: Record, now: float) -> None:
         """A record of any live call's journal. After its end a call is nowhere, even if it forgot to say so."""
         floor = self._floor
@@ -196,7 +209,7 @@ class Desk:
         """See `AgentDesk`. Away while it rings is a no to the call, too."""
         floor = self._floor
         who = self._here(agent)
-        if presence == "ready" and who.presence is Presence.AWAY and not who.audio:
+        if presence == "ready" and who.presence is Presence.AWAY and not who.reachable:
             raise Conflict("ready needs audio: open it first")
         who.next = presence
         if presence == "ready":
@@ -214,7 +227,7 @@ class Desk:
     def answer(self, agent: str, call_id: str, now: float) -> None:
         """See `AgentDesk`."""
         if not self._has(agent, call_id):
-            self._floor.answer(self._offered(agent, call_id))
+            self._answer(self._offered(agent, call_id))
 
     def decline(self, agent: str, call_id: str, now: float) -> None:
         """See `AgentDesk`."""
@@ -229,7 +242,7 @@ class Desk:
         if self._has(agent, call_id):
             return
         if offer is not None and offer.agent == agent:
-            floor.answer(offer)
+            self._answer(offer)
             return
         who, waiting = self._here(agent), floor.queue.get(call_id)
         if waiting is None:
@@ -238,7 +251,9 @@ class Desk:
             raise Conflict(f"who is {who.presence} cannot pick a call" if who.reachable else "there is no audio")
         if offer is not None:
             floor.end_offer(offer, OfferEnd.TAKEN, now)
-        floor.answer(floor.ring_waiting(waiting, who, now))
+        offer = floor.ring_waiting(waiting, who, now)
+        if who.audio:
+            floor.answer(offer)
         floor.settle(now)
 
     # -- what agents ask: during a call -------------------------------------------------------------------------
@@ -342,6 +357,11 @@ class Desk:
         if offer is None or offer.agent != agent or offer.answered:
             raise self._conflict(call_id)
         return offer
+
+    def _answer(self, offer: Offer) -> None:
+        if not self._floor.agents[offer.agent].audio:
+            raise Conflict("your phone rings: pick it up")
+        self._floor.answer(offer)
 
     def _conflict(self, call_id: str) -> Conflict:
         talk = self._floor.talks.get(call_id)

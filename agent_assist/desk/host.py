@@ -98,6 +98,10 @@ class DeskHost:
         with self._input() as now:
             self._desk.audio(agent, now, connected=connected)
 
+    def phone(self, agent: str, *, registered: bool) -> None:
+        with self._input() as now:
+            self._desk.phone(agent, now, registered=registered)
+
     # -- what agents ask: AgentDesk -----------------------------------------------------------------------------
 
     def arrive(self, agent: str, skills: Sequence[str]) -> None:

@@ -51,11 +51,13 @@ class CallView(_Model):
 
 
 class Me(_Model):
-    """The agent. `next` is what follows the call that is on: ready or away."""
+    """The agent. `audio` stands; a `phone` is registered, and rings where no audio stands. `next` is what follows the
+    call that is on: ready or away."""
 
     agent: str
     presence: Presence
     audio: bool
+    phone: bool = False
     next: Literal["ready", "away"] = "ready"
 
 

@@ -76,6 +76,11 @@ class CallDesk(Protocol):
         """The agent's audio came up, or went away."""
         ...
 
+    def phone(self, agent: str, *, registered: bool) -> None:
+        """The agent has a phone that can be rung, or has none any more. Who is offered a call without audio answers it
+        by picking that up: then the audio comes up, and the answer follows."""
+        ...
+
 
 class AgentDesk(Protocol):
     """What an agent may ask. Raises Conflict where it does not fit; the feed tells what came of it."""
@@ -90,7 +95,7 @@ class AgentDesk(Protocol):
         ...
 
     def set_presence(self, agent: str, presence: Literal["ready", "away"]) -> None:
-        """Ready needs audio. During a call it says what follows the call."""
+        """Ready needs audio, or a phone. During a call it says what follows the call."""
         ...
 
     def answer(self, agent: str, call_id: str) -> None: ...
@@ -98,7 +103,7 @@ class AgentDesk(Protocol):
     def decline(self, agent: str, call_id: str) -> None: ...
 
     def pick(self, agent: str, call_id: str) -> None:
-        """Take a waiting call out of turn; of two who do so the first gets it."""
+        """Take a waiting call out of turn; of two who do so the first gets it. Without audio the phone rings."""
         ...
 
     def hold(self, agent: str, *, on: bool) -> None: ...
@@ -141,7 +146,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An agent who is ready and has audio; `idle_since` in the desk's clock (s)."""
+    """An agent who is ready and has audio or a phone; `idle_since` in the desk's clock (s)."""
 
     agent: str
     skills: frozenset[str]

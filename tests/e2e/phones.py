@@ -84,16 +84,20 @@ class Baresip:
     _moved: int = 0
 
     def dial(self) -> None:
-        program = peer("baresip", "baresip-core")
-        port = free_port()
-        self._write("silence.wav", nothing())
         address, encryption, modules = f"{self.caller}@127.0.0.1", "", ""
         if self.authority is not None:
             address, encryption = f"{address};transport=tls", ";mediaenc=srtp-mand"
             modules = f"module srtp.so\nsip_cafile {self.authority}\nsip_verify_server yes\n"
-        (self.folder / "accounts").write_text(
-            f"<sip:{address}>;regint=0;audio_codecs={self.codec.lower()}/8000/1{encryption}\n"
-        )
+        self._start(f"<sip:{address}>;regint=0{encryption}", modules)
+        self._tell("dial", self.target)
+        self._until("CALL_ESTABLISHED", ANSWER_S)
+
+    def _start(self, account: str, modules: str = "") -> None:
+        """Run the program, with one account and, beside the usual ones, `modules` as its configuration has them."""
+        program = peer("baresip", "baresip-core")
+        port = free_port()
+        self._write("silence.wav", nothing())
+        (self.folder / "accounts").write_text(f"{account};audio_codecs={self.codec.lower()}/8000/1\n")
         (self.folder / "contacts").write_text("")
         (self.folder / "config").write_text(
             "poll_method epoll\nsip_listen 127.0.0.1:0\nnet_interface 127.0.0.1\n"
@@ -113,8 +117,6 @@ class Baresip:
                 stderr=subprocess.STDOUT,
             )
         self._control = wait_for(f"baresip's control port; {self.folder}", lambda: _connect(port), ANSWER_S)
-        self._tell("dial", self.target)
-        self._until("CALL_ESTABLISHED", ANSWER_S)
 
     def move(self) -> None:
         move = self.moves[self._moved]

@@ -16,6 +16,7 @@ class FakeCallDesk:
     queued: list[tuple[str, str, str]] = field(default_factory=list)
     left: list[LeaveWhy] = field(default_factory=list)
     audio_of: dict[str, bool] = field(default_factory=dict)
+    phone_of: dict[str, bool] = field(default_factory=dict)
 
     def enqueue(self, call_id: str, reason: str, skill: str) -> None:
         self.queued.append((call_id, reason, skill))
@@ -26,3 +27,6 @@ class FakeCallDesk:
 
     def audio(self, agent: str, *, connected: bool) -> None:
         self.audio_of[agent] = connected
+
+    def phone(self, agent: str, *, registered: bool) -> None:
+        self.phone_of[agent] = registered

@@ -9,6 +9,7 @@ from voice.wire.sip.auth import Authenticator
 from voice.wire.sip.endpoint import SipEndpoint
 from voice.wire.sip.events import SipEvent
 from voice.wire.sip.message import Address
+from voice.wire.sip.registrar import Registrar
 
 HERE: Address = ("192.0.2.1", 5060)
 THERE: Address = ("192.0.2.2", 5060)
@@ -42,9 +43,15 @@ class Packet:
 
 
 def make_endpoint(
-    address: Address, prefix: str, authenticator: Authenticator | None = None, /, **limits: int
+    address: Address,
+    prefix: str,
+    authenticator: Authenticator | None = None,
+    registrar: Registrar | None = None,
+    /,
+    **limits: int,
 ) -> SipEndpoint:
-    return SipEndpoint(address[0], address[1], counting_tokens(prefix), authenticator=authenticator, **limits)
+    tokens = counting_tokens(prefix)
+    return SipEndpoint(address[0], address[1], tokens, authenticator=authenticator, registrar=registrar, **limits)
 
 
 @dataclass

@@ -11,6 +11,7 @@ from typing import Protocol
 from dialog.errors import ConfigurationError, NotReady
 from voice.net.sip_streams import SipStreams, StreamSettings
 from voice.net.udp import UdpSocket
+from voice.rate import RateLimit
 from voice.wire.sip.auth import Authenticator, Login
 from voice.wire.sip.dialog import is_ip
 from voice.wire.sip.endpoint import SipEndpoint
@@ -19,6 +20,8 @@ from voice.wire.sip.flow import Flow, hop
 from voice.wire.sip.grammar import WireURI
 from voice.wire.sip.message import Address
 from voice.wire.sip.refer import ReferTo
+from voice.wire.sip.registrar import Registrar
+from voice.wire.sip.throttle import network
 from voice.wire.sip.uas import RETRY_AFTER_S
 
 MAX_UNHANDLED = 1_024
@@ -27,6 +30,11 @@ referred) is dropped, any other event ends its call. End events always pass: the
 
 SHARED_PORT_TRIES = 16
 """How often a free port is looked for that both UDP and TCP can have."""
+
+STRANGERS_PER_S = 50
+STRANGERS_BURST = 500
+"""Messages from one address that is not listed, and REGISTERs from any: as many as an office behind one address sends
+when its phones come back together. What is beyond is dropped unread, so a flood costs next to nothing."""
 
 FAREWELL_S = 2.0
 """How long `close` waits for peers to answer our BYEs."""
@@ -44,7 +52,8 @@ class SipAgent:
     """Serves one SIP address over UDP, and over TCP and TLS as `streams` says.
 
     `allow` decides by IP address whose datagrams are looked at and whose connections are taken; those of others are
-    counted and never answered, unless there is an `authenticator` to ask them who they are.
+    counted and never answered, unless there is an `authenticator` to ask them who they are. `registered` is told the
+    accounts of which the `registrar` knows a phone from now on, or none any more.
     `advertised` is the host peers are told to reach, where it is not the one bound (NAT). Commands are the endpoint's,
     with the time filled in; each returns False when the call is over or its state does not allow it.
     """
@@ -59,20 +68,29 @@ class SipAgent:
         max_calls: int = 500,
         token: Callable[[], str] = lambda: secrets.token_hex(8),
         authenticator: Authenticator | None = None,
+        registrar: Registrar | None = None,
+        registered: Callable[[str], None] = lambda account: None,
     ) -> None:
         self._handler = handler
         self._allow = allow
         self._advertised = advertised
         self._strangers = authenticator is not None
-        self._endpoint = SipEndpoint(advertised, 0, token, max_calls=max_calls, authenticator=authenticator)
+        self._registrar = registrar
+        self._registered = registered
+        self._endpoint = SipEndpoint(
+            advertised, 0, token, max_calls=max_calls, authenticator=authenticator, registrar=registrar
+        )
         self._endpoint.reach.connects = True
         self._socket: UdpSocket | None = None
         streams = streams or StreamSettings()
         self._shares_port = streams.tcp_port == 0
         self._streams = SipStreams(streams, self._hears, self._receive, self._disconnected)
         self._unlisted = 0
+        self._limit = RateLimit(STRANGERS_PER_S * 60, STRANGERS_BURST)
+        self._crowded = 0
         self._unhandled: asyncio.Queue[SipEvent | None] = asyncio.Queue()
         self._unannounced: set[CallRef] = set()
+        self._handlers: dict[CallRef, SipHandler] = {}
         self._changed = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due: float | None = None
@@ -135,7 +153,7 @@ class SipAgent:
     def dropped(self) -> Counter[str]:
         """Datagrams that led to nothing, by reason."""
         sent = self._socket.dropped if self._socket else Counter[str]()
-        return self._endpoint.dropped + sent + Counter({"unlisted": self._unlisted})
+        return self._endpoint.dropped + sent + Counter({"unlisted": self._unlisted, "too often": self._crowded})
 
     def drain(self) -> None:
         """Take no new calls from now on: INVITE and OPTIONS get 503."""
@@ -224,6 +242,14 @@ class SipAgent:
         self._pump()
         return call
 
+    def invite_at(self, addr: Address, uri: str, sdp: bytes, from_uri: str, handler: SipHandler) -> CallRef:
+        """Call `uri`, which is reached at `addr`, with an offer; what comes of the call is told to `handler`. Raises
+        ProtocolError."""
+        call = self._endpoint.invite(uri, sdp, from_uri, self._now(), addr)
+        self._handlers[call] = handler
+        self._pump()
+        return call
+
     # the shell
 
     def _now(self) -> float:
@@ -233,13 +259,20 @@ class SipAgent:
         return self._strangers or self._allow(host)
 
     def _receive(self, data: bytes, addr: Address) -> None:
-        if self._hears(addr[0]):
+        listed = self._allow(addr[0])
+        if not (listed or self._strangers):
+            self._unlisted += 1
+        elif self._one_too_many(data, addr[0], listed):
+            self._crowded += 1
+        else:
             try:
-                self._endpoint.receive(data, addr, self._now(), listed=self._allow(addr[0]))
+                self._endpoint.receive(data, addr, self._now(), listed=listed)
             finally:  # a fault over one datagram must not stop the clock of the other calls
                 self._pump()
-        else:
-            self._unlisted += 1
+
+    def _one_too_many(self, data: bytes, host: str, listed: bool) -> bool:
+        bounded = not listed or data.startswith(b"REGISTER ")
+        return bounded and not self._limit.allow(network(host), self._now())
 
     def _disconnected(self, flow: Flow) -> None:
         try:
@@ -268,6 +301,8 @@ class SipAgent:
                 self._streams.send(data, addr)
             elif self._socket is not None:
                 self._socket.send(data, addr)
+        for account in self._registrar.changes() if self._registrar else ():
+            asyncio.get_running_loop().call_soon(self._registered, account)  # which may call the phone: not from within
         due = self._endpoint.deadline()
         if due != self._timer_due:
             if self._timer is not None:
@@ -289,7 +324,9 @@ class SipAgent:
 
     async def _hand_out(self) -> None:
         while (event := await self._unhandled.get()) is not None:
-            await self._handler.on_event(event)
+            over = isinstance(event, END_EVENTS)
+            handler = self._handlers.pop(event.call, None) if over else self._handlers.get(event.call)
+            await (handler or self._handler).on_event(event)
 
     async def _wait_until(self, holds: Callable[[], bool], limit_s: float) -> None:
         with contextlib.suppress(TimeoutError):

@@ -26,6 +26,7 @@ class AccountSettings(Section):
 
     password_file: Path | None = Field(default=None, description="file with the password")
     password: SecretStr = Field(default=SecretStr(""), description="environment only")
+    agent: str = Field(default="", description="agent whose phone registers with it; calls for them ring it")
     calls: int = Field(default=2, ge=1, description="calls at once")
     calls_per_minute: int = Field(default=10, ge=1, description="new calls a minute")
 
@@ -89,6 +90,11 @@ class SipSettings(Section):
     @classmethod
     def _networks(cls, peers: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(str(ip_network(peer)) for peer in peers)
+
+    @property
+    def phone_users(self) -> dict[str, str]:
+        """The agent of each account that belongs to one."""
+        return {name: account.agent for name, account in self.accounts.items() if account.agent}
 
     @property
     def tcp_port(self) -> int | None:

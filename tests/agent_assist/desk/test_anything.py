@@ -45,6 +45,7 @@ class Anything:
             self.page_opens,
             self.page_closes,
             self.audio_changes,
+            self.phone_changes,
             self.says_away,
             self.declines,
             self.picks,
@@ -123,6 +124,9 @@ class Anything:
         if self.random.random() < 0.9:
             (self.house.calls.audio.add if connected else self.house.calls.audio.discard)(agent)
         self.house.desk.audio(agent, connected=connected)
+
+    def phone_changes(self) -> None:
+        self.house.desk.phone(self._agent(), registered=self.random.random() < 0.5)
 
     def says_ready(self) -> None:
         agent = self._agent()
@@ -252,6 +256,7 @@ def _live_through(anything: Anything, house: House) -> None:
             if house.screen(agent).wrap_up:
                 house.wrap_up(agent, due.call_id)
         house.close_page(agent)
+        house.desk.phone(agent, registered=False)
     house.wait(60)
     assert set(house.desk.figures.values()) == {0}
     for agent in AGENTS:

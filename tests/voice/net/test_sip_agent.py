@@ -9,9 +9,11 @@ import pytest
 
 from dialog.errors import ConfigurationError, NotReady, ProtocolError
 from tests.fakes.sip_uas import HOST, SilentCallee
+from tests.voice.wire.sip.test_endpoint import request
 from voice.net import sip_agent, udp
 from voice.net.sip_agent import SipAgent
 from voice.net.udp import Address, UdpSocket
+from voice.wire.sip.auth import Authenticator
 from voice.wire.sip.events import (
     DialogEnded,
     EndCause,
@@ -23,6 +25,7 @@ from voice.wire.sip.events import (
     Ringing,
     SipEvent,
 )
+from voice.wire.sip.registrar import Registrar
 
 
 class Caller:
@@ -211,3 +214,37 @@ async def test_datagrams_arrive_with_their_source() -> None:
     assert seen == [(b"hello", one.address)]
     await one.close()
     await two.close()
+
+
+async def test_a_call_at_an_address_is_told_to_whoever_placed_it() -> None:
+    callee, caller, phones = SilentCallee(), Caller(), Caller()
+    async with running(callee.agent, caller.agent):
+        address = (HOST, callee.agent.port)
+        call = caller.agent.invite_at(address, "sip:eve@192.0.2.7:5070", b"", "sip:1@127.0.0.1", phones)
+        assert await phones.events.get() == Ringing(call, 180, None)
+        assert isinstance(await phones.events.get(), InviteAnswered)
+        caller.agent.hangup(call)
+        assert await phones.events.get() == DialogEnded(call, EndCause.LOCAL)
+        await until(lambda: callee.count(DialogEnded) == 1)
+        assert caller.events.empty()
+
+
+@pytest.mark.parametrize(
+    ("listed", "method", "answered"), [(False, "OPTIONS", 5), (True, "REGISTER", 5), (True, "OPTIONS", 9)]
+)
+async def test_one_address_is_listened_to_so_often_unless_it_is_a_peer_that_calls(
+    monkeypatch: pytest.MonkeyPatch, listed: bool, method: str, answered: int
+) -> None:
+    monkeypatch.setattr(sip_agent, "STRANGERS_PER_S", 0)
+    monkeypatch.setattr(sip_agent, "STRANGERS_BURST", 5)
+    authenticator = Authenticator("house", {"eve": "moon"}, bytes(32))
+    agent = SipAgent(Caller(), lambda host: listed, authenticator=authenticator, registrar=Registrar())
+    heard: list[bytes] = []
+    sender = await UdpSocket.open(HOST, 0, lambda data, addr: heard.append(data))
+    async with running(agent):
+        for number in range(9):
+            via = {"Via": f"SIP/2.0/UDP {HOST};rport;branch=z9hG4bK-{number}"}
+            sender.send(request(method, headers=via), (HOST, agent.port))
+        await until(lambda: len(heard) + agent.dropped["too often"] == 9)
+        assert len(heard) == answered
+    await sender.close()

@@ -60,9 +60,11 @@ class Dialog:
         )
 
     @classmethod
-    def from_answer(cls, invite: Request, received: Received, source: Address) -> "Dialog":
-        """The caller's side, from a 2xx (RFC 3261 section 12.1.2)."""
+    def from_answer(cls, invite: Request, received: Received, source: Address, sent_to: Address) -> "Dialog":
+        """The caller's side, from a 2xx (RFC 3261 section 12.1.2). `sent_to` is where the INVITE went: a callee that is
+        not reached at its own URI has that for its `alias`."""
         headers = received.message.headers
+        host = invite.uri.host.strip("[]")
         return cls(
             call_id=received.call_id,
             local_tag=received.from_tag,
@@ -74,6 +76,7 @@ class Dialog:
             routes=tuple(reversed(split_list(headers.getlist("Record-Route")))),
             target=_contact(received) or invite.uri,
             source=source,
+            alias=host if host != sent_to[0] else "",
             allowed=_allowed(received),
         )
 

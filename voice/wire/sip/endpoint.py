@@ -21,6 +21,7 @@ from voice.wire.sip.outgoing_call import OutgoingCall
 from voice.wire.sip.reach import Reach
 from voice.wire.sip.refer import ReferTo
 from voice.wire.sip.referral import Referral
+from voice.wire.sip.registrar import Registrar
 from voice.wire.sip.stack import NOWHERE, Stack
 from voice.wire.sip.transaction import Datagram, Transaction
 from voice.wire.sip.uas import UserAgentServer
@@ -31,8 +32,8 @@ class SipEndpoint:
 
     `local_host` and `local_port` are what peers are told to reach; `token` gives fresh random words. At most
     `max_calls` calls and `max_transactions` transactions are held; beyond, new calls get 503 with Retry-After.
-    Strangers, whose address is not listed, may only call, and only where an
-    `authenticator` knows them.
+    Strangers, whose address is not listed, may only call, and only where an `authenticator` knows them. With a
+    `registrar` its accounts may register phones, and then sign in from wherever they are.
     """
 
     def __init__(
@@ -44,10 +45,12 @@ class SipEndpoint:
         max_calls: int = 500,
         max_transactions: int = 20_000,
         authenticator: Authenticator | None = None,
+        registrar: Registrar | None = None,
     ) -> None:
         self.reach = Reach(local_host, local_port)
         self._stack = Stack(self.reach, token, max_transactions)
-        self._server = UserAgentServer(self._stack, max_calls, authenticator)
+        self._registrar = registrar
+        self._server = UserAgentServer(self._stack, max_calls, authenticator, registrar)
 
     # what the shell calls
 
@@ -86,6 +89,9 @@ class SipEndpoint:
         Requests without any answer have failed, unless UDP is left to them. What is still to be sent by it, responses
         too, asks the shell for a new one.
         """
+        if self._registrar is not None:
+            self._registrar.disconnected(flow)
+            self._stack.schedule.note(self._registrar)
         for transaction in self._stack.transactions.over(flow):
             if transaction.fallback is not None and transaction.fresh:
                 addr, transaction.fallback = transaction.fallback, None

@@ -17,9 +17,8 @@ def refuse(request: Request) -> Refused | None:
     """Why this request is refused, or None. In the order of RFC 3261: method, extensions, content."""
     if request.method not in ALLOWED:
         return (405 if request.method in KNOWN else 501), {"Allow": ALLOW}
-    unsupported = [name for name in tokens(request, "Require") if name.lower() not in EXTENSIONS]
-    if unsupported:
-        return 420, {"Unsupported": ", ".join(unsupported)}
+    if (refused := refuse_extensions(request)) is not None:
+        return refused
     if request.method != "INVITE" and request.headers.getlist("Replaces"):
         return 400, {}  # RFC 3891 section 3
     if request.method not in ("INVITE", "UPDATE"):
@@ -32,6 +31,12 @@ def refuse(request: Request) -> Refused | None:
     if accepted and not accepted & {SDP, "application/*", "*/*"}:
         return 406, {}
     return None
+
+
+def refuse_extensions(request: Request) -> Refused | None:
+    """Why this request is refused for what it requires of us, or None (RFC 3261 section 8.2.2.3)."""
+    unsupported = [name for name in tokens(request, "Require") if name.lower() not in EXTENSIONS]
+    return (420, {"Unsupported": ", ".join(unsupported)}) if unsupported else None
 
 
 def _media_type(value: str) -> str:

@@ -46,7 +46,7 @@ class OutgoingCall(Call):
         status = message.code
         cue = Cue(now, received, source, status, message.phrase)
         if status < 200:
-            early = self._early.dialog(self.invite.request, received, source)
+            early = self._early.dialog(self.invite, received, source)
             if self._early.acknowledge(received, early, now):
                 self._follow(early, received, now)
                 self._step(CallInput.PROVISIONAL, cue)
@@ -106,7 +106,7 @@ class OutgoingCall(Call):
     def _establish(self, cue: Cue) -> None:
         assert cue.received is not None
         self._answered_by = cue.received.to_tag
-        self.dialog = self._early.confirmed(self.invite.request, cue.received, cue.source)
+        self.dialog = self._early.confirmed(self.invite, cue.received, cue.source)
         self._media = self._media_of(self.dialog)
         self._media.agree(cue.now)
         self._early_media.clear()
@@ -138,7 +138,7 @@ class OutgoingCall(Call):
 
     def _part_from_fork(self, received: Received, source: Address, now: float) -> None:
         """A second callee answered behind a forking proxy: take the call and hang up (RFC 3261 section 13.2.2.4)."""
-        stray = self._early.confirmed(self.invite.request, received, source)
+        stray = self._early.confirmed(self.invite, received, source)
         hop = stray.next_hop()
         ack = stray.request("ACK", self._core.via(hop), cseq=received.cseq.sequence)
         self._core.transmit(bytes(ack), hop)

@@ -108,17 +108,17 @@ class EarlyDialogs:
         self._dialogs: dict[str, Dialog] = {}
         self._numbers: dict[str, int] = {}
 
-    def dialog(self, invite: Request, received: Received, source: Address) -> Dialog | None:
+    def dialog(self, invite: Transaction, received: Received, source: Address) -> Dialog | None:
         """The dialog that a response to `invite` belongs to; None for one without a tag, and for one too many."""
         tag = received.to_tag
         if tag and tag not in self._dialogs and len(self._dialogs) < MAX_EARLY:
-            self._dialogs[tag] = Dialog.from_answer(invite, received, source)
+            self._dialogs[tag] = Dialog.from_answer(invite.request, received, source, invite.addr)
             self._dialogs[tag].login = self._login
         return self._dialogs.get(tag)
 
-    def confirmed(self, invite: Request, received: Received, source: Address) -> Dialog:
+    def confirmed(self, invite: Transaction, received: Received, source: Address) -> Dialog:
         """The dialog of a 2xx: its routes are those of the 2xx, its numbers go on (RFC 3261 section 13.2.2.4)."""
-        dialog = Dialog.from_answer(invite, received, source)
+        dialog = Dialog.from_answer(invite.request, received, source, invite.addr)
         dialog.login = self._login
         early = self._dialogs.get(received.to_tag)
         if early is None:

@@ -28,12 +28,12 @@ class Throttle:
         self._tallies: OrderedDict[str, _Tally] = OrderedDict()
 
     def banned(self, host: str, now: float) -> bool:
-        tally = self._tallies.get(_network(host))
+        tally = self._tallies.get(network(host))
         return tally is not None and now < tally.banned_until
 
     def fail(self, host: str, now: float) -> None:
         """Count one."""
-        key = _network(host)
+        key = network(host)
         tally = self._tallies.pop(key, None)
         if tally is None or now - tally.since > WINDOW_S:
             tally = _Tally(since=now)
@@ -45,7 +45,7 @@ class Throttle:
             self._tallies.popitem(last=False)
 
 
-def _network(host: str) -> str:
+def network(host: str) -> str:
     """An IPv4 address, or the /64 from which an IPv6 host draws its addresses."""
     address = ipaddress.ip_address(host)
     return host if address.version == 4 else str(ipaddress.ip_network((address, 64), strict=False))

@@ -11,8 +11,9 @@ from voice.wire.sip.call import Call
 from voice.wire.sip.events import PASSED_HEADERS, InviteReceived
 from voice.wire.sip.guard import Received
 from voice.wire.sip.incoming_call import IncomingCall
-from voice.wire.sip.inspection import refuse
+from voice.wire.sip.inspection import refuse, refuse_extensions
 from voice.wire.sip.message import Address, make_response, response_address, stamp_via
+from voice.wire.sip.registrar import Registrar
 from voice.wire.sip.replacement import find_replaced
 from voice.wire.sip.stack import Stack
 from voice.wire.sip.transaction import Transaction
@@ -26,11 +27,14 @@ _LATER = {"Retry-After": str(RETRY_AFTER_S)}
 class UserAgentServer:
     """Takes the requests of one address. While `accepting` is False, or `max_calls` are held, new calls get 503."""
 
-    def __init__(self, stack: Stack, max_calls: int, authenticator: Authenticator | None) -> None:
+    def __init__(
+        self, stack: Stack, max_calls: int, authenticator: Authenticator | None, registrar: Registrar | None
+    ) -> None:
         self.accepting = True
         self._stack = stack
         self._max_calls = max_calls
         self._authenticator = authenticator
+        self._registrar = registrar
 
     def receive(self, received: Received, request: Request, source: Address, now: float, listed: bool) -> None:
         """Take one request from `source`, which is on the list of peers or not."""
@@ -38,6 +42,9 @@ class UserAgentServer:
         cancelled = self._stack.transactions.server(received, method="INVITE") if request.method == "CANCEL" else None
         call = self._stack.dialogs.get((received.call_id, received.to_tag, received.from_tag))
         stamp_via(request, received.via, source)
+        if request.method == "REGISTER" and self._registrar is not None:
+            self._on_register(self._registrar, received, request, source, now, transaction)
+            return
         known = listed or _opened_by(source, call, transaction, cancelled)
         account = "" if known else self._account(received, request, source, now)
         if account is None:
@@ -60,6 +67,33 @@ class UserAgentServer:
             self._on_request_in_dialog(received, request, source, now, call)
         else:
             self._on_request_outside(received, request, source, now, account)
+
+    def _on_register(
+        self,
+        registrar: Registrar,
+        received: Received,
+        request: Request,
+        source: Address,
+        now: float,
+        transaction: Transaction | None,
+    ) -> None:
+        """RFC 3261 section 10.3. Whoever registers is asked for credentials, on the list of peers or not."""
+        stack = self._stack
+        if transaction is not None:  # a repeated one: its nonce-count is used up, its answer is not
+            transaction.receive(received, now)
+            stack.settle_transaction(transaction, source, now)
+            return
+        account = self._account(received, request, source, now)
+        if account is None:
+            return
+        if (refusal := refuse_extensions(request)) is not None:
+            stack.answer(request, received.via, source, refusal[0], headers=refusal[1])
+        elif stack.transactions.full:
+            stack.answer(request, received.via, source, 503, headers=_LATER)
+        else:
+            transaction = stack.transactions.open_server(received, request, source, now, None)
+            stack.respond(transaction, registrar.register(received, request, account, source, now), now)
+            stack.schedule.note(registrar)
 
     def _account(self, received: Received, request: Request, source: Address, now: float) -> str | None:
         """Whose credentials a stranger brings; None for one who was asked for some, refused, or given no answer."""

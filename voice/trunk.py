@@ -9,11 +9,12 @@ from dataclasses import dataclass
 import structlog
 
 from dialog.errors import CentralinoError, NotFound, Overloaded
-from dialog.events import CallerReplaced
+from dialog.events import CallerReplaced, TransferProgressed
 from voice.accounts import AccountLimits
 from voice.call import Call
 from voice.calls import Calls
 from voice.config import Settings
+from voice.destinations import Destinations
 from voice.line_test import BUSY, RING, RING_S
 from voice.media.leg import MediaLeg
 from voice.media.plane import MediaPlane
@@ -27,6 +28,8 @@ from voice.wire.sip.events import (
     InviteAcknowledged,
     InviteCancelled,
     InviteReceived,
+    ReferConcluded,
+    ReferProgressed,
     ReferReceived,
     ReinviteAcknowledged,
     ReinviteReceived,
@@ -36,6 +39,7 @@ from voice.wire.sip.uas import RETRY_AFTER_S
 
 log = structlog.get_logger("trunk")
 
+REQUEST_TERMINATED = 487
 
 _CAUSES = {EndCause.LOST: "lost", EndCause.NO_ACK: "no_ack", EndCause.LOCAL: "shutdown"}
 """Of an end that the call itself did not bring about."""
@@ -68,6 +72,7 @@ class Trunk:
         self._plane = plane
         self._ports = ports
         self._accounts = AccountLimits(settings.sip.accounts)
+        self._destinations = Destinations(settings.sip.transfer_to)
         self._lines: dict[CallRef, _Line] = {}
         self._agent: SipAgent | None = None
         self.refused: Counter[str] = Counter()
@@ -90,6 +95,10 @@ class Trunk:
                 self._with_line(event.call, lambda line: self._agree_late(line, event.answer))
             case ReferReceived():
                 self.agent.refuse_refer(event.call, 603)  # we call nobody, and nobody at a caller's wish
+            case ReferProgressed():
+                self._with_call(event.call, lambda call: call.tell(TransferProgressed(status=event.status)))
+            case ReferConcluded():
+                self._with_call(event.call, lambda call: call.transferred(event.status))
             case InviteCancelled():
                 self._ended(event.call, "caller")
             case DialogEnded():
@@ -119,6 +128,11 @@ class Trunk:
         line = self._lines.get(ref)
         if line is not None:
             self._refusing(ref, lambda: work(line))
+
+    def _with_call(self, ref: CallRef, work: Callable[[Call], None]) -> None:
+        line = self._lines.get(ref)
+        if line is not None and line.call is not None:
+            work(line.call)
 
     def _invited(self, invite: InviteReceived) -> None:
         if invite.replaces is not None:
@@ -215,6 +229,7 @@ class Trunk:
         line.session_id, line.version = dialog.session_id, dialog.version
         del self._lines[former]
         self._lines[line.invite.call] = line
+        line.call.transferred(REQUEST_TERMINATED)  # what the former far end was asked for, it tells no more
         line.call.tell(CallerReplaced(caller=str(line.invite.from_uri), codec=agreed.codec.value))
         self.agent.hangup(former)
 
@@ -231,7 +246,12 @@ class Trunk:
             bot=line.bot,
             codec=agreed.codec.value,
             ended=lambda _cause: self._hang_up(line.invite.call),
+            refer=lambda to: self._refer(line, to),
         )
+
+    def _refer(self, line: _Line, to: str) -> bool:
+        """See `services.Refer`. A mere number is one of the exchange that the caller came by."""
+        return self.agent.refer(line.invite.call, self._destinations.find(to, line.invite.source[0]))
 
     def _hang_up(self, ref: CallRef) -> None:
         self.agent.hangup(ref)  # False when the caller was first: nothing is left to do

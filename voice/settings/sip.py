@@ -70,6 +70,12 @@ class SipSettings(Section):
         description="how passwords are hashed, a challenge each in this order; one alone for a peer that takes no two",
     )
 
+    transfer_to: tuple[Annotated[str, Field(min_length=1, max_length=256)], ...] = Field(
+        default=(),
+        description="numbers and SIP addresses that callers may be transferred to, `*` and `?` as in file names: "
+        '`"+32*"`, `"10??"`, `"sip:*@192.0.2.50"`; default: none',
+    )
+
     @field_validator("peers")
     @classmethod
     def _networks(cls, peers: tuple[str, ...]) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from voice.wire.sip.events import CallRef, DialogEnded, EndCause
 from voice.wire.sip.guard import Received
 from voice.wire.sip.message import Address, make_response
 from voice.wire.sip.renegotiation import Renegotiation
+from voice.wire.sip.session_timer import Due, SessionTimer
 from voice.wire.sip.transaction import Transaction
 
 
@@ -46,6 +47,7 @@ class Call(ABC):
         self.dialog: Dialog | None = None
         self._core = core
         self._media: Renegotiation | None = None
+        self._timer = SessionTimer(core.session_s)
 
     @property
     def over(self) -> bool:
@@ -132,11 +134,16 @@ class Call(ABC):
         return min((time for time in self._deadlines() if time is not None), default=None)
 
     def _deadlines(self) -> tuple[float | None, ...]:
-        return (self._media.deadline() if self._media else None,)
+        return (self._media.deadline() if self._media else None, self._timer.deadline())
 
     def on_timer(self, now: float) -> None:
         if self._media:
             self._media.on_timer(now)
+        due = self._timer.take(now)
+        if due is Due.EXPIRED:
+            self._step(CallInput.EXPIRED, Cue(now))
+        elif due is Due.REFRESH and self._media and self.state is CallState.TALKING:
+            self._media.refresh(now)
 
     # the table's interpreter
 
@@ -149,6 +156,8 @@ class Call(ABC):
             self._act(action, cue)
         if self._media and self.state in (CallState.LEAVING, CallState.CANCELLING, CallState.ENDED):
             self._media.end(cue.now)
+        if self.over:
+            self._timer.stop()
         return True
 
     @abstractmethod
@@ -170,6 +179,7 @@ COMMON: dict[CallDo, Callable[[Call, Cue], None]] = {
     CallDo.END_REMOTE: lambda call, cue: call._end(EndCause.REMOTE),
     CallDo.END_REJECTED: lambda call, cue: call._end(EndCause.REJECTED),
     CallDo.END_NO_ACK: lambda call, cue: call._end(EndCause.NO_ACK),
+    CallDo.END_EXPIRED: lambda call, cue: call._end(EndCause.EXPIRED),
     CallDo.END_LOST: lambda call, cue: call._end(EndCause.LOST),
 }
 """What calls of both kinds do."""

@@ -3,6 +3,7 @@
 from sipmessage import Request
 
 from voice.wire.sip.message import ALLOW, SDP, SUPPORTED, tokens
+from voice.wire.sip.session_timer import MIN_S, is_too_brief
 
 ALLOWED = frozenset(ALLOW.split(", "))
 EXTENSIONS = frozenset(SUPPORTED.split(", "))
@@ -26,6 +27,8 @@ def refuse(request: Request) -> Refused | None:
         return 415, {"Accept": SDP}
     if any(name.lower() != "identity" for name in tokens(request, "Content-Encoding")):
         return 415, {"Accept-Encoding": "identity"}
+    if is_too_brief(request):
+        return 422, {"Min-SE": str(MIN_S)}
     accepted = {_media_type(name) for name in tokens(request, "Accept")}
     if accepted and not accepted & {SDP, "application/*", "*/*"}:
         return 406, {}

@@ -228,6 +228,7 @@ class _Builder:
             streams=self._sip_streams(),
             max_calls=settings.limits.calls + UNSETTLED_CALLS,
             authenticator=authenticator,
+            session_s=settings.sip.session_expires_s,
         )
         trunk.serve(agent)
         count = self._metrics.count

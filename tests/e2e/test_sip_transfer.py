@@ -7,8 +7,8 @@ from pathlib import Path
 
 from dialog.events import CallerReplaced
 from tests.e2e.node import free_port
-from tests.e2e.test_sip_peers import HOST, SCENARIOS, answering, listening, sipp
-from tests.fakes.sip_uas import SilentCallee
+from tests.e2e.test_sip_peers import SCENARIOS, answering, listening, sipp
+from tests.fakes.sip_uas import HOST, SilentCallee
 from tests.peers import peer
 from tests.voice.test_trunk import exchange
 from voice.wire.sip.events import (

@@ -44,6 +44,7 @@ class Packet:
 def make_endpoint(
     address: Address, prefix: str, authenticator: Authenticator | None = None, /, **limits: int
 ) -> SipEndpoint:
+    """`limits` are numbers that `SipEndpoint` takes by name."""
     return SipEndpoint(address[0], address[1], counting_tokens(prefix), authenticator=authenticator, **limits)
 
 

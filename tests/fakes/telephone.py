@@ -99,6 +99,11 @@ class Telephone:
         self._branch = f"z9hG4bK{next(self._branches)}"
         self._send("INVITE", self._branch, sdp, headers)
 
+    def update(self, sdp: str = "") -> None:
+        """Ask for other media by UPDATE (RFC 3311); without `sdp`, only show that the call lives."""
+        self._sequence += 1
+        self._send("UPDATE", f"z9hG4bK{next(self._branches)}", sdp)
+
     def ack(self, sdp: str = "", *, refused: bool = False) -> None:
         """Acknowledge the last final response; that of a refusal belongs to the INVITE (RFC 3261 section 17.1.1.3)."""
         self._send("ACK", self._branch if refused else f"z9hG4bK{next(self._branches)}", sdp)

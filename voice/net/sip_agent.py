@@ -45,6 +45,7 @@ class SipAgent:
 
     `allow` decides by IP address whose datagrams are looked at and whose connections are taken; those of others are
     counted and never answered, unless there is an `authenticator` to ask them who they are.
+    `session_s` is how long calls shall last without a sign of life (RFC 4028); 0: as long as they last.
     `advertised` is the host peers are told to reach, where it is not the one bound (NAT). Commands are the endpoint's,
     with the time filled in; each returns False when the call is over or its state does not allow it.
     """
@@ -59,12 +60,15 @@ class SipAgent:
         max_calls: int = 500,
         token: Callable[[], str] = lambda: secrets.token_hex(8),
         authenticator: Authenticator | None = None,
+        session_s: int = 0,
     ) -> None:
         self._handler = handler
         self._allow = allow
         self._advertised = advertised
         self._strangers = authenticator is not None
-        self._endpoint = SipEndpoint(advertised, 0, token, max_calls=max_calls, authenticator=authenticator)
+        self._endpoint = SipEndpoint(
+            advertised, 0, token, max_calls=max_calls, authenticator=authenticator, session_s=session_s
+        )
         self._endpoint.reach.connects = True
         self._socket: UdpSocket | None = None
         streams = streams or StreamSettings()
@@ -163,12 +167,16 @@ class SipAgent:
         """Say that the call is being offered (180)."""
         return self._pumped(self._endpoint.ring(call, self._now()))
 
+    def progress(self, call: CallRef, sdp: bytes) -> bool:
+        """Say that the call gets on (183), with early media as `sdp` describes them, or b"" for none."""
+        return self._pumped(self._endpoint.progress(call, sdp, self._now()))
+
     def answer(self, call: CallRef, sdp: bytes) -> bool:
         """Take the call (200) with an answer, or with an offer where the INVITE had none."""
         return self._pumped(self._endpoint.answer(call, sdp, self._now()))
 
     def reject(self, call: CallRef, status: int, reason: str = "", retry_after: int | None = None) -> bool:
-        """Refuse the call or, once it is answered, the peer's re-INVITE. `retry_after` in seconds."""
+        """Refuse the peer's offer of other media if one waits, else the call. `retry_after` in seconds."""
         return self._pumped(self._endpoint.reject(call, status, reason, self._now(), retry_after))
 
     def hangup(self, call: CallRef) -> bool:
@@ -176,11 +184,11 @@ class SipAgent:
         return self._pumped(self._endpoint.hangup(call, self._now()))
 
     def reanswer(self, call: CallRef, sdp: bytes) -> bool:
-        """Answer the peer's re-INVITE (200)."""
+        """Answer the peer's offer of other media (200)."""
         return self._pumped(self._endpoint.reanswer(call, sdp, self._now()))
 
     def reoffer(self, call: CallRef, sdp: bytes) -> bool:
-        """Offer other media (re-INVITE)."""
+        """Offer other media (re-INVITE, UPDATE before the answer)."""
         return self._pumped(self._endpoint.reoffer(call, sdp, self._now()))
 
     def refer(self, call: CallRef, target: ReferTo) -> bool:

@@ -17,9 +17,11 @@ from voice.wire.sip.flow import Flow, hop
 from voice.wire.sip.grammar import WireURI
 from voice.wire.sip.guard import Ignored, Received, Refusal, examine
 from voice.wire.sip.message import Address, make_request, set_body
+from voice.wire.sip.outgoing_call import OutgoingCall
 from voice.wire.sip.reach import Reach
 from voice.wire.sip.refer import ReferTo
 from voice.wire.sip.referral import Referral
+from voice.wire.sip.session_timer import TIMER
 from voice.wire.sip.stack import NOWHERE, Stack
 from voice.wire.sip.transaction import Datagram, Transaction
 from voice.wire.sip.uas import UserAgentServer
@@ -30,6 +32,7 @@ class SipEndpoint:
 
     `local_host` and `local_port` are what peers are told to reach; `token` gives fresh random words. At most
     `max_calls` calls and `max_transactions` transactions are held; beyond, new calls get 503 with Retry-After.
+    `session_s` is how long calls shall last without a sign of life (RFC 4028); 0: as long as they last.
     Strangers, whose address is not listed, may only call, and only where an
     `authenticator` knows them.
     """
@@ -43,9 +46,10 @@ class SipEndpoint:
         max_calls: int = 500,
         max_transactions: int = 20_000,
         authenticator: Authenticator | None = None,
+        session_s: int = 0,
     ) -> None:
         self.reach = Reach(local_host, local_port)
-        self._stack = Stack(self.reach, token, max_transactions)
+        self._stack = Stack(self.reach, token, max_transactions, session_s)
         self._server = UserAgentServer(self._stack, max_calls, authenticator)
 
     # what the shell calls
@@ -125,12 +129,19 @@ class SipEndpoint:
         """Say that the call is being offered (180)."""
         return self._command(call, lambda it: it.ring(now))
 
+    def progress(self, call: CallRef, sdp: bytes, now: float) -> bool:
+        """Say that the call gets on (183), with early media as `sdp` describes them, or b"" for none.
+
+        False as well for an offer of ours that the caller does not take so early.
+        """
+        return self._command(call, lambda it: it.progress(sdp, now))
+
     def answer(self, call: CallRef, sdp: bytes, now: float) -> bool:
         """Take the call (200) with an answer, or with an offer where the INVITE had none."""
         return self._command(call, lambda it: it.answer(sdp, now))
 
     def reject(self, call: CallRef, status: int, reason: str, now: float, retry_after: int | None = None) -> bool:
-        """Refuse the call or, once it is answered, the peer's re-INVITE. `retry_after` in seconds."""
+        """Refuse the peer's offer of other media if one waits, else the call. `retry_after` in seconds."""
         return self._command(call, lambda it: it.reject(status, reason, retry_after, now))
 
     def hangup(self, call: CallRef, now: float) -> bool:
@@ -138,11 +149,11 @@ class SipEndpoint:
         return self._command(call, lambda it: it.hang_up(now))
 
     def reanswer(self, call: CallRef, sdp: bytes, now: float) -> bool:
-        """Answer the peer's re-INVITE (200)."""
+        """Answer the peer's offer of other media (200)."""
         return self._command(call, lambda it: it.reanswer(sdp, now))
 
     def reoffer(self, call: CallRef, sdp: bytes, now: float) -> bool:
-        """Offer other media (re-INVITE); after a collision it is sent again by itself."""
+        """Offer other media (re-INVITE, UPDATE before the answer); after a collision it is sent again by itself."""
         return self._command(call, lambda it: it.reoffer(sdp, now))
 
     def refer(self, call: CallRef, target: ReferTo, now: float) -> bool:
@@ -192,8 +203,10 @@ class SipEndpoint:
             cseq=1,
         )
         set_body(request, sdp, self._stack.identity(next_hop))
+        if not sdp:  # an offer in a provisional response would want its answer in the PRACK, which is not served
+            request.headers.set("Supported", TIMER)
         ref = self._stack.new_ref()
-        call = self._stack.calls[ref] = Call.outgoing(self._stack, ref, request, next_hop, now, login)
+        call = self._stack.calls[ref] = OutgoingCall(self._stack, ref, request, next_hop, now, login)
         self._stack.settle_call(call)
         return ref
 

@@ -26,18 +26,21 @@ class EndCause(StrEnum):
     REJECTED = "rejected"
     """We refused the INVITE."""
     NO_ACK = "no_ack"
-    """Our answer was never acknowledged (RFC 3261 section 13.3.1.4)."""
+    """Our answer was never acknowledged (RFC 3261 section 13.3.1.4), or what we said before it (RFC 3262 section 3)."""
+    EXPIRED = "expired"
+    """Nobody refreshed the session in time (RFC 4028 section 10)."""
     LOST = "lost"
     """The peer no longer knows the call (481) or no longer answers (408; RFC 3261 section 12.2.1.2)."""
 
 
 @dataclass(frozen=True, slots=True)
 class InviteReceived:
-    """Somebody calls. Wants `ring`, then `answer` or `reject`. `offer` is None when we are to make the offer.
+    """Somebody calls. Wants `ring` or `progress`, then `answer` or `reject`.
 
-    `dialled` is the user part of the Request-URI; `headers` has those of PASSED_HEADERS that came, first value each.
-    `account` is whose credentials let in a caller from an address that is not listed; "" from one that is. `replaces`
-    names the call of the same party whose place this one is to take: once it stands, that one is to be hung up.
+    `offer` is None when we are to make the offer. `dialled` is the user part of the Request-URI; `headers` has those of
+    PASSED_HEADERS that came, first value each. `account` is whose credentials let in a caller from an address that is
+    not listed; "" from one that is. `replaces` names the call of the same party whose place this one is to take: once
+    it stands, that one is to be hung up.
     """
 
     call: CallRef
@@ -62,6 +65,14 @@ class InviteAcknowledged:
 
 
 @dataclass(frozen=True, slots=True)
+class ProgressAcknowledged:
+    """The caller has what `progress` said, where it takes that reliably. `answer` is its SDP where we made an offer."""
+
+    call: CallRef
+    answer: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
 class InviteCancelled:
     """The caller gave up before we answered."""
 
@@ -78,7 +89,10 @@ class DialogEnded:
 
 @dataclass(frozen=True, slots=True)
 class ReinviteReceived:
-    """The peer wants other media. Wants `reanswer` or `reject`. `offer` is None when we are to make the offer."""
+    """The peer wants other media, by re-INVITE or UPDATE. Wants `reanswer` or `reject`.
+
+    `offer` is None when we are to make the offer.
+    """
 
     call: CallRef
     offer: bytes | None
@@ -94,7 +108,7 @@ class ReinviteAcknowledged:
 
 @dataclass(frozen=True, slots=True)
 class ReinviteAnswered:
-    """The peer accepted what we offered with `reoffer`."""
+    """The peer accepted what we offered with `reoffer`, or says what it takes where the session was refreshed."""
 
     call: CallRef
     answer: bytes | None
@@ -168,6 +182,7 @@ class ReferConcluded:
 SipEvent = (
     InviteReceived
     | InviteAcknowledged
+    | ProgressAcknowledged
     | InviteCancelled
     | DialogEnded
     | ReinviteReceived

@@ -2,12 +2,13 @@
 
 from sipmessage import Request
 
-from voice.wire.sip.message import ALLOW, SDP, SUPPORTED
+from voice.wire.sip.message import ALLOW, SDP, SUPPORTED, tokens
+from voice.wire.sip.session_timer import MIN_S, is_too_brief
 
 ALLOWED = frozenset(ALLOW.split(", "))
-KNOWN = frozenset(("REGISTER", "SUBSCRIBE", "PUBLISH", "MESSAGE", "UPDATE", "PRACK", "INFO"))
-"""Methods that exist and that we do not serve; any other is not even known."""
 EXTENSIONS = frozenset(SUPPORTED.split(", "))
+KNOWN = frozenset(("REGISTER", "SUBSCRIBE", "PUBLISH", "MESSAGE", "INFO"))
+"""Methods that exist and that we do not serve; any other is not even known."""
 
 Refused = tuple[int, dict[str, str]]
 """A status and the headers that explain it."""
@@ -17,23 +18,23 @@ def refuse(request: Request) -> Refused | None:
     """Why this request is refused, or None. In the order of RFC 3261: method, extensions, content."""
     if request.method not in ALLOWED:
         return (405 if request.method in KNOWN else 501), {"Allow": ALLOW}
-    required = [name for name in _tokens(request, "Require") if name and name.lower() not in EXTENSIONS]
-    if required:
-        return 420, {"Unsupported": ", ".join(required)}
-    if request.method != "INVITE":
-        return (400, {}) if request.headers.getlist("Replaces") else None  # RFC 3891 section 3
+    unsupported = [name for name in tokens(request, "Require") if name.lower() not in EXTENSIONS]
+    if unsupported:
+        return 420, {"Unsupported": ", ".join(unsupported)}
+    if request.method != "INVITE" and request.headers.getlist("Replaces"):
+        return 400, {}  # RFC 3891 section 3
+    if request.method not in ("INVITE", "UPDATE"):
+        return None
     if request.body and _media_type(request.headers.get("Content-Type") or "") != SDP:
         return 415, {"Accept": SDP}
-    if any(name.lower() != "identity" for name in _tokens(request, "Content-Encoding")):
+    if any(name.lower() != "identity" for name in tokens(request, "Content-Encoding")):
         return 415, {"Accept-Encoding": "identity"}
-    accepted = {_media_type(name) for name in _tokens(request, "Accept")}
+    if is_too_brief(request):
+        return 422, {"Min-SE": str(MIN_S)}
+    accepted = {_media_type(name) for name in tokens(request, "Accept")}
     if accepted and not accepted & {SDP, "application/*", "*/*"}:
         return 406, {}
     return None
-
-
-def _tokens(request: Request, name: str) -> list[str]:
-    return [token.strip() for value in request.headers.getlist(name) for token in value.split(",")]
 
 
 def _media_type(value: str) -> str:

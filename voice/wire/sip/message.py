@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from sipmessage import URI, Request, Response, Via
+from sipmessage import URI, Message, Request, Response, Via
 
 from voice.wire.sip.flow import DEFAULT_PORT, Flow
 
@@ -18,9 +18,9 @@ Address = tuple[str, int] | Flow
 COOKIE = "z9hG4bK"
 """Marks branches that are unique by themselves (RFC 3261 section 8.1.1.7)."""
 
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, REFER, NOTIFY"
-SUPPORTED = "replaces"
-"""Extensions of ours (RFC 3261 section 20.37)."""
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, REFER, NOTIFY"
+SUPPORTED = "100rel, timer, replaces"
+"""Extensions that a peer may require of us."""
 USER_AGENT = "Centralino"
 SDP = "application/sdp"
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
@@ -41,6 +41,8 @@ REASONS = {
     415: "Unsupported Media Type",
     416: "Unsupported URI Scheme",
     420: "Bad Extension",
+    421: "Extension Required",
+    422: "Session Interval Too Small",
     480: "Temporarily Unavailable",
     481: "Call/Transaction Does Not Exist",
     482: "Loop Detected",
@@ -52,6 +54,7 @@ REASONS = {
     500: "Server Internal Error",
     501: "Not Implemented",
     503: "Service Unavailable",
+    504: "Server Time-out",
     505: "Version Not Supported",
     603: "Decline",
 }
@@ -83,8 +86,7 @@ def make_response(
     routes = request.headers.getlist("Record-Route")
     if routes and 100 < status < 300 and request.method == "INVITE":
         response.headers.setlist("Record-Route", list(routes))  # RFC 3261 section 12.1.1
-    for name, value in headers.items():
-        response.headers.set(name, value)
+    set_headers(response, headers)
     if body:
         response.headers.set("Content-Type", SDP)
     response.headers.set("Server", USER_AGENT)
@@ -110,14 +112,30 @@ def make_request(
     return request
 
 
+def set_headers(message: Message, headers: Mapping[str, str]) -> None:
+    """Give a message `headers`, each in place of one that it had."""
+    for name, value in headers.items():
+        message.headers.set(name, value)
+
+
 def set_body(message: Request, body: bytes, headers: Mapping[str, str]) -> None:
     """Give a request more `headers` and an SDP body, or none when `body` is empty."""
     message.body = body
-    for name, value in headers.items():
-        message.headers.set(name, value)
+    set_headers(message, headers)
     if body:
         message.headers.set("Content-Type", SDP)
     message.headers.set("Content-Length", str(len(body)))
+
+
+def tokens(message: Message, name: str) -> list[str]:
+    """The words of a header that lists some."""
+    words = [word.strip() for value in message.headers.getlist(name) for word in value.split(",")]
+    return [word for word in words if word]
+
+
+def names(message: Message, header: str, token: str) -> bool:
+    """Whether a header that lists words has `token`, which is given in small letters."""
+    return token in (word.lower() for word in tokens(message, header))
 
 
 def make_ack(invite: Request, response: Response) -> Request:

@@ -27,8 +27,7 @@ class Reach:
         way = f"{self._port(addr)}"
         if isinstance(addr, Flow) and addr.transport in self.stream_ports:
             way += f";transport={addr.transport.lower()}"
-        contact = f"<sip:{bracketed(self.host)}:{way}>"
-        return {"Contact": contact, "Allow": ALLOW, "Accept": SDP, "Supported": SUPPORTED}
+        return {"Contact": f"<sip:{bracketed(self.host)}:{way}>", "Allow": ALLOW, "Accept": SDP, "Supported": SUPPORTED}
 
     def via(self, addr: Address, branch: str) -> str:
         """A Via value for a request to `addr`."""

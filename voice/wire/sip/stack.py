@@ -31,14 +31,16 @@ MAX_ENDED = 256
 class Stack:
     """`reach` says how peers reach us, `token` gives fresh random words; at most `max_transactions` are held."""
 
-    def __init__(self, reach: Reach, token: Callable[[], str], max_transactions: int) -> None:
+    def __init__(self, reach: Reach, token: Callable[[], str], max_transactions: int, session_s: int) -> None:
         self.reach = reach
+        self.session_s = session_s
         self.dropped: Counter[str] = Counter()
         """Datagrams that led to nothing, by reason; the reasons are a fixed set."""
         self.calls: dict[CallRef, Call] = {}
         self.dialogs: dict[DialogKey, Call] = {}
         self.ended: deque[DialogKey] = deque(maxlen=MAX_ENDED)
         """Dialogs that were, the last ones."""
+        self._filed: dict[CallRef, DialogKey] = {}
         self.transactions = Transactions(max_transactions)
         self.schedule = Schedule()
         self._token = token
@@ -133,12 +135,14 @@ class Stack:
 
     def settle_call(self, call: Call) -> None:
         """Keep the call findable while it lasts."""
+        filed = self._filed.pop(call.ref, None)
+        if filed is not None:
+            del self.dialogs[filed]
         if call.over:
             self.calls.pop(call.ref, None)
-        if call.dialog is not None:
-            if call.over:
-                if self.dialogs.pop(call.dialog.key, None) is not None:
-                    self.ended.append(call.dialog.key)
-            else:
-                self.dialogs[call.dialog.key] = call
+            if filed is not None:
+                self.ended.append(filed)
+        elif call.dialog is not None:
+            self.dialogs[call.dialog.key] = call
+            self._filed[call.ref] = call.dialog.key
         self.schedule.note(call)

@@ -10,6 +10,7 @@ from voice.wire.sip.auth import Authenticator
 from voice.wire.sip.call import Call
 from voice.wire.sip.events import PASSED_HEADERS, InviteReceived
 from voice.wire.sip.guard import Received
+from voice.wire.sip.incoming_call import IncomingCall
 from voice.wire.sip.inspection import refuse
 from voice.wire.sip.message import Address, make_response, response_address, stamp_via
 from voice.wire.sip.replacement import find_replaced
@@ -103,6 +104,10 @@ class UserAgentServer:
             elif request.method == "BYE":
                 self._stack.respond(transaction, make_response(request, 200), now)
                 call.on_bye(now)
+            elif request.method == "UPDATE":
+                call.on_update(transaction, received, source, now)
+            elif request.method == "PRACK":
+                call.on_prack(transaction, received, now)
             elif request.method not in ("REFER", "NOTIFY"):
                 self._stack.respond(transaction, make_response(request, 200, headers=self._stack.identity(source)), now)
             elif call.referral is None:
@@ -114,8 +119,8 @@ class UserAgentServer:
     def _on_request_outside(
         self, received: Received, request: Request, source: Address, now: float, account: str
     ) -> None:
-        if request.method in ("BYE", "NOTIFY"):
-            self._stack.answer(request, received.via, source, 481)  # RFC 3261 section 15.1.2, RFC 6665 section 4.1.3
+        if request.method in ("BYE", "PRACK", "UPDATE", "NOTIFY"):  # they belong to a dialog
+            self._stack.answer(request, received.via, source, 481)
         elif request.method == "REFER":
             self._stack.answer(request, received.via, source, 403)  # nobody but a party of a call may send us elsewhere
         elif not self.accepting or len(self._stack.calls) >= self._max_calls or self._stack.transactions.full:
@@ -136,7 +141,7 @@ class UserAgentServer:
     ) -> None:
         ref = self._stack.new_ref()
         transaction = self._stack.transactions.open_server(received, request, source, now, None)
-        call = self._stack.calls[ref] = Call.incoming(self._stack, ref, transaction, received, source)
+        call = self._stack.calls[ref] = IncomingCall(self._stack, ref, transaction, received, source)
         if call.dialog is not None:
             call.dialog.account = account
         self._stack.respond(transaction, make_response(request, 100), now)  # RFC 3261 section 17.2.1

@@ -78,7 +78,7 @@ def headers_of(message: str, name: str) -> list[str]:
         ("REGISTER", {}, "", 405, ("Allow", ALLOW)),
         ("MESSAGE", {}, "", 405, ("Allow", ALLOW)),
         ("DANCE", {}, "", 501, ("Allow", ALLOW)),
-        ("INVITE", {"Require": "100rel, timer"}, "v=0", 420, ("Unsupported", "100rel, timer")),
+        ("INVITE", {"Require": "100rel, Outbound"}, "v=0", 420, ("Unsupported", "Outbound")),
         ("OPTIONS", {"Require": "a", "Proxy-Require": "b"}, "", 420, ("Unsupported", "a")),
         ("INVITE", {"Content-Type": "text/plain"}, "hello", 415, ("Accept", "application/sdp")),
         ("INVITE", {"Content-Encoding": "gzip"}, "x", 415, ("Accept-Encoding", "identity")),

@@ -241,8 +241,8 @@ class AgentJoined(_Event):
 
 
 class AgentLeft(_Event):
-    """They no longer do. `why`: hung_up, handed_back, transferred, lost (the agent's audio), caller (hung up), or ended
-    for another reason, which `call_ended` tells."""
+    """They no longer do. `why`: hung_up, handed_back, transferred (to a colleague or outside), lost (the agent's
+    audio), caller (hung up), or ended for another reason, which `call_ended` tells."""
 
     type: Literal["agent_left"] = "agent_left"
     agent: str
@@ -257,11 +257,38 @@ class HoldChanged(_Event):
     agent: str = ""
 
 
+class TransferRequested(_Event):
+    """The caller is to be sent to `target`, a number or SIP address outside; `agent` is empty where the bot does it.
+    If it works, the call ends with the cause `transferred`."""
+
+    type: Literal["transfer_requested"] = "transfer_requested"
+    target: str
+    agent: str = ""
+
+
+class TransferProgressed(_Event):
+    """The caller's side calls there, and got this SIP status: 180 rings."""
+
+    type: Literal["transfer_progressed"] = "transfer_progressed"
+    status: int
+
+
+class TransferFailed(_Event):
+    """The caller was not put through. `why`: not_allowed (by sip.transfer_to), browser (callers there have no telephone
+    that could call), busy (another transfer is under way, or the call is not yet so far), failed: `status` is SIP's, of
+    the target or of the caller's side; 408 also when neither told more in time."""
+
+    type: Literal["transfer_failed"] = "transfer_failed"
+    why: Literal["not_allowed", "browser", "busy", "failed"]
+    status: int = 0
+
+
 class BotReturned(_Event):
-    """The bot has the caller again. `why`: handed_back by an agent, or left: the caller wished to wait no longer."""
+    """The bot has the caller again. `why`: handed_back by an agent; left: the caller wished to wait no longer;
+    transfer_failed: the caller could not be put through."""
 
     type: Literal["bot_returned"] = "bot_returned"
-    why: Literal["handed_back", "left"]
+    why: Literal["handed_back", "left", "transfer_failed"]
 
 
 class CallbackRequested(_Event):
@@ -379,6 +406,9 @@ Event = (
     | AgentJoined
     | AgentLeft
     | HoldChanged
+    | TransferRequested
+    | TransferProgressed
+    | TransferFailed
     | BotReturned
     | CallbackRequested
     | NoteWritten
@@ -389,7 +419,7 @@ Event = (
     | CallEnded
 )
 
-PII_FIELDS: frozenset[str] = frozenset({"text", "readings", "digits", "slots", "caller", "suggestions"})
+PII_FIELDS: frozenset[str] = frozenset({"text", "readings", "digits", "slots", "caller", "suggestions", "target"})
 
 
 class Record(BaseModel):

@@ -240,6 +240,7 @@ class _Builder:
             authenticator=authenticator,
             registrar=registrar if authenticator is not None else None,
             registered=phones.registered,
+            session_s=settings.sip.session_expires_s,
         )
         trunk.serve(agent)
         phones.serve(agent)

@@ -10,11 +10,12 @@ from ipaddress import ip_address
 import structlog
 
 from dialog.errors import CentralinoError, NotEncrypted, NotFound, Overloaded
-from dialog.events import CallerReplaced
+from dialog.events import CallerReplaced, TransferProgressed
 from voice.accounts import AccountLimits
 from voice.call import Call
 from voice.calls import Calls
 from voice.config import Settings
+from voice.destinations import Destinations
 from voice.line_test import BUSY, RING, RING_S
 from voice.media.leg import MediaLeg
 from voice.media.plane import MediaPlane
@@ -31,8 +32,11 @@ from voice.wire.sip.events import (
     InviteAcknowledged,
     InviteCancelled,
     InviteReceived,
+    ReferConcluded,
+    ReferProgressed,
     ReferReceived,
     ReinviteAcknowledged,
+    ReinviteAnswered,
     ReinviteReceived,
     SipEvent,
 )
@@ -41,8 +45,14 @@ from voice.wire.sip.uas import RETRY_AFTER_S
 
 log = structlog.get_logger("trunk")
 
+REQUEST_TERMINATED = 487
 
-_CAUSES = {EndCause.LOST: "lost", EndCause.NO_ACK: "no_ack", EndCause.LOCAL: "shutdown"}
+_CAUSES = {
+    EndCause.LOST: "lost",
+    EndCause.NO_ACK: "no_ack",
+    EndCause.EXPIRED: "expired",
+    EndCause.LOCAL: "shutdown",
+}
 """Of an end that the call itself did not bring about."""
 
 
@@ -60,6 +70,8 @@ class _Line:
     replaces: "_Line | None" = None
     version: int = 1
     sdes: Sdes = NO_KEYS
+    offer: bytes | None = None
+    answer: bytes = b""
     agreed: Negotiated | None = None
     leg: MediaLeg | None = None
     call: Call | None = None
@@ -83,6 +95,7 @@ class Trunk:
         self._ports = ports
         self._web_phones = web_phones
         self._accounts = AccountLimits(settings.sip.accounts)
+        self._destinations = Destinations(settings.sip.transfer_to)
         self._lines: dict[CallRef, _Line] = {}
         self._agent: SipAgent | None = None
         self.refused: Counter[str] = Counter()
@@ -103,10 +116,14 @@ class Trunk:
                 self._with_line(event.call, lambda line: self._acknowledged(line, event.answer))
             case ReinviteReceived():
                 self._with_line(event.call, lambda line: self._reinvited(line, event.offer))
-            case ReinviteAcknowledged():
+            case ReinviteAcknowledged() | ReinviteAnswered():
                 self._with_line(event.call, lambda line: self._agree_late(line, event.answer))
             case ReferReceived():
                 self.agent.refuse_refer(event.call, 603)  # we call nobody, and nobody at a caller's wish
+            case ReferProgressed():
+                self._with_call(event.call, lambda call: call.tell(TransferProgressed(status=event.status)))
+            case ReferConcluded():
+                self._with_call(event.call, lambda call: call.transferred(event.status))
             case InviteCancelled():
                 self._ended(event.call, "caller")
             case DialogEnded():
@@ -140,6 +157,11 @@ class Trunk:
         if line is not None:
             self._refusing(ref, lambda: work(line))
 
+    def _with_call(self, ref: CallRef, work: Callable[[Call], None]) -> None:
+        line = self._lines.get(ref)
+        if line is not None and line.call is not None:
+            work(line.call)
+
     def _invited(self, invite: InviteReceived) -> None:
         if invite.replaces is not None:
             self._replacing(invite, invite.replaces)
@@ -162,13 +184,13 @@ class Trunk:
         if self._web_phones is not None and dtls:
             self._web_phones.invited(self.agent, invite, bot, self._refuse)
             return
-        sdp = self._open_line(invite, bot)
+        line = self._open_line(invite, bot)
         if bot == RING:
             self.agent.ring(invite.call)
             # who has given up by then is answered in vain: the agent knows the call no more
-            asyncio.get_running_loop().call_later(RING_S, self.agent.answer, invite.call, sdp)
+            asyncio.get_running_loop().call_later(RING_S, self.agent.answer, invite.call, line.answer)
         else:
-            self.agent.answer(invite.call, sdp)
+            self.agent.answer(invite.call, line.answer)
 
     def _replacing(self, invite: InviteReceived, ref: CallRef) -> None:
         """A call that is to take another's place: as that one has been admitted, this one is not asked again."""
@@ -178,18 +200,18 @@ class Trunk:
         elif any(line.replaces is former for line in self._lines.values()):
             self.agent.reject(invite.call, 491)
         else:
-            self.agent.answer(invite.call, self._open_line(invite, former.bot, replaces=former))
+            self.agent.answer(invite.call, self._open_line(invite, former.bot, replaces=former).answer)
 
-    def _open_line(self, invite: InviteReceived, bot: str, replaces: _Line | None = None) -> bytes:
-        """A line for a call that is taken; the SDP to answer with."""
+    def _open_line(self, invite: InviteReceived, bot: str, replaces: _Line | None = None) -> _Line:
+        """A line for a call that is taken, with the SDP to answer it."""
         line = _Line(invite, bot, self._ports.open(None), secrets.randbits(31), replaces)
         try:
-            sdp = self._respond(line, invite.offer)
+            line.offer, line.answer = invite.offer, self._respond(line, invite.offer)
         except CentralinoError:
             line.wire.close()
             raise
         self._lines[invite.call] = line
-        return sdp
+        return line
 
     def _respond(self, line: _Line, offer: bytes | None) -> bytes:
         """The SDP to send: an answer, or an offer of ours when the peer made none (RFC 3264)."""
@@ -205,7 +227,7 @@ class Trunk:
         return agreed.answer_bytes
 
     def _agree_late(self, line: _Line, sdp: bytes | None) -> None:
-        """The ACK carries the answer to an offer of ours."""
+        """The ACK carries the answer to an offer of ours, or the 2xx that to a refresh."""
         if sdp is not None:
             self._apply(line, read_answer(parse_sdp(sdp), line.sdes))
 
@@ -243,8 +265,10 @@ class Trunk:
         dialog.wire.control.begin(line.leg)
         line.invite, line.wire, line.agreed = dialog.invite, dialog.wire, agreed
         line.session_id, line.version = dialog.session_id, dialog.version
+        line.offer, line.answer = dialog.offer, dialog.answer
         del self._lines[former]
         self._lines[line.invite.call] = line
+        line.call.transferred(REQUEST_TERMINATED)  # what the former far end was asked for, it tells no more
         line.call.tell(CallerReplaced(caller=str(line.invite.from_uri), codec=agreed.codec.value))
         self.agent.hangup(former)
 
@@ -261,14 +285,22 @@ class Trunk:
             bot=line.bot,
             codec=agreed.codec.value,
             ended=lambda _cause: self._hang_up(line.invite.call),
+            refer=lambda to: self._refer(line, to),
         )
+
+    def _refer(self, line: _Line, to: str) -> bool:
+        """See `services.Refer`. A mere number is one of the exchange that the caller came by."""
+        return self.agent.refer(line.invite.call, self._destinations.find(to, line.invite.source[0]))
 
     def _hang_up(self, ref: CallRef) -> None:
         self.agent.hangup(ref)  # False when the caller was first: nothing is left to do
 
     def _reinvited(self, line: _Line, offer: bytes | None) -> None:
-        line.version += 1
-        self.agent.reanswer(line.invite.call, self._respond(line, offer))
+        """The same offer once more is no change but a refresh: it has the same answer (RFC 3264 section 8)."""
+        if offer is None or offer != line.offer:
+            line.version += 1
+            line.offer, line.answer = offer, self._respond(line, offer)
+        self.agent.reanswer(line.invite.call, line.answer)
 
     def _ended(self, ref: CallRef, cause: str) -> None:
         line = self._lines.pop(ref, None)

@@ -50,6 +50,7 @@ def make_endpoint(
     /,
     **limits: int,
 ) -> SipEndpoint:
+    """`limits` are numbers that `SipEndpoint` takes by name."""
     tokens = counting_tokens(prefix)
     return SipEndpoint(address[0], address[1], tokens, authenticator=authenticator, registrar=registrar, **limits)
 

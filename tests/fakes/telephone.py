@@ -104,6 +104,11 @@ class Telephone:
         self._branch = f"z9hG4bK{next(self._branches)}"
         self._send("INVITE", self._branch, sdp, headers)
 
+    def update(self, sdp: str = "") -> None:
+        """Ask for other media by UPDATE (RFC 3311); without `sdp`, only show that the call lives."""
+        self._sequence += 1
+        self._send("UPDATE", f"z9hG4bK{next(self._branches)}", sdp)
+
     def ack(self, sdp: str = "", *, refused: bool = False) -> None:
         """Acknowledge the last final response; that of a refusal belongs to the INVITE (RFC 3261 section 17.1.1.3)."""
         self._send("ACK", self._branch if refused else f"z9hG4bK{next(self._branches)}", sdp)
@@ -119,6 +124,19 @@ class Telephone:
         """Ask the far end to call `target`."""
         self._sequence += 1
         self._send("REFER", f"z9hG4bK{next(self._branches)}", headers=f"Refer-To: <{target}>\r\n")
+
+    def accept_refer(self) -> str:
+        """Take the REFER that came; whom the far end wants called."""
+        refer = next(message for message in reversed(self.came) if message.line.startswith("REFER"))
+        self._respond("202 Accepted", refer.headers)
+        return refer.headers["refer-to"]
+
+    def report(self, status: str) -> None:
+        """Tell what became of it (NOTIFY)."""
+        self._sequence += 1
+        headers = "Event: refer\r\nSubscription-State: active;expires=60\r\n"
+        fragment, kind = f"SIP/2.0 {status}\r\n", "message/sipfrag;version=2.0"
+        self._send("NOTIFY", f"z9hG4bK{next(self._branches)}", fragment, headers, kind)
 
     @property
     def replaces(self) -> str:
@@ -143,9 +161,13 @@ class Telephone:
         self._send("OPTIONS", f"z9hG4bK{next(self._branches)}")
         await until(lambda: self._count("OPTIONS") > asked)
 
+    async def asked(self, method: str) -> None:
+        """Wait for a request of that method."""
+        await until(lambda: any(m.line.startswith(method) for m in self.came))
+
     async def hung_up_on(self) -> None:
         """Wait for the far end's BYE."""
-        await until(lambda: any(m.line.startswith("BYE") for m in self.came))
+        await self.asked("BYE")
 
     def _final(self, number: str) -> Message | None:
         """The first final response to the request of that CSeq."""
@@ -159,15 +181,15 @@ class Telephone:
         assert self._signalling is not None, "open() comes first"
         return self._signalling.address
 
-    def _send(self, method: str, branch: str, sdp: str = "", headers: str = "") -> None:
+    def _send(self, method: str, branch: str, body: str = "", headers: str = "", kind: str = "application/sdp") -> None:
         host, port = self._address
         to = f"<sip:{self._number}@{HOST}>" if method in ("CANCEL", "OPTIONS") else self._to
-        body = f"Content-Type: application/sdp\r\nContent-Length: {len(sdp)}\r\n\r\n{sdp}"
+        content = f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n{body}"
         message = (
             f"{method} sip:{self._number}@{self._target[0]}:{self._target[1]} SIP/2.0\r\n"
             f"Via: SIP/2.0/UDP {host}:{port};branch={branch}\r\nMax-Forwards: 70\r\n"
             f"From: <sip:caller@{host}>;tag=phone\r\nTo: {to}\r\nCall-ID: {port}@{host}\r\n"
-            f"CSeq: {self._sequence} {method}\r\nContact: <sip:caller@{host}:{port}>\r\n{headers}{body}"
+            f"CSeq: {self._sequence} {method}\r\nContact: <sip:caller@{host}:{port}>\r\n{headers}{content}"
         )
         assert self._signalling is not None
         self._signalling.send(message.encode(), self._target)
@@ -177,9 +199,13 @@ class Telephone:
         line, *fields = head.split("\r\n")
         headers = {name.strip().lower(): value.strip() for name, _, value in (f.partition(":") for f in fields)}
         self.came.append(Message(line, headers, body))
-        if line.startswith("BYE") and self._signalling is not None:
-            kept = "".join(f"{name}: {headers[name]}\r\n" for name in ("via", "from", "to", "call-id", "cseq"))
-            self._signalling.send(f"SIP/2.0 200 OK\r\n{kept}Content-Length: 0\r\n\r\n".encode(), source)
+        if line.startswith("BYE"):
+            self._respond("200 OK", headers)
+
+    def _respond(self, status: str, headers: dict[str, str]) -> None:
+        assert self._signalling is not None
+        kept = "".join(f"{name}: {headers[name]}\r\n" for name in ("via", "from", "to", "call-id", "cseq"))
+        self._signalling.send(f"SIP/2.0 {status}\r\n{kept}Content-Length: 0\r\n\r\n".encode(), self._target)
 
 
 @asynccontextmanager

@@ -8,8 +8,16 @@ from random import Random
 
 import pytest
 
-from dialog.actions import Hangup, Reply, Say
-from dialog.events import CallAnswered, CallEnded, CallerReplaced, CallStarted
+from dialog.actions import Hangup, Reply, Say, Transfer
+from dialog.events import (
+    BotReturned,
+    CallAnswered,
+    CallEnded,
+    CallerReplaced,
+    CallStarted,
+    TransferFailed,
+    TransferProgressed,
+)
 from tests.fakes.bot import FakeBot
 from tests.fakes.browser_call import until
 from tests.fakes.clock import virtual_time
@@ -95,8 +103,10 @@ async def exchange(
     rows: int = 8,
     calls: int = 32,
     srtp: Srtp = Srtp.ALLOWED,
+    transfer_to: tuple[str, ...] = (),
 ) -> AsyncIterator[Exchange]:
-    settings = Settings.model_validate({"bots": bots or {"*": "helpdesk"}, "sip": {"srtp": srtp}})
+    sip = {"srtp": srtp, "transfer_to": transfer_to}
+    settings = Settings.model_validate({"bots": bots or {"*": "helpdesk"}, "sip": sip})
     async with house(bot, rows=rows, limits=LimitSettings(calls=calls)) as home:
         trunk = Trunk(settings, home.calls, home.plane, RtpPorts(HOST, *ports, Random()))
         desk = Desk(trunk)
@@ -473,3 +483,57 @@ async def test_we_call_nobody_at_a_callers_wish() -> None:
         it.phone.heard()
         await it.house.tick(100)
         assert it.phone.heard(), "and the call goes on"
+
+
+AWAY = Reply("fake", (Transfer("+32 2 555 01 23"),))
+
+
+async def test_a_caller_is_transferred_to_a_number_of_the_exchange_and_hung_up_when_that_answers() -> None:
+    async with exchange(bot=FakeBot(AWAY), transfer_to=("+32*",)) as it:
+        await it.talking()
+        await it.phone.asked("REFER")
+        assert it.phone.accept_refer() == f"<sip:+3225550123@{HOST}>"
+        it.phone.report("180 Ringing")
+        assert (await it.phone.answer("NOTIFY")).status == 200
+        await it.house.tick(40)
+        assert it.house.calls.live == 1
+        it.phone.report("200 OK")
+        await it.phone.answer("NOTIFY")
+        await it.phone.hung_up_on()
+        assert await it.over() == "transferred"
+        assert it.house.told(TransferProgressed) == [TransferProgressed(status=180)]
+
+
+async def test_a_caller_whom_nobody_answers_there_is_with_the_bot_again() -> None:
+    async with exchange(bot=FakeBot(AWAY), transfer_to=("+32*",)) as it:
+        await it.talking()
+        await it.phone.asked("REFER")
+        it.phone.accept_refer()
+        it.phone.report("486 Busy Here")
+        await it.phone.answer("NOTIFY")
+        await it.house.tick(4_000)
+        assert it.house.told(TransferFailed) == [TransferFailed(why="failed", status=486)]
+        assert it.house.told(BotReturned) == [BotReturned(why="transfer_failed")]
+        it.phone.bye()
+        assert await it.over() == "caller"
+
+
+async def test_nobody_is_transferred_where_the_settings_name_nothing() -> None:
+    async with exchange(bot=FakeBot(AWAY)) as it:
+        await it.talking()
+        await it.house.tick(4_000)
+        assert it.house.told(TransferFailed)[0] == TransferFailed(why="not_allowed")
+        assert not any(message.line.startswith("REFER") for message in it.phone.came)
+
+
+async def test_a_transfer_ends_with_the_dialog_that_was_asked_for_it() -> None:
+    async with exchange(bot=FakeBot(AWAY), transfer_to=("*",)) as it:
+        await it.talking()
+        await it.phone.asked("REFER")
+        it.phone.accept_refer()
+        second = await it.another()
+        second.invite(second.sdp(), it.phone.replaces)
+        await second.answer()
+        second.ack()
+        await it.phone.hung_up_on()
+        assert it.house.told(TransferFailed) == [TransferFailed(why="failed", status=487)]

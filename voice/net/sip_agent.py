@@ -54,6 +54,7 @@ class SipAgent:
     `allow` decides by IP address whose datagrams are looked at and whose connections are taken; those of others are
     counted and never answered, unless there is an `authenticator` to ask them who they are. `registered` is told the
     accounts of which the `registrar` knows a phone from now on, or none any more.
+    `session_s` is how long calls shall last without a sign of life (RFC 4028); 0: as long as they last.
     `advertised` is the host peers are told to reach, where it is not the one bound (NAT). Commands are the endpoint's,
     with the time filled in; each returns False when the call is over or its state does not allow it.
     """
@@ -70,6 +71,7 @@ class SipAgent:
         authenticator: Authenticator | None = None,
         registrar: Registrar | None = None,
         registered: Callable[[str], None] = lambda account: None,
+        session_s: int = 0,
     ) -> None:
         self._handler = handler
         self._allow = allow
@@ -78,7 +80,13 @@ class SipAgent:
         self._registrar = registrar
         self._registered = registered
         self._endpoint = SipEndpoint(
-            advertised, 0, token, max_calls=max_calls, authenticator=authenticator, registrar=registrar
+            advertised,
+            0,
+            token,
+            max_calls=max_calls,
+            authenticator=authenticator,
+            registrar=registrar,
+            session_s=session_s,
         )
         self._endpoint.reach.connects = True
         self._socket: UdpSocket | None = None

@@ -10,6 +10,7 @@ from dialog.errors import ConfigurationError
 from voice.settings.base import LOOPBACK, Address, Port, Section, environment_name, secret_of
 from voice.wire.sdes import Srtp
 from voice.wire.sip.digest import STRONGEST_FIRST, Algorithm
+from voice.wire.sip.session_timer import MIN_S
 
 
 def _switch_or_port(value: object) -> object:
@@ -84,6 +85,25 @@ class SipSettings(Section):
         default=STRONGEST_FIRST,
         min_length=1,
         description="how passwords are hashed, a challenge each in this order; one alone for a peer that takes no two",
+    )
+    session_expires_s: int = Field(
+        default=1_800,
+        ge=0,
+        description="after how long a call ends that neither side's signalling refreshed; asked of peers who know how "
+        "(RFC 4028), 90 or more; 0: not asked",
+    )
+
+    @field_validator("session_expires_s")
+    @classmethod
+    def _not_too_brief(cls, seconds: int) -> int:
+        if 0 < seconds < MIN_S:
+            raise ValueError(f"write 0, or at least {MIN_S}")
+        return seconds
+
+    transfer_to: tuple[Annotated[str, Field(min_length=1, max_length=256)], ...] = Field(
+        default=(),
+        description="numbers and SIP addresses that callers may be transferred to, `*` and `?` as in file names: "
+        '`"+32*"`, `"10??"`, `"sip:*@192.0.2.50"`; default: none',
     )
 
     @field_validator("peers")

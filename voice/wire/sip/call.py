@@ -19,6 +19,7 @@ from voice.wire.sip.guard import Received
 from voice.wire.sip.message import Address, make_response
 from voice.wire.sip.referral import Referral
 from voice.wire.sip.renegotiation import Renegotiation
+from voice.wire.sip.session_timer import Due, SessionTimer
 from voice.wire.sip.transaction import Transaction
 
 
@@ -48,6 +49,7 @@ class Call(ABC):
         self._core = core
         self._media: Renegotiation | None = None
         self._referral: Referral | None = None
+        self._timer = SessionTimer(core.session_s)
 
     @property
     def over(self) -> bool:
@@ -56,7 +58,10 @@ class Call(ABC):
     @property
     def referral(self) -> Referral | None:
         """Who is referred to whom: while both sides talk."""
-        return self._referral if self.state is CallState.TALKING else None
+        if self.state is not CallState.TALKING or self.dialog is None:
+            return None
+        self._referral = self._referral or Referral(self._core, self.ref, self.dialog)
+        return self._referral
 
     # commands
 
@@ -139,13 +144,19 @@ class Call(ABC):
         return min((time for time in self._deadlines() if time is not None), default=None)
 
     def _deadlines(self) -> tuple[float | None, ...]:
-        return tuple(part.deadline() for part in (self._media, self._referral) if part)
+        parts = (self._media, self._referral, self._timer)
+        return tuple(part.deadline() for part in parts if part)
 
     def on_timer(self, now: float) -> None:
         if self._media:
             self._media.on_timer(now)
         if self._referral:
             self._referral.on_timer(now)
+        due = self._timer.take(now)
+        if due is Due.EXPIRED:
+            self._step(CallInput.EXPIRED, Cue(now))
+        elif due is Due.REFRESH and self._media and self.state is CallState.TALKING:
+            self._media.refresh(now)
 
     # the table's interpreter
 
@@ -161,6 +172,8 @@ class Call(ABC):
                 self._media.end(cue.now)
             if self._referral:
                 self._referral.end(cue.now)
+        if self.over:
+            self._timer.stop()
         return True
 
     @abstractmethod
@@ -182,6 +195,7 @@ COMMON: dict[CallDo, Callable[[Call, Cue], None]] = {
     CallDo.END_REMOTE: lambda call, cue: call._end(EndCause.REMOTE),
     CallDo.END_REJECTED: lambda call, cue: call._end(EndCause.REJECTED),
     CallDo.END_NO_ACK: lambda call, cue: call._end(EndCause.NO_ACK),
+    CallDo.END_EXPIRED: lambda call, cue: call._end(EndCause.EXPIRED),
     CallDo.END_LOST: lambda call, cue: call._end(EndCause.LOST),
 }
 """What calls of both kinds do."""

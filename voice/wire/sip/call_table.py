@@ -44,8 +44,10 @@ class CallInput(Enum):
     SUCCESS = auto()
     FAILURE = auto()
     CHALLENGED = auto()
+    TOO_BRIEF = auto()
     GIVE_UP = auto()
     LOST = auto()
+    EXPIRED = auto()
 
 
 class CallDo(Enum):
@@ -73,6 +75,7 @@ class CallDo(Enum):
     END_REJECTED = auto()
     END_NO_ACK = auto()
     END_LOST = auto()
+    END_EXPIRED = auto()
 
 
 class MediaState(Enum):
@@ -91,6 +94,8 @@ class MediaState(Enum):
     """Our 2xx to a re-INVITE is not yet acknowledged."""
     OFFERING = auto()
     """Our re-INVITE or UPDATE waits for the peer."""
+    REFRESHING = auto()
+    """Our re-INVITE, with nothing new in it, waits for the peer."""
     RETRYING = auto()
     """Our offer met one of the peer's (491) and is sent again soon."""
     OVER = auto()
@@ -113,6 +118,7 @@ class MediaInput(Enum):
     """A 2xx to our re-INVITE."""
     UPDATED = auto()
     """A 2xx to our UPDATE."""
+    REFRESH = auto()
     GLARE = auto()
     FAILURE = auto()
     RETRY = auto()
@@ -129,6 +135,7 @@ class MediaDo(Enum):
     SEND_REFUSAL = auto()
     SEND_TERMINATED = auto()
     SEND_OFFER = auto()
+    SEND_REFRESH = auto()
     SEND_ACK = auto()
     KEEP_OFFER = auto()
     WAIT = auto()
@@ -177,6 +184,7 @@ CALL: dict[tuple[CallState, CallInput], CallRow] = {
     (S.CALLING, C.SUCCESS): CallRow(S.TALKING, (D.ESTABLISH, D.SEND_ACK, D.TELL_ANSWERED), "RFC 3261 13.2.2.4"),
     (S.CALLING, C.FAILURE): CallRow(S.ENDED, (D.TELL_FAILED,), "RFC 3261 13.2.2.3"),
     (S.CALLING, C.CHALLENGED): CallRow(S.CALLING, (D.SEND_AGAIN,), "RFC 3261 22.2"),
+    (S.CALLING, C.TOO_BRIEF): CallRow(S.CALLING, (D.SEND_AGAIN,), "RFC 4028 7.3"),
     (S.CALLING, C.HANG_UP): CallRow(S.CANCELLING, (D.SEND_CANCEL, D.END_LOCAL), "RFC 3261 9.1"),
     (S.CANCELLING, C.PROVISIONAL): CallRow(S.CANCELLING, (D.SEND_CANCEL,), "RFC 3261 9.1"),
     (S.CANCELLING, C.SUCCESS): CallRow(S.ENDED, (D.ESTABLISH, D.SEND_ACK, D.SEND_BYE), "RFC 3261 15"),
@@ -187,6 +195,7 @@ CALL: dict[tuple[CallState, CallInput], CallRow] = {
     (S.TALKING, C.HANG_UP): CallRow(S.ENDED, (D.SEND_BYE, D.END_LOCAL), "RFC 3261 15.1.1"),
     (S.TALKING, C.NO_ACK): CallRow(S.ENDED, (D.SEND_BYE, D.END_NO_ACK), "RFC 3261 14.2"),
     (S.TALKING, C.LOST): CallRow(S.ENDED, (D.SEND_BYE, D.END_LOST), "RFC 3261 12.2.1.2"),
+    (S.TALKING, C.EXPIRED): CallRow(S.ENDED, (D.SEND_BYE, D.END_EXPIRED), "RFC 4028 10"),
     (S.ENDED, C.SUCCESS): CallRow(S.ENDED, (D.SEND_ACK,), "RFC 3261 13.2.2.4"),
 }
 
@@ -218,6 +227,12 @@ MEDIA: dict[tuple[MediaState, MediaInput], MediaRow] = {
     (M.OFFERING, N.UPDATED): MediaRow(M.IDLE, (E.TELL_ANSWERED,), "RFC 3311 5.1"),
     (M.OFFERING, N.GLARE): MediaRow(M.RETRYING, (E.WAIT,), "RFC 3261 14.1"),
     (M.OFFERING, N.FAILURE): MediaRow(M.IDLE, (E.TELL_REFUSED,), "RFC 3261 14.1"),
+    (M.IDLE, N.REFRESH): MediaRow(M.REFRESHING, (E.SEND_REFRESH,), "RFC 4028 7.4"),
+    (M.REFRESHING, N.INVITE): MediaRow(M.REFRESHING, (E.REFUSE_GLARE,), "RFC 3261 14.2"),
+    (M.REFRESHING, N.UPDATE): MediaRow(M.REFRESHING, (E.REFUSE_GLARE,), "RFC 3311 5.2"),
+    (M.REFRESHING, N.SUCCESS): MediaRow(M.IDLE, (E.SEND_ACK, E.TELL_ANSWERED), "RFC 4028 7.2"),
+    (M.REFRESHING, N.GLARE): MediaRow(M.IDLE, (), "RFC 4028 7.4"),
+    (M.REFRESHING, N.FAILURE): MediaRow(M.IDLE, (), "RFC 4028 7.4"),
     (M.RETRYING, N.INVITE): MediaRow(M.OFFERED, (E.TELL_REFUSED, E.ACCEPT_OFFER), "RFC 3261 14.1"),
     (M.RETRYING, N.UPDATE): MediaRow(M.UPDATE_OFFERED, (E.TELL_REFUSED, E.ACCEPT_OFFER), "RFC 3311 5.1"),
     (M.RETRYING, N.RETRY): MediaRow(M.OFFERING, (E.SEND_OFFER,), "RFC 3261 14.1"),
@@ -228,6 +243,8 @@ MEDIA: dict[tuple[MediaState, MediaInput], MediaRow] = {
     (M.UPDATE_OFFERED, N.END): MediaRow(M.OVER, (E.SEND_TERMINATED,), "RFC 3261 15.1.2"),
     (M.REANSWERED, N.END): MediaRow(M.OVER, (), "RFC 3261 15"),
     (M.OFFERING, N.END): MediaRow(M.OVER, (), "RFC 3261 15"),
+    (M.REFRESHING, N.END): MediaRow(M.OVER, (), "RFC 3261 15"),
     (M.RETRYING, N.END): MediaRow(M.OVER, (), "RFC 3261 15"),
 }
-"""RETRYING + INVITE or UPDATE: the peer's offer won the race, so ours is given up, and our user told (491)."""
+"""RETRYING + INVITE or UPDATE: the peer's offer won the race, so ours is given up, and our user told (491).
+REFRESHING: one that fails is tried again when `SessionTimer` says so, and is no news to our user."""

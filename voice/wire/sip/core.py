@@ -16,6 +16,9 @@ from voice.wire.sip.transaction import Transaction, TransactionUser
 class Core(Protocol):
     """The services of the endpoint that a call uses."""
 
+    session_s: int
+    """For how long a session is asked to last without a refresh; 0: nothing is asked."""
+
     def identity(self, addr: Address) -> Mapping[str, str]:
         """The headers that tell `addr` who and what we are: Contact, Allow, Accept."""
         ...

@@ -22,6 +22,7 @@ from voice.wire.sip.reach import Reach
 from voice.wire.sip.refer import ReferTo
 from voice.wire.sip.referral import Referral
 from voice.wire.sip.registrar import Registrar
+from voice.wire.sip.session_timer import TIMER
 from voice.wire.sip.stack import NOWHERE, Stack
 from voice.wire.sip.transaction import Datagram, Transaction
 from voice.wire.sip.uas import UserAgentServer
@@ -32,6 +33,7 @@ class SipEndpoint:
 
     `local_host` and `local_port` are what peers are told to reach; `token` gives fresh random words. At most
     `max_calls` calls and `max_transactions` transactions are held; beyond, new calls get 503 with Retry-After.
+    `session_s` is how long calls shall last without a sign of life (RFC 4028); 0: as long as they last.
     Strangers, whose address is not listed, may only call, and only where an `authenticator` knows them. With a
     `registrar` its accounts may register phones, and then sign in from wherever they are.
     """
@@ -46,9 +48,10 @@ class SipEndpoint:
         max_transactions: int = 20_000,
         authenticator: Authenticator | None = None,
         registrar: Registrar | None = None,
+        session_s: int = 0,
     ) -> None:
         self.reach = Reach(local_host, local_port)
-        self._stack = Stack(self.reach, token, max_transactions)
+        self._stack = Stack(self.reach, token, max_transactions, session_s)
         self._registrar = registrar
         self._server = UserAgentServer(self._stack, max_calls, authenticator, registrar)
 
@@ -207,7 +210,7 @@ class SipEndpoint:
         )
         set_body(request, sdp, self._stack.identity(next_hop))
         if not sdp:  # an offer in a provisional response would want its answer in the PRACK, which is not served
-            request.headers.remove("Supported")
+            request.headers.set("Supported", TIMER)
         ref = self._stack.new_ref()
         call = self._stack.calls[ref] = OutgoingCall(self._stack, ref, request, next_hop, now, login)
         self._stack.settle_call(call)

@@ -27,6 +27,8 @@ class EndCause(StrEnum):
     """We refused the INVITE."""
     NO_ACK = "no_ack"
     """Our answer was never acknowledged (RFC 3261 section 13.3.1.4), or what we said before it (RFC 3262 section 3)."""
+    EXPIRED = "expired"
+    """Nobody refreshed the session in time (RFC 4028 section 10)."""
     LOST = "lost"
     """The peer no longer knows the call (481) or no longer answers (408; RFC 3261 section 12.2.1.2)."""
 
@@ -106,7 +108,7 @@ class ReinviteAcknowledged:
 
 @dataclass(frozen=True, slots=True)
 class ReinviteAnswered:
-    """The peer accepted what we offered with `reoffer`."""
+    """The peer accepted what we offered with `reoffer`, or says what it takes where the session was refreshed."""
 
     call: CallRef
     answer: bytes | None

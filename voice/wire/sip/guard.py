@@ -49,9 +49,10 @@ _COMPACT = {
     "k": "supported",
     "t": "to",
     "v": "via",
+    "x": "session-expires",
 }
-"""RFC 3261 section 7.3.3, RFC 3515, RFC 3892 and RFC 6665. Compact names of headers this stack never reads stay as
-they are."""
+"""RFC 3261 section 7.3.3, RFC 3515, RFC 3892, RFC 4028, RFC 6665. Compact names of headers this stack never reads stay
+as they are."""
 
 _CANONICAL = {
     "via": "Via",

@@ -13,7 +13,6 @@ from voice.wire.sip.events import CallRef, InviteAcknowledged, InviteCancelled, 
 from voice.wire.sip.guard import Received
 from voice.wire.sip.message import NO_HEADERS, Address, make_response
 from voice.wire.sip.provisional import ReliableResponses
-from voice.wire.sip.referral import Referral
 from voice.wire.sip.renegotiation import Renegotiation
 from voice.wire.sip.transaction import Transaction
 
@@ -29,11 +28,11 @@ class IncomingCall(Call):
         self.invite = invite
         invite.user = self
         self.dialog = Dialog.from_invite(received, source, core.token())
-        self._media = Renegotiation(core, self, self.dialog, ours=False)
-        self._referral = Referral(core, ref, self.dialog)
+        self._media = Renegotiation(core, self, self.dialog, self._timer, ours=False)
         self._reliable = ReliableResponses(core, invite)
         self._described = False
         """Whether our SDP went out reliably, before the answer to the INVITE."""
+        self._description = b""
         self._held_answer: bytes | None = None
         self._answered: Unacknowledged | None = None
 
@@ -62,7 +61,7 @@ class IncomingCall(Call):
         """The ACK of a 2xx: of the call's first, or of a later one."""
         if self._answered and self._answered.sequence == received.cseq.sequence:
             self._answered = None
-            self._media.agree(now)
+            self._media.agree(self._description, now)
             self._step(CallInput.ACK, Cue(now, received))
         else:
             super().on_ack(received, now)
@@ -82,7 +81,7 @@ class IncomingCall(Call):
         else:
             self._core.respond(transaction, make_response(request, 200), now)
             if self._reliable.described:
-                self._media.agree(now)
+                self._media.agree(self._description, now)
             self._reliable.acknowledged(now)
             self._core.emit(ProgressAcknowledged(self.ref, body or None))
             if self._reliable.settled and self._held_answer is not None:
@@ -133,14 +132,18 @@ class IncomingCall(Call):
         body = b"" if self._described else cue.body
         response = self._response(status, body=body, headers=self._core.identity(self.invite.addr))
         if self._reliable.demanded or (body and self._reliable.possible):
-            self._described = self._described or bool(body)
+            if body:
+                self._described, self._description = True, body
             self._reliable.send(response, cue.now)
         else:
             self._core.respond(self.invite, response, cue.now)
 
     def _send_answer(self, cue: Cue) -> None:
         body = b"" if self._described else cue.body
-        response = self._response(200, body=body, headers=self._core.identity(self.invite.addr))
+        self._description = self._description or body
+        session = self._timer.grant(self.invite.request, cue.now)
+        headers = {**self._core.identity(self.invite.addr), **session}
+        response = self._response(200, body=body, headers=headers)
         self._core.respond(self.invite, response, cue.now)
         sequence = int(self.invite.request.headers["CSeq"].split()[0])
         self._answered = Unacknowledged(bytes(response), self.invite.addr, sequence, cue.now)

@@ -3,11 +3,12 @@
 from sipmessage import Request
 
 from voice.wire.sip.message import ALLOW, SDP, SUPPORTED, tokens
+from voice.wire.sip.session_timer import MIN_S, is_too_brief
 
 ALLOWED = frozenset(ALLOW.split(", "))
+EXTENSIONS = frozenset(SUPPORTED.split(", "))
 KNOWN = frozenset(("REGISTER", "SUBSCRIBE", "PUBLISH", "MESSAGE", "INFO"))
 """Methods that exist and that we do not serve; any other is not even known."""
-EXTENSIONS = frozenset(SUPPORTED.split(", "))
 
 Refused = tuple[int, dict[str, str]]
 """A status and the headers that explain it."""
@@ -27,6 +28,8 @@ def refuse(request: Request) -> Refused | None:
         return 415, {"Accept": SDP}
     if any(name.lower() != "identity" for name in tokens(request, "Content-Encoding")):
         return 415, {"Accept-Encoding": "identity"}
+    if is_too_brief(request):
+        return 422, {"Min-SE": str(MIN_S)}
     accepted = {_media_type(name) for name in tokens(request, "Accept")}
     if accepted and not accepted & {SDP, "application/*", "*/*"}:
         return 406, {}

@@ -19,7 +19,7 @@ COOKIE = "z9hG4bK"
 """Marks branches that are unique by themselves (RFC 3261 section 8.1.1.7)."""
 
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, REFER, NOTIFY"
-SUPPORTED = "100rel, replaces"
+SUPPORTED = "100rel, timer, replaces"
 """Extensions of ours, which a peer may require (RFC 3261 section 20.37)."""
 USER_AGENT = "Centralino"
 SDP = "application/sdp"
@@ -42,6 +42,7 @@ REASONS = {
     416: "Unsupported URI Scheme",
     420: "Bad Extension",
     421: "Extension Required",
+    422: "Session Interval Too Small",
     423: "Interval Too Brief",
     480: "Temporarily Unavailable",
     481: "Call/Transaction Does Not Exist",
@@ -86,8 +87,7 @@ def make_response(
     routes = request.headers.getlist("Record-Route")
     if routes and 100 < status < 300 and request.method == "INVITE":
         response.headers.setlist("Record-Route", list(routes))  # RFC 3261 section 12.1.1
-    for name, value in headers.items():
-        response.headers.set(name, value)
+    set_headers(response, headers)
     if body:
         response.headers.set("Content-Type", SDP)
     response.headers.set("Server", USER_AGENT)
@@ -113,11 +113,16 @@ def make_request(
     return request
 
 
+def set_headers(message: Message, headers: Mapping[str, str]) -> None:
+    """Give a message `headers`, each in place of one that it had."""
+    for name, value in headers.items():
+        message.headers.set(name, value)
+
+
 def set_body(message: Request, body: bytes, headers: Mapping[str, str]) -> None:
     """Give a request more `headers` and an SDP body, or none when `body` is empty."""
     message.body = body
-    for name, value in headers.items():
-        message.headers.set(name, value)
+    set_headers(message, headers)
     if body:
         message.headers.set("Content-Type", SDP)
     message.headers.set("Content-Length", str(len(body)))

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from sipmessage import Request
+from sipmessage import Request, Response
 
 from voice.wire.sip.auth import Login
 from voice.wire.sip.call import COMMON, Call, Cue
@@ -12,7 +12,7 @@ from voice.wire.sip.core import Core
 from voice.wire.sip.dialog import Dialog
 from voice.wire.sip.events import CallRef, InviteAnswered, InviteRefused, Ringing
 from voice.wire.sip.guard import Received
-from voice.wire.sip.message import REASONS, Address, make_again, make_cancel, names
+from voice.wire.sip.message import REASONS, Address, make_again, make_cancel, names, set_headers
 from voice.wire.sip.provisional import RELIABLE, EarlyDialogs
 from voice.wire.sip.referral import Referral
 from voice.wire.sip.renegotiation import Renegotiation
@@ -34,6 +34,7 @@ class OutgoingCall(Call):
         self._ack = b""
         self._heard = False
         self._give_up: float | None = None
+        set_headers(request, self._timer.proposal())
         self.invite = core.request(request, addr, now, self)
 
     # messages
@@ -54,6 +55,8 @@ class OutgoingCall(Call):
             obstacle = self._login.take(message, self._core.token())
             cause = CallInput.FAILURE if obstacle else CallInput.CHALLENGED
             self._step(cause, replace(cue, reason=obstacle or cue.reason))
+        elif status == 422 and self._timer.lengthen(message):
+            self._step(CallInput.TOO_BRIEF, cue)
         elif status >= 300:
             self._step(CallInput.FAILURE, cue)
         elif self._answered_by in ("", received.to_tag):
@@ -66,10 +69,12 @@ class OutgoingCall(Call):
         if early is not None and self.state is CallState.CALLING:
             self.dialog, self._media = early, self._media_of(early)
             if received.message.body and names(received.message, "Require", RELIABLE):
-                self._media.agree(now)
+                self._media.agree(self.invite.request.body, now)
 
     def _media_of(self, dialog: Dialog) -> Renegotiation:
-        media = self._early_media.get(dialog.remote_tag) or Renegotiation(self._core, self, dialog, ours=True)
+        media = self._early_media.get(dialog.remote_tag) or Renegotiation(
+            self._core, self, dialog, self._timer, ours=True
+        )
         self._early_media[dialog.remote_tag] = media
         return media
 
@@ -108,15 +113,18 @@ class OutgoingCall(Call):
         self._answered_by = cue.received.to_tag
         self.dialog = self._early.confirmed(self.invite, cue.received, cue.source)
         self._media = self._media_of(self.dialog)
-        self._media.agree(cue.now)
+        self._media.agree(self.invite.request.body, cue.now)
+        assert isinstance(cue.received.message, Response)
+        self._timer.accept(cue.received.message, cue.now)
         self._early_media.clear()
         self._referral = Referral(self._core, self.ref, self.dialog)
 
     def _send_again(self, cue: Cue) -> None:
-        """The INVITE once more, with the credentials that were asked for."""
-        assert self._login is not None
+        """The INVITE once more, with the credentials that were asked for, or for a longer session."""
         invite = make_again(self.invite.request, self._core.via(self.invite.addr))
-        self._login.sign(invite)
+        set_headers(invite, self._timer.proposal())
+        if self._login:
+            self._login.sign(invite)
         self._heard = False
         self.invite = self._core.request(invite, self.invite.addr, cue.now, self)
 

@@ -17,6 +17,7 @@ from voice.wire.sip.events import (
 )
 from voice.wire.sip.guard import Received
 from voice.wire.sip.message import NO_HEADERS, Address, make_response, set_body
+from voice.wire.sip.session_timer import SessionTimer
 from voice.wire.sip.transaction import Transaction
 
 
@@ -34,20 +35,24 @@ class MediaCue:
 
 
 class Renegotiation:
-    """The offers of one dialog by re-INVITE and UPDATE, one at a time in either direction.
+    """The offers of one dialog by re-INVITE and UPDATE, one at a time in either direction. Each moves its `timer` on.
 
     `ours` says whether the call is: then the INVITE's offer was ours, and we wait longer after a collision.
     """
 
-    def __init__(self, core: Core, owner: MediaOwner, dialog: Dialog, *, ours: bool) -> None:
+    def __init__(self, core: Core, owner: MediaOwner, dialog: Dialog, timer: SessionTimer, *, ours: bool) -> None:
         self.state = MediaState.INVITING if ours else MediaState.INVITED
         self._core = core
         self._owner = owner
         self._dialog = dialog
+        self._timer = timer
         self._ours = ours
         self._pending: Transaction | None = None
         self._answered: Unacknowledged | None = None
         self._asked: Transaction | None = None
+        self._refresh: Transaction | None = None
+        self._description = b""
+        """What we said of our media last."""
         self._method = "INVITE"
         self._offer = b""
         self._ack = (0, b"")
@@ -58,8 +63,9 @@ class Renegotiation:
         """Whether an offer of the peer's waits for our user."""
         return self.state in (MediaState.OFFERED, MediaState.UPDATE_OFFERED)
 
-    def agree(self, now: float) -> None:
-        """The offer of the INVITE has its answer: from now on either side may make another."""
+    def agree(self, description: bytes, now: float) -> None:
+        """The offer of the INVITE has its answer, and one of them is our `description`: either side may offer anew."""
+        self._description = self._description or description
         self._step(MediaInput.AGREED, MediaCue(now))
 
     # commands
@@ -77,10 +83,19 @@ class Renegotiation:
         self._method = "UPDATE" if early else "INVITE"
         return self._step(MediaInput.REOFFER, MediaCue(now, body=sdp))
 
+    def refresh(self, now: float) -> None:
+        """Show that the session lives (RFC 4028 section 7.4): by an UPDATE without an offer, if the peer takes that,
+        else by a re-INVITE with the media as they are."""
+        if self._dialog.allows("UPDATE"):
+            if self._refresh is None:
+                self._refresh = self._request("UPDATE", b"", now)
+        elif self._description:
+            self._step(MediaInput.REFRESH, MediaCue(now))
+
     def end(self, now: float) -> None:
         """The call is over: a re-INVITE or UPDATE still pending must get its answer (RFC 3261 section 15.1.2)."""
         self._step(MediaInput.END, MediaCue(now))
-        self._asked = None
+        self._asked = self._refresh = None
         self._answered = None
         self._retry_at = None
 
@@ -95,7 +110,7 @@ class Renegotiation:
             self._step(MediaInput.UPDATE, MediaCue(now, transaction, received, source))
         else:
             self._dialog.refresh(received, source)
-            headers = self._core.identity(transaction.addr)
+            headers = self._consent(transaction, now)
             self._core.respond(transaction, make_response(transaction.request, 200, headers=headers), now)
 
     def on_cancel(self, transaction: Transaction, now: float) -> None:
@@ -109,27 +124,34 @@ class Renegotiation:
 
     def on_response(self, transaction: Transaction, received: Received, response: Response, now: float) -> None:
         """A response to our re-INVITE or UPDATE."""
-        status = response.code
+        status, invited = response.code, transaction.request.method == "INVITE"
         cue = MediaCue(now, received=received, status=status, reason=response.phrase)
-        invited = transaction.request.method == "INVITE"
-        if transaction is not self._asked:
+        if transaction not in (self._asked, self._refresh):
             if invited and 200 <= status < 300:
                 self._send_ack(cue)  # the 2xx of an earlier one once more (RFC 3261 section 13.2.2.4)
-        elif status == 491:
-            self._step(MediaInput.GLARE, cue)
-        elif status >= 300:
-            self._step(MediaInput.FAILURE, cue)
-            if status in (408, 481):
-                self._owner.fail(CallInput.LOST, now)
-        elif status >= 200:
-            self._asked = None
+            return
+        if status < 200:
+            return
+        if status < 300:
             self._dialog.refresh(received)
-            self._step(MediaInput.SUCCESS if invited else MediaInput.UPDATED, cue)
+            self._description = transaction.request.body or self._description
+            self._timer.accept(response, now)
+        elif status == 422:
+            self._timer.lengthen(response)
+        self._conclude(transaction, _outcome(status, invited=invited), cue)
 
     def on_timed_out(self, transaction: Transaction, now: float) -> None:
-        if transaction is self._asked:
-            self._step(MediaInput.FAILURE, MediaCue(now, status=408, reason="Request Timeout"))
-            self._owner.fail(CallInput.LOST, now)
+        if transaction in (self._asked, self._refresh):
+            self._conclude(transaction, MediaInput.FAILURE, MediaCue(now, status=408, reason="Request Timeout"))
+
+    def _conclude(self, transaction: Transaction, outcome: MediaInput, cue: MediaCue) -> None:
+        if transaction is self._refresh:
+            self._refresh = None
+        else:
+            self._asked = None
+            self._step(outcome, cue)
+        if cue.status in (408, 481):
+            self._owner.fail(CallInput.LOST, cue.now)  # RFC 3261 section 12.2.1.2
 
     # time
 
@@ -183,9 +205,14 @@ class Renegotiation:
             sequence = int(transaction.request.headers["CSeq"].split()[0])
             self._answered = Unacknowledged(bytes(response), transaction.addr, sequence, cue.now)
 
+    def _consent(self, transaction: Transaction, now: float) -> Mapping[str, str]:
+        """The headers of a 2xx."""
+        return {**self._core.identity(transaction.addr), **self._timer.grant(transaction.request, now)}
+
     def _send_answer(self, cue: MediaCue) -> None:
         assert self._pending is not None
-        self._respond(cue, 200, headers=self._core.identity(self._pending.addr))
+        self._description = cue.body
+        self._respond(cue, 200, headers=self._consent(self._pending, cue.now))
 
     def _send_refusal(self, cue: MediaCue) -> None:
         self._respond(cue, cue.status, cue.reason)
@@ -197,10 +224,16 @@ class Renegotiation:
         self._offer = cue.body
 
     def _send_offer(self, cue: MediaCue) -> None:
+        self._asked = self._request(self._method, self._offer, cue.now)
+
+    def _send_refresh(self, cue: MediaCue) -> None:
+        self._asked = self._request("INVITE", self._description, cue.now)
+
+    def _request(self, method: str, body: bytes, now: float) -> Transaction:
         hop = self._dialog.next_hop()
-        request = self._dialog.request(self._method, self._core.via(hop))
-        set_body(request, self._offer, self._core.identity(hop))
-        self._asked = self._core.request(request, hop, cue.now, self._owner)
+        request = self._dialog.request(method, self._core.via(hop))
+        set_body(request, body, {**self._core.identity(hop), **self._timer.renewal()})
+        return self._core.request(request, hop, now, self._owner)
 
     def _send_ack(self, cue: MediaCue) -> None:
         assert cue.received is not None
@@ -234,6 +267,7 @@ class Renegotiation:
         MediaDo.SEND_REFUSAL: _send_refusal,
         MediaDo.SEND_TERMINATED: _send_terminated,
         MediaDo.SEND_OFFER: _send_offer,
+        MediaDo.SEND_REFRESH: _send_refresh,
         MediaDo.SEND_ACK: _send_ack,
         MediaDo.KEEP_OFFER: _keep_offer,
         MediaDo.WAIT: _wait,
@@ -241,3 +275,9 @@ class Renegotiation:
         MediaDo.TELL_ANSWERED: _tell_answered,
         MediaDo.TELL_REFUSED: _tell_refused,
     }
+
+
+def _outcome(status: int, *, invited: bool) -> MediaInput:
+    if status >= 300:
+        return MediaInput.GLARE if status == 491 else MediaInput.FAILURE
+    return MediaInput.SUCCESS if invited else MediaInput.UPDATED

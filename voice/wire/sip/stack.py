@@ -31,8 +31,9 @@ MAX_ENDED = 256
 class Stack:
     """`reach` says how peers reach us, `token` gives fresh random words; at most `max_transactions` are held."""
 
-    def __init__(self, reach: Reach, token: Callable[[], str], max_transactions: int) -> None:
+    def __init__(self, reach: Reach, token: Callable[[], str], max_transactions: int, session_s: int) -> None:
         self.reach = reach
+        self.session_s = session_s
         self.dropped: Counter[str] = Counter()
         """Datagrams that led to nothing, by reason; the reasons are a fixed set."""
         self.calls: dict[CallRef, Call] = {}

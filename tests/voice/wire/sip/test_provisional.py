@@ -245,11 +245,14 @@ class Callee(Peer):
 
     def respond(self, status: int, tag: str = "a", body: str = "", **headers: str) -> list[str]:
         """What comes of a response with this tag: the first lines."""
+        return [message.split("\r\n")[0] for message in self.say_to(status, tag, body, **headers)]
+
+    def say_to(self, status: int, tag: str = "a", body: str = "", **headers: str) -> list[str]:
+        """Send a response to the INVITE with this tag; what comes of it."""
         lines = [line for line in self.invite.split("\r\n") if line.split(":")[0] in ("Via", "From", "Call-ID", "CSeq")]
         lines += [f"To: {header(self.invite, 'To')};tag={tag}", f"Contact: <sip:{tag}@192.0.2.9:5080>"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
-        sent = self.say("\r\n".join([f"SIP/2.0 {status} X", *lines, "", body]).encode())
-        return [message.split("\r\n")[0] for message in sent]
+        return self.say("\r\n".join([f"SIP/2.0 {status} X", *lines, "", body]).encode())
 
 
 def test_forks_are_acknowledged_each_in_its_own_order() -> None:

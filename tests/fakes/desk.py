@@ -179,6 +179,16 @@ class FakeDesk:
         seat = self._seats[agent]
         self._tell_me(agent, seat.me.model_copy(update={"audio": connected}))
 
+    def phone(self, agent: str, *, registered: bool) -> None:
+        """The agent's phone can be rung, or cannot any more."""
+        seat = self._seats[agent]
+        self._tell_me(agent, seat.me.model_copy(update={"phone": registered}))
+
+    def pick_up(self, agent: str, call_id: str) -> None:
+        """The agent picks up the phone that rings."""
+        self.audio(agent, connected=True)
+        self.answer(agent, call_id)
+
     def presence(self, agent: str) -> Presence:
         """What the agent is doing."""
         return self._seats[agent].me.presence
@@ -203,7 +213,7 @@ class FakeDesk:
         if seat.call is not None:
             self._tell_me(agent, seat.me.model_copy(update={"next": presence}))
             return
-        if presence == "ready" and not seat.me.audio:
+        if presence == "ready" and not (seat.me.audio or seat.me.phone):
             raise Conflict("ready needs audio")
         if seat.wrap_up is not None and presence == "ready":
             raise Conflict("write the wrap-up first")

@@ -14,7 +14,6 @@ from voice.wire.sip.events import CallRef, InviteAnswered, InviteRefused, Ringin
 from voice.wire.sip.guard import Received
 from voice.wire.sip.message import REASONS, Address, make_again, make_cancel, names, set_headers
 from voice.wire.sip.provisional import RELIABLE, EarlyDialogs
-from voice.wire.sip.referral import Referral
 from voice.wire.sip.renegotiation import Renegotiation
 from voice.wire.sip.tables import T1
 from voice.wire.sip.transaction import Transaction
@@ -117,7 +116,6 @@ class OutgoingCall(Call):
         assert isinstance(cue.received.message, Response)
         self._timer.accept(cue.received.message, cue.now)
         self._early_media.clear()
-        self._referral = Referral(self._core, self.ref, self.dialog)
 
     def _send_again(self, cue: Cue) -> None:
         """The INVITE once more, with the credentials that were asked for, or for a longer session."""

@@ -69,19 +69,19 @@ class AgentPage extends LitElement {
   }
 
   render() {
-    const { screen, audio, settings, preparing } = this.#session;
+    const { screen, audio, settings, preparing, byPhone } = this.#session;
     return html`
       <div class="strip">
         <presence-switch .me=${screen.me} ?preparing=${preparing} @presence=${({ detail }) => this.#session.setPresence(detail)}></presence-switch>
         <div class="tools">
-          <sound-strip .audio=${audio} .state=${audio.state} .code=${audio.code} .settings=${settings}
+          <sound-strip .audio=${audio} .state=${byPhone ? "phone" : audio.state} .code=${audio.code} .settings=${settings}
             @settings=${({ detail }) => this.#session.apply(detail)} @steal=${() => this.#session.stealAudio()} @test-ring=${() => this.#session.ringer.test()}></sound-strip>
           <button type="button" @click=${this.help}>Keys <kbd>?</kbd></button>
         </div>
       </div>
       ${screen.call ? this.#bar(screen) : nothing}
       <div class="words">${this.#words()}</div>
-      <p class="unseen" aria-live="assertive">${screen.offer ? `A call for you: ${callText(screen.offer.brief)}. Alt+A answers.` : ""}</p>
+      <p class="unseen" aria-live="assertive">${screen.offer ? `A call for you: ${callText(screen.offer.brief)}. ${byPhone ? "Pick up your phone" : "Alt+A answers"}.` : ""}</p>
       <div class="columns" @copy=${({ detail }) => this.#copy(detail)} @article=${({ detail }) => this.#part("article-search").show(detail)} @called-back=${({ detail }) => this.#session.finishCallback(detail)}>
         ${screen.call ? this.#calling(screen) : screen.wrapUp ? this.#wrapping(screen) : this.#waiting(screen)}
       </div>
@@ -102,15 +102,15 @@ class AgentPage extends LitElement {
   }
 
   #bar({ me, call, colleagues }) {
-    const { audio } = this.#session;
-    return html`<call-bar .call=${call} .colleagues=${colleagues} ?muted=${audio.muted} ?silent=${!me.audio}
+    const { audio, byPhone } = this.#session;
+    return html`<call-bar .call=${call} .colleagues=${colleagues} ?phone=${byPhone} ?muted=${audio.muted} ?silent=${!me.audio}
       @mute=${this.toggleMute} @hold=${this.toggleHold} @keys=${({ detail }) => audio.sendKeys(detail)}></call-bar>`;
   }
 
   #waiting({ me, offer, queue }) {
     const others = queue.filter(({ call_id }) => call_id !== offer?.call_id);
     const lists = html`<queue-list .queue=${others} ?free=${me?.presence === "ready"}></queue-list><callback-list .callbacks=${this.#session.callbacks}></callback-list>`;
-    if (offer) return html`<div class="column two"><offer-card .offer=${offer}></offer-card></div><div class="column">${lists}</div>`;
+    if (offer) return html`<div class="column two"><offer-card .offer=${offer} ?phone=${this.#session.byPhone}></offer-card></div><div class="column">${lists}</div>`;
     return html`<div class="column two"><div class="card idle"><h2>${IDLE[me?.presence ?? "offline"] ?? ""}</h2></div>${lists}</div><div class="column">${this.#search(false)}</div>`;
   }
 
@@ -179,7 +179,8 @@ class AgentPage extends LitElement {
   }
 
   toggleMute() {
-    if (this.#session.screen.call) this.#session.audio.mute(!this.#session.audio.muted);
+    const { audio, byPhone } = this.#session;
+    this.#inCall(() => byPhone || audio.mute(!audio.muted));
   }
 
   toggleHold() {
@@ -187,7 +188,7 @@ class AgentPage extends LitElement {
   }
 
   toggleKeypad() {
-    this.#inCall(() => this.#part("call-bar").toggle("keypad"));
+    this.#inCall(() => this.#session.byPhone || this.#part("call-bar").toggle("keypad"));
   }
 
   toggleTransfer() {

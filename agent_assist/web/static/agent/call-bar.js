@@ -8,12 +8,13 @@ import { ask, basics, tell } from "./basics.js";
 import { PRESENCE } from "./words.js";
 
 class CallBar extends LitElement {
-  /** `silent`: the desk has no audio from the agent. `open` is which drawer is: "", "keypad" or "transfer". */
+  /** `silent`: the desk has no audio from the agent; `phone`: its keys and its mute are the phone's. `open` is which drawer is: "", "keypad" or "transfer". */
   static properties = {
     call: { attribute: false },
     colleagues: { attribute: false },
     muted: { type: Boolean },
     silent: { type: Boolean },
+    phone: { type: Boolean },
     open: { state: true },
     keyed: { state: true },
   };
@@ -78,9 +79,9 @@ class CallBar extends LitElement {
     return html`<section aria-labelledby="title">
       <div class="bar">
         <h2><span id="title">Call</span><span class="clock">${clock(seconds)}</span></h2>
-        ${this.#control("mute", this.muted ? "Unmute" : "Mute", "Alt+M", this.muted)}
+        ${this.phone ? nothing : this.#control("mute", this.muted ? "Unmute" : "Mute", "Alt+M", this.muted)}
         ${this.#control("hold", onHold ? "Take back" : "Hold", "Alt+H", onHold)}
-        ${this.#drawer("keypad", "Keypad", "Alt+K")} ${this.#drawer("transfer", "Transfer", "Alt+T")}
+        ${this.phone ? nothing : this.#drawer("keypad", "Keypad", "Alt+K")} ${this.#drawer("transfer", "Transfer", "Alt+T")}
         <button type="button" @click=${() => ask(this, "handback")}>To the bot <kbd>Alt+B</kbd></button>
         <button type="button" class="danger" @click=${() => ask(this, "hangup")}>Hang up <kbd>Alt+E</kbd></button>
       </div>

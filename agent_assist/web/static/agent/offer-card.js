@@ -7,7 +7,8 @@ import "./brief-card.js";
 const EVERY_MS = 250;
 
 class OfferCard extends LitElement {
-  static properties = { offer: { attribute: false } };
+  /** `phone`: it is the agent's phone that has to be picked up. */
+  static properties = { offer: { attribute: false }, phone: { type: Boolean } };
 
   static styles = [
     basics,
@@ -43,7 +44,9 @@ class OfferCard extends LitElement {
       <svg viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true"><rect width=${(100 * left) / seconds} height="6"></rect></svg>
       <brief-card .brief=${brief} .by=${by}></brief-card>
       <div class="row">
-        <button type="button" class="primary" @click=${() => ask(this, "answer", { call_id })}>Answer <kbd>Alt+A</kbd></button>
+        ${this.phone
+          ? html`<strong>Pick up your phone.</strong>`
+          : html`<button type="button" class="primary" @click=${() => ask(this, "answer", { call_id })}>Answer <kbd>Alt+A</kbd></button>`}
         <button type="button" @click=${() => ask(this, "decline", { call_id })}>Decline <kbd>Alt+X</kbd></button>
       </div>
     </section>`;

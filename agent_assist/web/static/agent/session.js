@@ -84,6 +84,11 @@ export class DeskSession extends EventTarget {
     return this.#wish === "ready" && this.screen.me?.presence === "away";
   }
 
+  /** Whether calls are taken by the phone that is registered: it rings, and what is said goes by it. */
+  get byPhone() {
+    return Boolean(this.screen.me?.phone) && this.audio.state === "closed";
+  }
+
   /** Take the audio from the other tab that has it. */
   async stealAudio() {
     await this.audio.open({ steal: true });
@@ -154,7 +159,7 @@ export class DeskSession extends EventTarget {
     if (before.offer?.call_id !== this.screen.offer?.call_id) this.#ring();
     if (before.call && !this.screen.call) this.audio.mute(false); // the next caller is to hear the agent
     if (message.type === "offer_withdrawn" && MISSED.includes(message.why)) this.#wish = "away";
-    if (before.me?.presence !== this.screen.me?.presence || before.me?.audio !== this.screen.me?.audio) this.#asked = false;
+    if (["presence", "audio", "phone"].some((fact) => before.me?.[fact] !== this.screen.me?.[fact])) this.#asked = false;
     this.#settle();
   }
 
@@ -164,15 +169,15 @@ export class DeskSession extends EventTarget {
     this.ringer.ring(callText(offer.brief), offer.expires_s);
   }
 
-  /** Bring audio and presence to where they are to be. */
+  /** Bring audio and presence to where they are to be. Who has a phone needs no audio here. */
   #settle() {
     const { me, offer } = this.screen;
-    const wanted = this.#wish === "ready" || WORKING.includes(me?.presence);
+    const wanted = (this.#wish === "ready" || WORKING.includes(me?.presence)) && !me?.phone;
     sessionStorage.setItem(WISH, this.#wish);
     if (wanted && this.audio.state === "closed") this.audio.open();
-    if (!wanted && me && !NEEDS_PERSON.includes(this.audio.state)) this.audio.close();
+    if (!wanted && me && !this.busy && !NEEDS_PERSON.includes(this.audio.state)) this.audio.close();
     // While an offer is on the screen the desk is not done yet with telling what became of it.
-    if (this.preparing && me.audio && !offer && !this.#asked) {
+    if (this.preparing && (me.audio || me.phone) && !offer && !this.#asked) {
       this.#asked = true;
       this.ask("presence", { presence: "ready" });
     }

@@ -12,10 +12,11 @@ const STATES = {
   open: "Audio open",
   away: "Audio lost. It is being opened again …",
   elsewhere: "Another tab has the audio.",
+  phone: "Calls ring your phone.",
 };
 
 class SoundStrip extends LitElement {
-  /** `state` and `code` are the audio's; levels are read from `audio` itself, ten times a second. */
+  /** `state` and `code` are the audio's, or `state` is `phone` where that takes its place; levels are read from `audio` itself, ten times a second. */
   static properties = {
     audio: { attribute: false },
     state: {},

@@ -52,6 +52,39 @@ async def test_a_ring_is_heard_seen_and_answered_by_key(
         assert panel.answerer.tokens == {await panel.page.locator("meta[name=csrf]").get_attribute("content")}
 
 
+async def test_an_agent_with_a_phone_opens_no_microphone_and_picks_that_up(panel: Panel) -> None:
+    panel.desk.phone(AGENT, registered=True)
+    await panel.ready()
+    await expect(panel.page.get_by_text("Calls ring your phone.")).to_be_visible()
+    panel.desk.ring(AGENT)
+    offer = panel.page.get_by_role("region", name="A call for you")
+    await expect(offer).to_contain_text("Pick up your phone.")
+    await expect(offer.get_by_role("button", name="Answer")).to_have_count(0)
+    panel.desk.pick_up(AGENT, "call-1")
+    await expect(panel.page.get_by_role("button", name="Hang up")).to_be_visible()
+    for name in ("Mute", "Keypad"):
+        await expect(panel.page.get_by_role("button", name=name)).to_have_count(0)
+    await panel.page.keyboard.press("Alt+k")
+    await panel.page.keyboard.press("Alt+m")
+    await expect(panel.page.get_by_text("Muted")).to_have_count(0)
+    assert panel.answerer.tokens == set(), "the microphone was not asked for"
+    await panel.page.keyboard.press("Alt+e")
+    await panel.asked("hang_up")
+
+
+async def test_the_page_opens_its_audio_when_the_phone_is_gone_and_closes_it_when_it_is_back(panel: Panel) -> None:
+    panel.desk.phone(AGENT, registered=True)
+    await panel.ready()
+    panel.desk.phone(AGENT, registered=False)
+    await expect(panel.page.locator("level-meter").first).to_be_visible(timeout=20_000)
+    panel.desk.ring(AGENT)
+    await panel.answer()
+    panel.desk.phone(AGENT, registered=True)
+    await expect(panel.page.locator("level-meter").first).to_be_visible()
+    panel.desk.hang_up_caller(AGENT)
+    await expect(panel.page.get_by_text("Calls ring your phone.")).to_be_visible(timeout=20_000)
+
+
 async def test_declining_keeps_the_agent_ready(panel: Panel) -> None:
     await panel.ready()
     panel.desk.ring(AGENT)

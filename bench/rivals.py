@@ -83,7 +83,7 @@ class FfmpegG722:
             frame = AudioFrame.from_ndarray(row[None], format="s16", layout="mono")
             frame.sample_rate = 16_000
             (packet,) = codec.encode(frame)
-            octets.append(np.frombuffer(packet, np.uint8))
+            octets.append(np.frombuffer(bytes(packet), np.uint8))
         return octets
 
     def decode(self, payload: Bytes) -> list[Pcm]:

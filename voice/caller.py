@@ -13,6 +13,7 @@ from urllib.parse import quote
 import numpy as np
 
 from dialog.errors import PeerError, PeerTimeout
+from voice.media.codecs import open_codec
 from voice.media.leg import MediaLeg
 from voice.media.plane import MediaPlane
 from voice.net.rtp_port import RtpPorts, UdpWire, media_address
@@ -182,7 +183,7 @@ class Caller:
             line.wire.remote = media_address(agreed.remote_addr, agreed.remote_port)
             line.wire.agree(agreed)
             line.leg = self._plane.add_leg(
-                line.wire, agreed.codec.value, agreed.payload_type, agreed.event_payload_type
+                line.wire, open_codec(agreed.codec), agreed.payload_type, agreed.event_payload_type
             )
             line.wire.control.begin(line.leg)
         except TimeoutError as error:

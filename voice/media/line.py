@@ -7,7 +7,7 @@ import webrtcvad
 
 from dialog.errors import ProtocolError
 from dsp.kernel import NARROW_HZ, Pcm
-from voice.media.chain import LAWS, SILENT_OCTETS, Hearing, Speaking
+from voice.media.chain import LAWS, SILENT_OCTETS, Hearing, Speaking, translation
 from voice.media.codecs import FrameCodec, G711Name
 from voice.media.playout import Playout
 from voice.media.receiver import StreamReceiver
@@ -43,7 +43,8 @@ class Line:
         if isinstance(codec, str):
             self.codec, self.law, units, divisible = None, LAWS[codec], NARROW_HZ // 50, True
         else:
-            self.codec, self.law, units, divisible = codec, LAWS["PCMU"], codec.clock_hz // 50, False
+            self.codec, self.law = codec, LAWS["PCMU"]
+            units, divisible = codec.clock_hz // 50, codec.divisible
         self.hears_tones = event_payload_type is None
         self.receiver = StreamReceiver(wire, payload_type, event_payload_type, JitterBuffer(units, divisible=divisible))
         self.sender = StreamSender(payload_type, event_payload_type, units, chance)
@@ -73,9 +74,17 @@ class Line:
         """What was sent up to the last tick. Any thread."""
         return self.sender.sending(self._last_tick - self._start)
 
-    def switch(self, law: int, payload_type: int, table: bytes) -> None:
-        """From this tick on the leg speaks the other law; `table` translates what is under way in the former one."""
-        self.law = law
+    def switch(self, codec: G711Name | FrameCodec, payload_type: int) -> None:
+        """From this tick on the leg speaks another format of the same clock. What is under way in the former one is
+        translated from law to law, and lost between other formats."""
+        table = None
+        if not isinstance(codec, str):
+            self.codec = codec
+        elif self.codec is None:
+            table = translation(self.law, LAWS[codec])
+            self.law = LAWS[codec]
+        else:
+            self.codec, self.law = None, LAWS[codec]
         self.receiver.switch(payload_type, table)
         self.sender.switch(payload_type)
 

@@ -131,6 +131,35 @@ def test_only_the_first_fitting_stream_is_taken() -> None:
     assert b"m=audio 0 RTP/AVP 8\r\n" in agreed.answer_bytes
 
 
+@pytest.mark.parametrize(
+    ("ours", "theirs", "taken"),
+    [
+        ("G722 PCMU PCMA", "0 8 9", Codec.G722),
+        ("PCMU PCMA G722", "9 8 0", Codec.PCMA),
+        ("PCMA G722 PCMU", "0 9", Codec.PCMU),
+        ("G722 PCMU PCMA", "8 0", Codec.PCMA),
+        ("PCMU", "9 8 0", Codec.PCMU),
+        ("G722", "9", Codec.G722),
+    ],
+)
+def test_our_order_counts_but_not_between_the_laws(ours: str, theirs: str, taken: Codec) -> None:
+    offer = parse_sdp(audio(media=f"m=audio 40000 RTP/AVP {theirs}"))
+    agreed = answer(offer, "192.0.2.1", 20_000, 77, 1, codecs=tuple(map(Codec, ours.split())))
+    assert agreed.codec is taken
+    described = parse_sdp(agreed.answer_bytes)
+    assert read_answer(described, codecs=(taken,)).codec is taken
+    assert described.media[0].formats == (str(agreed.payload_type),)
+    other = tuple(codec for codec in Codec if codec is not taken)
+    with pytest.raises(NoCommonCodec):
+        read_answer(described, codecs=other)
+
+
+def test_no_payload_type_looks_like_rtcp() -> None:
+    """RFC 5761 section 4: 64 to 95, with the marker set, are RTCP's numbers on a shared port."""
+    mapped = [f"a=rtpmap:{number} PCMA/8000" for number in (72, 95, 96)]
+    assert take(audio(*mapped, media="m=audio 40000 RTP/AVP 72 95 96")).payload_type == 96
+
+
 def test_codecs_by_name() -> None:
     agreed = take(audio("a=rtpmap:96 pcmu/8000/1", "a=rtpmap:97 Telephone-Event/8000", media="m=audio 4 RTP/AVP 96 97"))
     assert (agreed.codec, agreed.payload_type, agreed.event_payload_type) == (Codec.PCMU, 96, 97)

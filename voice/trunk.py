@@ -176,7 +176,7 @@ class Trunk:
             line.leg.switch(open_codec(agreed.codec), agreed.payload_type)
         if remote is not None:
             line.leg.update_remote(*remote)
-        line.leg.set_direction(send=agreed.direction.sends, receive=agreed.direction.receives)
+        _direct(line.leg, agreed)
 
     def _acknowledged(self, line: _Line, sdp: bytes | None) -> None:
         if line.agreed is None:
@@ -191,7 +191,7 @@ class Trunk:
         line.leg = self._plane.add_leg(
             line.wire, open_codec(agreed.codec), agreed.payload_type, agreed.event_payload_type
         )
-        line.leg.set_direction(send=agreed.direction.sends, receive=agreed.direction.receives)
+        _direct(line.leg, agreed)
         line.wire.control.begin(line.leg)
         line.call = self._calls.start(
             line.leg,
@@ -220,6 +220,12 @@ class Trunk:
             line.leg.close()
         else:
             line.wire.close()
+
+
+def _direct(leg: MediaLeg, agreed: Negotiated) -> None:
+    """Which way sound flows, and in what pieces."""
+    leg.set_direction(send=agreed.direction.sends, receive=agreed.direction.receives)
+    leg.packetise(agreed.ptime_ms)
 
 
 def is_private(source: tuple[str, int] | Flow) -> bool:

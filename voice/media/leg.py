@@ -121,6 +121,10 @@ class MediaLeg:
         still under way are heard as they were."""
         self._post(lambda: self.line.switch(codec, payload_type))
 
+    def packetise(self, ptime_ms: int) -> None:
+        """Send packets of `ptime_ms`, 10 to 60, as the far end asks (RFC 8866 section 6.4)."""
+        self._post(lambda: self.line.packetise(ptime_ms))
+
     def record(self, recording: Recording | None) -> None:
         """Write both directions to `recording` from the next tick on; None ends it. The caller closes it."""
 

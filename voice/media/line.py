@@ -14,7 +14,7 @@ from voice.media.receiver import StreamReceiver
 from voice.media.recorder import Recording
 from voice.media.sender import StreamSender
 from voice.media.wires import Wire
-from voice.ports import Frame, Played, Room
+from voice.ports import TICK_MS, Frame, Played, Room
 from voice.wire.jitter import Hole, JitterBuffer
 from voice.wire.reports import Sending
 
@@ -48,6 +48,7 @@ class Line:
         self.hears_tones = event_payload_type is None
         self.receiver = StreamReceiver(wire, payload_type, event_payload_type, JitterBuffer(units, divisible=divisible))
         self.sender = StreamSender(payload_type, event_payload_type, units, chance)
+        self._units = units
         self.sends = True
         self.receives = True
         self.room: Room | None = None
@@ -88,6 +89,11 @@ class Line:
         self.receiver.switch(payload_type, table)
         self.sender.switch(payload_type)
 
+    def packetise(self, ptime_ms: int) -> None:
+        """Send packets of `ptime_ms`; a format that cannot be cut stays at 20."""
+        divisible = self.codec is None or self.codec.divisible
+        self.sender.packetise(ptime_ms * self._units // TICK_MS if divisible else 0)
+
     def say(self, speaking: Speaking) -> None:
         """Fill the row with what is played in this tick: silence on hold, while keys are sent, or towards nowhere;
         a room is silent to the leg then, too."""
@@ -104,7 +110,7 @@ class Line:
             audio[:] = 0
 
     def send(self, tick: int, speaking: Speaking, *, late: bool) -> None:
-        """Send the packet of this tick, once the row is mixed and encoded. Frames left out before it are late too."""
+        """Send what this tick completes, once the row is mixed and encoded. Frames left out before it are late too."""
         missed = tick - self._last_tick - 1
         self._last_tick = tick
         if not self._audible:
@@ -113,12 +119,14 @@ class Line:
         audio = speaking.wide[self.row]
         at = tick - self._start
         if self._keying:
-            packet = self.sender.key(at)
+            key = self.sender.key(at)
+            packets = [] if key is None else [key]
         else:
             payload = speaking.octets[self.row].tobytes() if self.codec is None else self.codec.encode(audio)
-            packet = self.sender.audio(payload, at, talking=self._playing or bool(audio.any()))
-        if packet is not None:
+            packets = self.sender.audio(payload, at, talking=self._playing or bool(audio.any()))
+        for packet in packets:
             self.wire.send(packet)
+        if packets:
             self.late_frames += late + missed
 
     def hear(self, tick: int, hearing: Hearing) -> None:

@@ -18,6 +18,9 @@ from voice.wire.sdp import STATIC, Attribute, Codec, Direction, Media, Origin, S
 EVENT_RANGE = "0-16"
 """DTMF and flash (RFC 4733 section 3.2)."""
 PTIME_MS = 20
+"""What we ask for."""
+PTIMES_MS = (10, 20, 30, 40, 60)
+"""What we send."""
 
 NO_KEYS = Sdes()
 """SRTP is out of the question."""
@@ -208,6 +211,13 @@ def _rtcp(media: Media, address: _IpAddress) -> tuple[str, int]:
 
 
 def _ptime_ms(media: Media) -> int:
-    """How much audio the peer wants in a packet; ours, when it does not say or asks the absurd."""
-    text = media.value("ptime") or ""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 4 and 10 <= int(text) <= 200 else PTIME_MS
+    """How much audio the peer wants in a packet: the most of `PTIMES_MS` that it asks for and can take; ours, when it
+    does not say or asks the absurd."""
+    wanted = _milliseconds(media.value("ptime")) or PTIME_MS
+    most = _milliseconds(media.value("maxptime")) or wanted
+    return max((ms for ms in PTIMES_MS if ms <= min(wanted, most)), default=PTIMES_MS[0])
+
+
+def _milliseconds(text: str | None) -> int | None:
+    number = int(text) if text and text.isascii() and text.isdigit() and len(text) < 4 else 0
+    return number if 10 <= number <= 200 else None

@@ -195,10 +195,29 @@ def test_a_refused_offer() -> None:
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [("20", 20), ("60", 60), ("5", 20), ("900", 20), ("x", 20), ("-20", 20), ("1e1", 20), ("", 20)],
+    [
+        ("20", 20),
+        ("60", 60),
+        ("10", 10),
+        ("15", 10),
+        ("50", 40),
+        ("200", 60),
+        ("5", 20),
+        ("900", 20),
+        ("x", 20),
+        ("-20", 20),
+        ("1e1", 20),
+        ("", 20),
+    ],
 )
 def test_packet_times(value: str, expected: int) -> None:
     assert take(audio(f"a=ptime:{value}")).ptime_ms == expected
+
+
+def test_no_packet_is_longer_than_the_far_end_can_take() -> None:
+    assert take(audio("a=ptime:60", "a=maxptime:30")).ptime_ms == 30
+    assert take(audio("a=ptime:20", "a=maxptime:150")).ptime_ms == 20
+    assert take(audio("a=maxptime:10")).ptime_ms == 10
 
 
 def test_control_ports() -> None:

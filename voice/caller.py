@@ -5,6 +5,7 @@
 
 import asyncio
 import secrets
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from random import SystemRandom
@@ -13,6 +14,7 @@ from urllib.parse import quote
 import numpy as np
 
 from dialog.errors import PeerError, PeerTimeout
+from voice.media.codecs import open_codec
 from voice.media.leg import MediaLeg
 from voice.media.plane import MediaPlane
 from voice.net.rtp_port import RtpPorts, UdpWire, media_address
@@ -23,7 +25,9 @@ from voice.wire.negotiation import NO_KEYS, make_offer, read_answer
 from voice.wire.sdes import SECRET_OCTETS, Sdes, Srtp
 from voice.wire.sdp import parse_sdp
 from voice.wire.sip.auth import Login
+from voice.wire.sip.dialog import bracketed, is_ip
 from voice.wire.sip.events import CallRef, DialogEnded, InviteAnswered, InviteCancelled, InviteRefused, SipEvent
+from voice.wire.sip.grammar import WireURI
 
 BLOCK = RATE_HZ
 """Samples enqueued at once: a recording longer than the playout queue is fed as it empties."""
@@ -173,7 +177,9 @@ class Caller:
         offer = make_offer(self._host, line.wire.port, secrets.randbits(31), 1, sdes=sdes)
         try:
             user = quote(login.name if login else "centralino")
-            ref = await self.agent.invite(uri, offer, f"sip:{user}@{self._host}:{self.agent.port}", login=login)
+            ref = await self.agent.invite(
+                uri, offer, f"sip:{user}@{bracketed(self._host)}:{self.agent.port}", login=login
+            )
             self._lines[ref] = line
             line.hang_up = lambda: None if self.agent.hangup(ref) else line.over("us")
             async with asyncio.timeout(limit_s):
@@ -182,7 +188,7 @@ class Caller:
             line.wire.remote = media_address(agreed.remote_addr, agreed.remote_port)
             line.wire.agree(agreed)
             line.leg = self._plane.add_leg(
-                line.wire, agreed.codec.value, agreed.payload_type, agreed.event_payload_type
+                line.wire, open_codec(agreed.codec), agreed.payload_type, agreed.event_payload_type
             )
             line.wire.control.begin(line.leg)
         except TimeoutError as error:
@@ -193,6 +199,20 @@ class Caller:
                 line.wire.close()
         line.leg.listen(line.on_frame)
         return line
+
+
+async def facing(uri: str) -> str:
+    """The address of ours from which the host of `uri` is reached; nothing is sent to find it out.
+
+    Raises ProtocolError, OSError.
+    """
+    host = WireURI.parse(uri).host.strip("[]")
+    family = socket.AF_UNSPEC if is_ip(host) else socket.AF_INET
+    found = await asyncio.get_running_loop().getaddrinfo(host, 5060, family=family, type=socket.SOCK_DGRAM)
+    with socket.socket(found[0][0], socket.SOCK_DGRAM) as probe:
+        probe.connect(found[0][4])
+        address: str = probe.getsockname()[0]
+    return address
 
 
 @asynccontextmanager

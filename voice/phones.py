@@ -150,7 +150,7 @@ class Phones:
         if self._dialler is None:
             return
         try:
-            audio = SipAudio(self._settings.media_advertised, self._settings.sip.srtp, self._plane, self._ports)
+            audio = SipAudio(self._settings.media_advertised, self._settings.sip, self._plane, self._ports)
         except CentralinoError as error:
             log.warning("phone not rung", agent=agent, code=error.code)
             return

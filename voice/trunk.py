@@ -17,6 +17,7 @@ from voice.calls import Calls
 from voice.config import Settings
 from voice.destinations import Destinations
 from voice.line_test import BUSY, RING, RING_S
+from voice.media.codecs import open_codec
 from voice.media.leg import MediaLeg
 from voice.media.plane import MediaPlane
 from voice.net.rtp_port import RtpPorts, UdpWire, media_address
@@ -24,7 +25,7 @@ from voice.net.sip_agent import SipAgent
 from voice.web_phones import WebPhones, offers_dtls
 from voice.wire.negotiation import NO_KEYS, Negotiated, answer, make_offer, read_answer
 from voice.wire.sdes import SECRET_OCTETS, Sdes, Srtp
-from voice.wire.sdp import Codec, parse_sdp
+from voice.wire.sdp import parse_sdp
 from voice.wire.sip.events import (
     CallRef,
     DialogEnded,
@@ -215,21 +216,23 @@ class Trunk:
 
     def _respond(self, line: _Line, offer: bytes | None) -> bytes:
         """The SDP to send: an answer, or an offer of ours when the peer made none (RFC 3264)."""
-        host, spoken = self._settings.media_advertised, line.agreed
+        host, codecs, spoken = self._settings.media_advertised, self._settings.sip.codecs, line.agreed
         keys = None if spoken is None else spoken.keys
         line.sdes = Sdes(self._settings.sip.srtp, secrets.token_bytes(SECRET_OCTETS), keys)
         if offer is None:
-            former = Codec.PCMU if spoken is None else spoken.codec
-            codecs = tuple(sorted(Codec, key=lambda codec: codec != former))  # rather the one that is spoken already
-            return make_offer(host, line.wire.port, line.session_id, line.version, codecs=codecs, sdes=line.sdes)
-        agreed = answer(parse_sdp(offer), host, line.wire.port, line.session_id, line.version, line.sdes)
+            # rather the format that is spoken already
+            ordered = sorted(codecs, key=lambda codec: spoken is None or codec != spoken.codec)
+            return make_offer(
+                host, line.wire.port, line.session_id, line.version, codecs=tuple(ordered), sdes=line.sdes
+            )
+        agreed = answer(parse_sdp(offer), host, line.wire.port, line.session_id, line.version, line.sdes, codecs)
         self._apply(line, agreed)
         return agreed.answer_bytes
 
     def _agree_late(self, line: _Line, sdp: bytes | None) -> None:
         """The ACK carries the answer to an offer of ours, or the 2xx that to a refresh."""
         if sdp is not None:
-            self._apply(line, read_answer(parse_sdp(sdp), line.sdes))
+            self._apply(line, read_answer(parse_sdp(sdp), line.sdes, self._settings.sip.codecs))
 
     def _apply(self, line: _Line, agreed: Negotiated) -> None:
         remote = media_address(agreed.remote_addr, agreed.remote_port)
@@ -239,10 +242,10 @@ class Trunk:
             line.wire.remote = remote
             return
         if former is not None and (former.codec, former.payload_type) != (agreed.codec, agreed.payload_type):
-            line.leg.switch(agreed.codec.value, agreed.payload_type)
+            line.leg.switch(open_codec(agreed.codec), agreed.payload_type)
         if remote is not None:
             line.leg.update_remote(*remote)
-        line.leg.set_direction(send=agreed.direction.sends, receive=agreed.direction.receives)
+        _direct(line.leg, agreed)
 
     def _acknowledged(self, line: _Line, sdp: bytes | None) -> None:
         if line.agreed is None:
@@ -260,8 +263,8 @@ class Trunk:
         if line.call is None or line.leg is None or self._lines.get(former) is not line:
             self.agent.hangup(dialog.invite.call)  # it has ended meanwhile
             return
-        line.leg.move(dialog.wire, agreed.codec.value, agreed.payload_type, agreed.event_payload_type)
-        line.leg.set_direction(send=agreed.direction.sends, receive=agreed.direction.receives)
+        line.leg.move(dialog.wire, open_codec(agreed.codec), agreed.payload_type, agreed.event_payload_type)
+        _direct(line.leg, agreed)
         dialog.wire.control.begin(line.leg)
         line.invite, line.wire, line.agreed = dialog.invite, dialog.wire, agreed
         line.session_id, line.version = dialog.session_id, dialog.version
@@ -274,8 +277,10 @@ class Trunk:
 
     def _begin(self, line: _Line, agreed: Negotiated) -> None:
         invite = line.invite
-        line.leg = self._plane.add_leg(line.wire, agreed.codec.value, agreed.payload_type, agreed.event_payload_type)
-        line.leg.set_direction(send=agreed.direction.sends, receive=agreed.direction.receives)
+        line.leg = self._plane.add_leg(
+            line.wire, open_codec(agreed.codec), agreed.payload_type, agreed.event_payload_type
+        )
+        _direct(line.leg, agreed)
         line.wire.control.begin(line.leg)
         line.call = self._calls.start(
             line.leg,
@@ -312,6 +317,12 @@ class Trunk:
             line.leg.close()
         else:
             line.wire.close()
+
+
+def _direct(leg: MediaLeg, agreed: Negotiated) -> None:
+    """Which way sound flows, and in what pieces."""
+    leg.set_direction(send=agreed.direction.sends, receive=agreed.direction.receives)
+    leg.packetise(agreed.ptime_ms)
 
 
 def is_private(source: tuple[str, int] | Flow) -> bool:

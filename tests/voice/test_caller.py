@@ -14,7 +14,7 @@ from tests.fakes.browser_call import until
 from tests.fakes.far_end import HOST, far_end
 from tests.fakes.sip_uas import SilentCallee
 from tests.fakes.telephone import free
-from voice.caller import LONGEST_MS, Caller, CallRefused, OutgoingLine, open_caller
+from voice.caller import LONGEST_MS, Caller, CallRefused, OutgoingLine, facing, open_caller
 from voice.media.wires import Address
 from voice.net.rtcp_port import RtcpPort
 from voice.net.rtp_port import RtpPorts, UdpWire
@@ -121,6 +121,14 @@ async def test_an_encrypted_call_is_so_or_is_none() -> None:
         with pytest.raises(NotEncrypted):
             await it.dial(srtp=True)
         await until(lambda: it.callee.has(DialogEnded) and it.nothing_is_held())
+
+
+async def test_a_caller_calls_from_where_the_far_end_is_reached() -> None:
+    assert await facing("sip:100@127.0.0.1:5070;transport=tcp") == "127.0.0.1"
+    assert await facing("sip:100@[::1]") == "::1"
+    assert await facing("sip:100@localhost") == "127.0.0.1"
+    with pytest.raises(ProtocolError):
+        await facing("no uri")
 
 
 async def test_who_does_not_answer_in_time_is_not_called_any_longer() -> None:

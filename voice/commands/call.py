@@ -14,7 +14,7 @@ import typer
 from dialog.actions import Expect
 from dialog.errors import ConfigurationError, EngineTimeout
 from dsp.resample import resample
-from voice.caller import CallRefused, OutgoingLine, open_caller
+from voice.caller import CallRefused, OutgoingLine, facing, open_caller
 from voice.ports import RATE_HZ, Ears, EarsEvent, FinalText, Mouth, Pcm
 from voice.speech.host import SpeechHost
 from voice.speech.settings import EngineSettings
@@ -134,7 +134,7 @@ async def _call(
     await speech.start()
     outcome: dict[str, object] = {"uri": uri}
     try:
-        async with open_caller() as caller:
+        async with open_caller(await facing(uri)) as caller:
             try:
                 line = await caller.dial(uri, login=login, srtp=srtp)
             except CallRefused as error:

@@ -1,6 +1,6 @@
 """Offer and answer for one audio stream (RFC 3264): what two session descriptions come to.
 
-Sans-I/O. An offerer and an answerer for PCMU, PCMA and telephone-event (RFC 4733) over RTP or SRTP. Everything wrong
+Sans-I/O. An offerer and an answerer for G.722, G.711 and telephone-event (RFC 4733) over RTP or SRTP. Everything wrong
 raises ProtocolError; an offer we share nothing with raises NoCommonCodec, one that is not encrypted as it must be
 NotEncrypted.
 """
@@ -13,18 +13,23 @@ from dataclasses import dataclass, replace
 from dialog.errors import NoCommonCodec, NotEncrypted, ProtocolError
 from voice.wire.rtp import RTCP_TYPES
 from voice.wire.sdes import PLAIN, SECURE, Crypto, Keys, Sdes
-from voice.wire.sdp import Attribute, Codec, Direction, Media, Origin, Session
+from voice.wire.sdp import STATIC, Attribute, Codec, Direction, Media, Origin, Session
 
 EVENT_RANGE = "0-16"
 """DTMF and flash (RFC 4733 section 3.2)."""
 PTIME_MS = 20
+"""What we ask for."""
+PTIMES_MS = (10, 20, 30, 40, 60)
+"""What we send."""
 
 NO_KEYS = Sdes()
 """SRTP is out of the question."""
+G711 = (Codec.PCMU, Codec.PCMA)
+"""What everybody speaks. Which of the two laws is the far end's affair: it knows what stands behind it."""
 
 _IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 _MUX = Attribute("rtcp-mux")
-_PAYLOAD_TYPE = {Codec.PCMU: 0, Codec.PCMA: 8}
+_PAYLOAD_TYPE = {codec: payload_type for payload_type, codec in STATIC.items()}
 _RTCP = re.compile(r"([0-9]{1,5})(?: IN IP[46] ([^ ]{1,255}))? ?\Z")
 _SPOKEN = {(codec.value, 8000): codec for codec in Codec}
 
@@ -54,7 +59,7 @@ def make_offer(
     session_id: int,
     version: int,
     direction: Direction = Direction.SENDRECV,
-    codecs: tuple[Codec, ...] = (Codec.PCMU, Codec.PCMA),
+    codecs: tuple[Codec, ...] = G711,
     event_payload_type: int = 101,
     sdes: Sdes = NO_KEYS,
 ) -> bytes:
@@ -62,7 +67,7 @@ def make_offer(
 
     RTCP may come to the port after it, or to the same one (RFC 5761 section 5.1.1). Where `sdes` demands it, by SRTP.
     """
-    encodings = {str(_PAYLOAD_TYPE[codec]): codec for codec in codecs}
+    encodings = {_PAYLOAD_TYPE[codec]: codec for codec in codecs}
     audio = _our_audio(rtp_port, encodings, str(event_payload_type), direction, rtcp_mux=True)
     if sdes.offer:
         audio = _secured(audio, SECURE, *sdes.offer)
@@ -70,17 +75,24 @@ def make_offer(
 
 
 def answer(
-    session: Session, local_host: str, rtp_port: int, session_id: int, version: int, sdes: Sdes = NO_KEYS
+    session: Session,
+    local_host: str,
+    rtp_port: int,
+    session_id: int,
+    version: int,
+    sdes: Sdes = NO_KEYS,
+    codecs: tuple[Codec, ...] = G711,
 ) -> Negotiated:
     """Answer an offer (RFC 3264 section 6): the first audio stream we can speak is taken, the rest refused.
 
-    The codec is the first of the offer's that is among ours. `version` must grow by one with every new answer or
-    offer of a call. Raises NoCommonCodec and NotEncrypted (to be answered with 488), ProtocolError.
+    The codec is the first of `codecs` that is offered; of the two laws of G.711 the one that is offered first.
+    `version` must grow by one with every new answer or offer of a call. Raises NoCommonCodec and NotEncrypted (to be
+    answered with 488), ProtocolError.
     """
     media: list[Media] = []
     agreed: Negotiated | None = None
     for offered in session.media:
-        found = _agree(session, offered, sdes, sdes.answer_to) if agreed is None else None
+        found = _agree(session, offered, codecs, sdes, sdes.answer_to) if agreed is None else None
         if found is None:
             media.append(Media(offered.kind, 0, offered.protocol, offered.formats[:1]))
             continue
@@ -95,11 +107,13 @@ def answer(
     return replace(agreed, answer_bytes=bytes(described))
 
 
-def read_answer(session: Session, sdes: Sdes = NO_KEYS) -> Negotiated:
-    """What the peer's answer to an offer of ours, made with the same `sdes`, agreed on. Raises NoCommonCodec,
-    NotEncrypted, ProtocolError."""
+def read_answer(session: Session, sdes: Sdes = NO_KEYS, codecs: tuple[Codec, ...] = G711) -> Negotiated:
+    """What the peer's answer to an offer of ours, made with the same `sdes` and `codecs`, agreed on.
+
+    Raises NoCommonCodec, NotEncrypted, ProtocolError.
+    """
     for media in session.media[:1]:
-        agreed = _agree(session, media, sdes, sdes.answered_by)
+        agreed = _agree(session, media, codecs, sdes, sdes.answered_by)
         if agreed is not None:
             return agreed
     raise _nothing_agreed("answer", sdes)
@@ -108,10 +122,12 @@ def read_answer(session: Session, sdes: Sdes = NO_KEYS) -> Negotiated:
 def _nothing_agreed(description: str, sdes: Sdes) -> NoCommonCodec | NotEncrypted:
     if sdes.demanded:
         return NotEncrypted(f"the {description} has no audio stream by SRTP that we could take")
-    return NoCommonCodec(f"the {description} has no audio stream with PCMU or PCMA that we could take")
+    return NoCommonCodec(f"the {description} has no audio stream in a format of ours")
 
 
-def _agree(session: Session, media: Media, sdes: Sdes, find_keys: Callable[[Media], Keys | None]) -> Negotiated | None:
+def _agree(
+    session: Session, media: Media, codecs: tuple[Codec, ...], sdes: Sdes, find_keys: Callable[[Media], Keys | None]
+) -> Negotiated | None:
     """What we can agree on with one stream of the peer's; None when nothing.
 
     RTP/AVP with keys is SRTP for those who can (as many telephones offer it), RTP/SAVP without is nothing.
@@ -122,9 +138,11 @@ def _agree(session: Session, media: Media, sdes: Sdes, find_keys: Callable[[Medi
     if keys is None and (sdes.demanded or media.protocol == SECURE):
         return None
     encodings = {pt: encoding for pt, encoding in media.encodings().items() if int(pt) + 128 not in RTCP_TYPES}
-    payload_type = next((pt for pt in media.formats if encodings.get(pt) in _SPOKEN), None)
-    if payload_type is None:
+    spoken = {pt: _SPOKEN[encodings[pt]] for pt in media.formats if encodings.get(pt) in _SPOKEN}
+    wanted = {pt: codec for pt, codec in spoken.items() if codec in codecs}
+    if not wanted:
         return None
+    payload_type = min(wanted, key=lambda pt: _rank(wanted[pt], codecs))
     event = next((pt for pt in media.formats if encodings.get(pt) == ("TELEPHONE-EVENT", 8000)), None)
     host = media.connection or session.connection
     if host is None:
@@ -141,7 +159,7 @@ def _agree(session: Session, media: Media, sdes: Sdes, find_keys: Callable[[Medi
     rtcp_host, rtcp_port = _rtcp(media, address)
     return Negotiated(
         answer_bytes=b"",
-        codec=_SPOKEN[encodings[payload_type]],
+        codec=wanted[payload_type],
         payload_type=int(payload_type),
         event_payload_type=None if event is None else int(event),
         remote_addr=str(address),
@@ -170,6 +188,11 @@ def _our_audio(
     return Media("audio", port, "RTP/AVP", (*encodings, *([] if event is None else [event])), None, tuple(attributes))
 
 
+def _rank(codec: Codec, codecs: tuple[Codec, ...]) -> int:
+    """Its place among `codecs`; the laws of G.711 share the better of their two."""
+    return min(place for place, other in enumerate(codecs) if other == codec or {other, codec} <= set(G711))
+
+
 def _secured(audio: Media, protocol: str, *crypto: Crypto) -> Media:
     """The stream with keys."""
     return replace(audio, protocol=protocol, attributes=(*(it.attribute for it in crypto), *audio.attributes))
@@ -188,6 +211,13 @@ def _rtcp(media: Media, address: _IpAddress) -> tuple[str, int]:
 
 
 def _ptime_ms(media: Media) -> int:
-    """How much audio the peer wants in a packet; ours, when it does not say or asks the absurd."""
-    text = media.value("ptime") or ""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 4 and 10 <= int(text) <= 200 else PTIME_MS
+    """How much audio the peer wants in a packet: the most of `PTIMES_MS` that it asks for and can take; ours, when it
+    does not say or asks the absurd."""
+    wanted = _milliseconds(media.value("ptime")) or PTIME_MS
+    most = _milliseconds(media.value("maxptime")) or wanted
+    return max((ms for ms in PTIMES_MS if ms <= min(wanted, most)), default=PTIMES_MS[0])
+
+
+def _milliseconds(text: str | None) -> int | None:
+    number = int(text) if text and text.isascii() and text.isdigit() and len(text) < 4 else 0
+    return number if 10 <= number <= 200 else None

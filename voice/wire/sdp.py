@@ -24,13 +24,14 @@ _RTPMAP = re.compile(r"([0-9]{1,3}) ++([A-Za-z0-9.+_\-]{1,64})/([0-9]{1,6})(?:/(
 
 
 class Codec(StrEnum):
-    """The audio formats we speak, at 8 kHz mono (RFC 3551 section 4.5.14)."""
+    """The audio formats we speak, all mono and of an RTP clock of 8 kHz (RFC 3551 section 6)."""
 
+    G722 = "G722"
     PCMU = "PCMU"
     PCMA = "PCMA"
 
 
-STATIC = {"0": Codec.PCMU, "8": Codec.PCMA}
+STATIC = {"0": Codec.PCMU, "8": Codec.PCMA, "9": Codec.G722}
 """Payload types that need no rtpmap (RFC 3551 table 4)."""
 
 

@@ -211,7 +211,8 @@ class Phones:
         if line.agent in self._picked_up:
             self._drop(line)  # another telephone of the agent was first
             return
-        leg = line.audio.begin(sdp)
+        line.audio.agree(sdp)
+        leg = line.audio.begin()
         leg.on_failure(lambda _error: self._drop(line))
         self._picked_up[line.agent] = line
         self._watch(line, leg)

@@ -1,7 +1,8 @@
-"""The sound of one call that we place by SIP: offer and answer (RFC 3264), a wire, and the leg once it is answered."""
+"""The sound of one SIP call: offer and answer (RFC 3264), a wire, and the leg once the call stands."""
 
 import secrets
 
+from dialog.errors import NoCommonCodec
 from voice.media.codecs import open_codec
 from voice.media.leg import MediaLeg
 from voice.media.plane import MediaPlane
@@ -13,61 +14,85 @@ from voice.wire.sdp import parse_sdp
 
 
 class SipAudio:
-    """`host` is where we are told to be; `sip` says which formats are spoken, and whether it is encrypted. `leg` is there
-    from `begin` on; `close` gives back whatever there is."""
+    """`host` is where we are told to be; `sip` says which formats are spoken, and whether it is encrypted.
+
+    `agreed` is there once both sides have described what they can, `leg` from `begin` on. Whatever reads a description
+    of the far end's raises ProtocolError, NoCommonCodec, NotEncrypted.
+    """
 
     def __init__(self, host: str, sip: SipSettings, plane: MediaPlane, ports: RtpPorts) -> None:
         """Take a port. Raises Overloaded."""
         self.leg: MediaLeg | None = None
+        self.agreed: Negotiated | None = None
         self._host = host
         self._sip = sip
-        self._sdes: Sdes = NO_KEYS
         self._plane = plane
         self._wire = ports.open(None)
+        self._sdes: Sdes = NO_KEYS
         self._session_id = secrets.randbits(31)
         self._version = 0
-        self._agreed: Negotiated | None = None
+        self._offered: bytes | None = None
+        self._answer = b""
 
     def offer(self) -> bytes:
-        """An offer of ours; once something was agreed, that first."""
+        """An offer of ours; rather of the format that is spoken already."""
         self._renew()
-        codecs, agreed = self._sip.codecs, self._agreed
+        codecs, agreed = self._sip.codecs, self.agreed
         ordered = sorted(codecs, key=lambda codec: agreed is None or codec != agreed.codec)
         return make_offer(
             self._host, self._wire.port, self._session_id, self._version, codecs=tuple(ordered), sdes=self._sdes
         )
 
-    def begin(self, sdp: bytes) -> MediaLeg:
-        """The far end took the call, with this answer. Raises NoCommonCodec, ProtocolError, Overloaded."""
-        agreed = self._agreed = read_answer(parse_sdp(sdp), self._sdes, self._sip.codecs)
-        self._wire.agree(agreed)
-        self._wire.remote = media_address(agreed.remote_addr, agreed.remote_port)
-        self.leg = self._plane.add_leg(
-            self._wire, open_codec(agreed.codec), agreed.payload_type, agreed.event_payload_type
-        )
-        self.leg.set_direction(send=agreed.direction.sends, receive=agreed.direction.receives)
+    def respond(self, offer: bytes | None) -> bytes:
+        """The answer to an offer, or an offer of ours where the far end made none.
+
+        The same offer once more is no change but a refresh: it has the same answer (RFC 3264 section 8).
+        """
+        if offer is None:
+            return self.offer()
+        if offer != self._offered:
+            self._renew()
+            session, port = parse_sdp(offer), self._wire.port
+            agreed = answer(session, self._host, port, self._session_id, self._version, self._sdes, self._sip.codecs)
+            self._apply(agreed)
+            self._offered, self._answer = offer, agreed.answer_bytes
+        return self._answer
+
+    def agree(self, sdp: bytes) -> None:
+        """The far end answered an offer of ours."""
+        self._apply(read_answer(parse_sdp(sdp), self._sdes, self._sip.codecs))
+
+    def begin(self) -> MediaLeg:
+        """The call stands. Raises NoCommonCodec where nothing was agreed, Overloaded."""
+        agreed = self.agreed
+        if agreed is None:
+            raise NoCommonCodec("neither side has said what it can hear")
+        codec = open_codec(agreed.codec)
+        self.leg = self._plane.add_leg(self._wire, codec, agreed.payload_type, agreed.event_payload_type)
+        self._direct(self.leg, agreed)
         self._wire.control.begin(self.leg)
         return self.leg
 
-    def respond(self, offer: bytes | None) -> bytes:
-        """What answers a re-INVITE: the answer to its offer, or an offer where it had none. Raises as `begin`."""
-        if offer is None:
-            return self.offer()
-        self._renew()
-        agreed = answer(
-            parse_sdp(offer), self._host, self._wire.port, self._session_id, self._version, self._sdes, self._sip.codecs
-        )
-        self._change(agreed)
-        return agreed.answer_bytes
+    def take_over(self, other: "SipAudio") -> None:
+        """The leg goes on in another call's place (RFC 3891), at that one's wire; the other has no sound any more."""
+        agreed = other.agreed
+        assert self.leg is not None and agreed is not None, "both calls stand"
+        self.leg.move(other._wire, open_codec(agreed.codec), agreed.payload_type, agreed.event_payload_type)
+        self._direct(self.leg, agreed)
+        other._wire.control.begin(self.leg)
+        self.agreed, self._wire, self._sdes = agreed, other._wire, other._sdes
+        self._session_id, self._version = other._session_id, other._version
+        self._offered, self._answer = other._offered, other._answer
 
-    def agree(self, sdp: bytes) -> None:
-        """The ACK of a re-INVITE carried the answer to our offer. Raises as `begin`."""
-        self._change(read_answer(parse_sdp(sdp), self._sdes, self._sip.codecs))
+    @property
+    def codec(self) -> str:
+        """The RTP name of the format that was agreed on; "" before."""
+        return self.agreed.codec.value if self.agreed is not None else ""
 
     @property
     def held(self) -> bool:
         """Whether the far end wants to hear nothing now: it holds us (RFC 3264 section 8.4)."""
-        return self._agreed is not None and not self._agreed.direction.sends
+        return self.agreed is not None and not self.agreed.direction.sends
 
     def close(self) -> None:
         """It is over. Idempotent."""
@@ -76,19 +101,27 @@ class SipAudio:
         else:
             self._wire.close()
 
-    def _change(self, agreed: Negotiated) -> None:
-        former, self._agreed = self._agreed, agreed
-        self._wire.agree(agreed)
-        if self.leg is None:
-            return
-        if former is not None and (former.codec, former.payload_type) != (agreed.codec, agreed.payload_type):
-            self.leg.switch(open_codec(agreed.codec), agreed.payload_type)
-        if (remote := media_address(agreed.remote_addr, agreed.remote_port)) is not None:
-            self.leg.update_remote(*remote)
-        self.leg.set_direction(send=agreed.direction.sends, receive=agreed.direction.receives)
-
     def _renew(self) -> None:
         """The next description of ours: its version, and keys that it may need."""
         self._version += 1
-        keys = None if self._agreed is None else self._agreed.keys
+        keys = None if self.agreed is None else self.agreed.keys
         self._sdes = Sdes(self._sip.srtp, secrets.token_bytes(SECRET_OCTETS), keys)
+
+    def _apply(self, agreed: Negotiated) -> None:
+        remote = media_address(agreed.remote_addr, agreed.remote_port)
+        self._wire.agree(agreed)
+        former, self.agreed = self.agreed, agreed
+        if self.leg is None:
+            self._wire.remote = remote
+            return
+        if former is not None and (former.codec, former.payload_type) != (agreed.codec, agreed.payload_type):
+            self.leg.switch(open_codec(agreed.codec), agreed.payload_type)
+        if remote is not None:
+            self.leg.update_remote(*remote)
+        self._direct(self.leg, agreed)
+
+    @staticmethod
+    def _direct(leg: MediaLeg, agreed: Negotiated) -> None:
+        """Which way sound flows, and in what pieces."""
+        leg.set_direction(send=agreed.direction.sends, receive=agreed.direction.receives)
+        leg.packetise(agreed.ptime_ms)

@@ -1,7 +1,6 @@
-"""Calls by SIP: offer and answer, a leg for each call, and whoever hangs up first."""
+"""Calls by SIP: who is let in, a call for each of them, and whoever hangs up first."""
 
 import asyncio
-import secrets
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,15 +16,12 @@ from voice.calls import Calls
 from voice.config import Settings
 from voice.destinations import Destinations
 from voice.line_test import BUSY, RING, RING_S
-from voice.media.codecs import open_codec
-from voice.media.leg import MediaLeg
 from voice.media.plane import MediaPlane
-from voice.net.rtp_port import RtpPorts, UdpWire, media_address
+from voice.net.rtp_port import RtpPorts
 from voice.net.sip_agent import SipAgent
+from voice.sip_audio import SipAudio
 from voice.web_phones import WebPhones, offers_dtls
-from voice.wire.negotiation import NO_KEYS, Negotiated, answer, make_offer, read_answer
-from voice.wire.sdes import SECRET_OCTETS, Sdes, Srtp
-from voice.wire.sdp import parse_sdp
+from voice.wire.sdes import Srtp
 from voice.wire.sip.events import (
     CallRef,
     DialogEnded,
@@ -59,22 +55,15 @@ _CAUSES = {
 
 @dataclass(slots=True)
 class _Line:
-    """One SIP call: its wire, what was agreed, and the call behind it once there is one.
+    """One SIP call: its sound, and the call behind it once there is one.
 
     `replaces` is the line whose place this one is to take, until it has.
     """
 
     invite: InviteReceived
     bot: str
-    wire: UdpWire
-    session_id: int
+    audio: SipAudio
     replaces: "_Line | None" = None
-    version: int = 1
-    sdes: Sdes = NO_KEYS
-    offer: bytes | None = None
-    answer: bytes = b""
-    agreed: Negotiated | None = None
-    leg: MediaLeg | None = None
     call: Call | None = None
 
 
@@ -118,7 +107,8 @@ class Trunk:
             case ReinviteReceived():
                 self._with_line(event.call, lambda line: self._reinvited(line, event.offer))
             case ReinviteAcknowledged() | ReinviteAnswered():
-                self._with_line(event.call, lambda line: self._agree_late(line, event.answer))
+                if (sdp := event.answer) is not None:  # to an offer of ours, or to a refresh
+                    self._with_line(event.call, lambda line: line.audio.agree(sdp))
             case ReferReceived():
                 self.agent.refuse_refer(event.call, 603)  # we call nobody, and nobody at a caller's wish
             case ReferProgressed():
@@ -185,13 +175,13 @@ class Trunk:
         if self._web_phones is not None and dtls:
             self._web_phones.invited(self.agent, invite, bot, self._refuse)
             return
-        line = self._open_line(invite, bot)
+        sdp = self._open_line(invite, bot)
         if bot == RING:
             self.agent.ring(invite.call)
             # who has given up by then is answered in vain: the agent knows the call no more
-            asyncio.get_running_loop().call_later(RING_S, self.agent.answer, invite.call, line.answer)
+            asyncio.get_running_loop().call_later(RING_S, self.agent.answer, invite.call, sdp)
         else:
-            self.agent.answer(invite.call, line.answer)
+            self.agent.answer(invite.call, sdp)
 
     def _replacing(self, invite: InviteReceived, ref: CallRef) -> None:
         """A call that is to take another's place: as that one has been admitted, this one is not asked again."""
@@ -201,94 +191,52 @@ class Trunk:
         elif any(line.replaces is former for line in self._lines.values()):
             self.agent.reject(invite.call, 491)
         else:
-            self.agent.answer(invite.call, self._open_line(invite, former.bot, replaces=former).answer)
+            self.agent.answer(invite.call, self._open_line(invite, former.bot, replaces=former))
 
-    def _open_line(self, invite: InviteReceived, bot: str, replaces: _Line | None = None) -> _Line:
-        """A line for a call that is taken, with the SDP to answer it."""
-        line = _Line(invite, bot, self._ports.open(None), secrets.randbits(31), replaces)
+    def _open_line(self, invite: InviteReceived, bot: str, replaces: _Line | None = None) -> bytes:
+        """A line for a call that is taken; the SDP to answer with."""
+        audio = SipAudio(self._settings.media_advertised, self._settings.sip, self._plane, self._ports)
         try:
-            line.offer, line.answer = invite.offer, self._respond(line, invite.offer)
+            sdp = audio.respond(invite.offer)
         except CentralinoError:
-            line.wire.close()
+            audio.close()
             raise
-        self._lines[invite.call] = line
-        return line
-
-    def _respond(self, line: _Line, offer: bytes | None) -> bytes:
-        """The SDP to send: an answer, or an offer of ours when the peer made none (RFC 3264)."""
-        host, codecs, spoken = self._settings.media_advertised, self._settings.sip.codecs, line.agreed
-        keys = None if spoken is None else spoken.keys
-        line.sdes = Sdes(self._settings.sip.srtp, secrets.token_bytes(SECRET_OCTETS), keys)
-        if offer is None:
-            # rather the format that is spoken already
-            ordered = sorted(codecs, key=lambda codec: spoken is None or codec != spoken.codec)
-            return make_offer(
-                host, line.wire.port, line.session_id, line.version, codecs=tuple(ordered), sdes=line.sdes
-            )
-        agreed = answer(parse_sdp(offer), host, line.wire.port, line.session_id, line.version, line.sdes, codecs)
-        self._apply(line, agreed)
-        return agreed.answer_bytes
-
-    def _agree_late(self, line: _Line, sdp: bytes | None) -> None:
-        """The ACK carries the answer to an offer of ours, or the 2xx that to a refresh."""
-        if sdp is not None:
-            self._apply(line, read_answer(parse_sdp(sdp), line.sdes, self._settings.sip.codecs))
-
-    def _apply(self, line: _Line, agreed: Negotiated) -> None:
-        remote = media_address(agreed.remote_addr, agreed.remote_port)
-        line.wire.agree(agreed)
-        former, line.agreed = line.agreed, agreed
-        if line.leg is None:
-            line.wire.remote = remote
-            return
-        if former is not None and (former.codec, former.payload_type) != (agreed.codec, agreed.payload_type):
-            line.leg.switch(open_codec(agreed.codec), agreed.payload_type)
-        if remote is not None:
-            line.leg.update_remote(*remote)
-        _direct(line.leg, agreed)
+        self._lines[invite.call] = _Line(invite, bot, audio, replaces)
+        return sdp
 
     def _acknowledged(self, line: _Line, sdp: bytes | None) -> None:
-        if line.agreed is None:
-            self._agree_late(line, sdp)
-        if line.agreed is None:
+        if line.audio.agreed is None and sdp is not None:
+            line.audio.agree(sdp)
+        if line.audio.agreed is None:
             self.agent.hangup(line.invite.call)  # neither side has said what it can hear
         elif line.replaces is not None:
-            self._move(line.replaces, line, line.agreed)
+            self._move(line.replaces, line)
         elif line.call is None:
-            self._begin(line, line.agreed)
+            self._begin(line)
 
-    def _move(self, line: _Line, dialog: _Line, agreed: Negotiated) -> None:
+    def _move(self, line: _Line, dialog: _Line) -> None:
         """The call of `line` goes on in the dialog of another, which stands now; the one it was in is hung up."""
         former = line.invite.call
-        if line.call is None or line.leg is None or self._lines.get(former) is not line:
+        if line.call is None or self._lines.get(former) is not line:
             self.agent.hangup(dialog.invite.call)  # it has ended meanwhile
             return
-        line.leg.move(dialog.wire, open_codec(agreed.codec), agreed.payload_type, agreed.event_payload_type)
-        _direct(line.leg, agreed)
-        dialog.wire.control.begin(line.leg)
-        line.invite, line.wire, line.agreed = dialog.invite, dialog.wire, agreed
-        line.session_id, line.version = dialog.session_id, dialog.version
-        line.offer, line.answer = dialog.offer, dialog.answer
+        line.audio.take_over(dialog.audio)
+        line.invite = dialog.invite
         del self._lines[former]
         self._lines[line.invite.call] = line
         line.call.transferred(REQUEST_TERMINATED)  # what the former far end was asked for, it tells no more
-        line.call.tell(CallerReplaced(caller=str(line.invite.from_uri), codec=agreed.codec.value))
+        line.call.tell(CallerReplaced(caller=str(line.invite.from_uri), codec=line.audio.codec))
         self.agent.hangup(former)
 
-    def _begin(self, line: _Line, agreed: Negotiated) -> None:
+    def _begin(self, line: _Line) -> None:
         invite = line.invite
-        line.leg = self._plane.add_leg(
-            line.wire, open_codec(agreed.codec), agreed.payload_type, agreed.event_payload_type
-        )
-        _direct(line.leg, agreed)
-        line.wire.control.begin(line.leg)
         line.call = self._calls.start(
-            line.leg,
+            line.audio.begin(),
             transport="sip",
             caller=str(invite.from_uri),
             dialled=invite.dialled,
             bot=line.bot,
-            codec=agreed.codec.value,
+            codec=line.audio.codec,
             ended=lambda _cause: self._hang_up(line.invite.call),
             refer=lambda to: self._refer(line, to),
         )
@@ -301,11 +249,7 @@ class Trunk:
         self.agent.hangup(ref)  # False when the caller was first: nothing is left to do
 
     def _reinvited(self, line: _Line, offer: bytes | None) -> None:
-        """The same offer once more is no change but a refresh: it has the same answer (RFC 3264 section 8)."""
-        if offer is None or offer != line.offer:
-            line.version += 1
-            line.offer, line.answer = offer, self._respond(line, offer)
-        self.agent.reanswer(line.invite.call, line.answer)
+        self.agent.reanswer(line.invite.call, line.audio.respond(offer))
 
     def _ended(self, ref: CallRef, cause: str) -> None:
         line = self._lines.pop(ref, None)
@@ -313,16 +257,8 @@ class Trunk:
             return
         if line.call is not None:
             line.call.end(cause)
-        elif line.leg is not None:
-            line.leg.close()
         else:
-            line.wire.close()
-
-
-def _direct(leg: MediaLeg, agreed: Negotiated) -> None:
-    """Which way sound flows, and in what pieces."""
-    leg.set_direction(send=agreed.direction.sends, receive=agreed.direction.receives)
-    leg.packetise(agreed.ptime_ms)
+            line.audio.close()
 
 
 def is_private(source: tuple[str, int] | Flow) -> bool:

@@ -19,16 +19,12 @@ class DeskPhone(Baresip):
 
     def rings(self) -> None:
         """Wait until a call rings."""
-        self._until("CALL_INCOMING", ANSWER_S)
+        self.until("CALL_INCOMING", ANSWER_S)
 
     def pick_up(self) -> None:
-        self._tell("accept")
-        self._until("CALL_ESTABLISHED", ANSWER_S)
+        self.tell("accept")
+        self.until("CALL_ESTABLISHED", ANSWER_S)
 
     def decline(self) -> None:
-        self._tell("hangup")
-        self._until("CALL_CLOSED", END_S)
-
-    def forget(self) -> None:
-        """Let the next call be waited for anew."""
-        self._events.clear()
+        self.tell("hangup")
+        self.until("CALL_CLOSED", END_S)

@@ -73,40 +73,56 @@ class Baresip:
     caller: str
     target: str
     codec: str
-    moves: tuple[Move, ...]
+    moves: tuple[Move, ...] = ()
     authority: Path | None = None
     """Whose certificate it trusts: it calls by TLS then, and encrypted or not at all."""
     name: str = "baresip"
+    account: str = ""
+    """Parameters of its account (`;auth_user=...`), and of the account's URI before them."""
+    uri: str = ""
+    settings: str = ""
+    port: int = 0
+    """Its SIP port; 0: any."""
     _process: subprocess.Popen[bytes] | None = None
     _control: socket.socket | None = None
     _received: bytes = b""
     _events: list[str] = field(default_factory=list)
     _moved: int = 0
+    ended: str = ""
+    """Why its call is over, as it says."""
 
     def dial(self) -> None:
-        address, encryption, modules = f"{self.caller}@127.0.0.1", "", ""
+        self.start()
+        self.call()
+        self.until("CALL_ESTABLISHED", ANSWER_S)
+
+    def call(self) -> None:
+        """Call, and do not wait for the answer."""
+        self.tell("dial", self.target)
+
+    def start(self) -> None:
+        """Be there, and call nobody yet."""
+        uri, encryption, modules = f"{self.caller}@127.0.0.1{self.uri}", "", ""
         if self.authority is not None:
-            address, encryption = f"{address};transport=tls", ";mediaenc=srtp-mand"
+            uri, encryption = f"{uri};transport=tls", ";mediaenc=srtp-mand"
             modules = f"module srtp.so\nsip_cafile {self.authority}\nsip_verify_server yes\n"
-        self._start(f"<sip:{address}>;regint=0{encryption}", modules)
-        self._tell("dial", self.target)
-        self._until("CALL_ESTABLISHED", ANSWER_S)
+        self._start(f"<sip:{uri}>;regint=0{encryption}", modules)
 
     def _start(self, account: str, modules: str = "") -> None:
         """Run the program, with one account and, beside the usual ones, `modules` as its configuration has them."""
         program = peer("baresip", "baresip-core")
         port = free_port()
         self._write("silence.wav", nothing())
-        (self.folder / "accounts").write_text(f"{account};audio_codecs={self.codec.lower()}/8000/1\n")
+        (self.folder / "accounts").write_text(f"{account};audio_codecs={self.codec.lower()}/8000/1{self.account}\n")
         (self.folder / "contacts").write_text("")
         (self.folder / "config").write_text(
-            "poll_method epoll\nsip_listen 127.0.0.1:0\nnet_interface 127.0.0.1\n"
+            f"poll_method epoll\nsip_listen 127.0.0.1:{self.port}\nnet_interface 127.0.0.1\n"
             "audio_source aufile,silence.wav\naudio_player nothing,nil\naudio_alert nothing,nil\n"
             "audio_channels 1\nausrc_srate 8000\nauplay_srate 8000\n"
             f"rtp_ports {(first := 44_000 + port % 5_000 * 2)}-{first + 20}\njitter_buffer_delay 1-5\n"
             f"module_path {_modules(program)}\nmodule stdio.so\nmodule g711.so\nmodule aufile.so\nmodule sndfile.so\n"
             f"{modules}module_tmp account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\n"
-            f"ctrl_tcp_listen 127.0.0.1:{port}\nsnd_path .\n"
+            f"ctrl_tcp_listen 127.0.0.1:{port}\nsnd_path .\n{self.settings}"
         )
         with (self.folder / "baresip.log").open("wb") as log:
             self._process = subprocess.Popen(
@@ -123,10 +139,10 @@ class Baresip:
         self._moved += 1
         if isinstance(move, Sound):
             self._write(f"turn{self._moved}.wav", move)
-            self._tell("ausrc", f"aufile,turn{self._moved}.wav")
+            self.tell("ausrc", f"aufile,turn{self._moved}.wav")
             return
         for key in move:
-            self._tell("sndcode", key)
+            self.tell("sndcode", key)
             time.sleep(0.2)
 
     @property
@@ -134,12 +150,20 @@ class Baresip:
         """How much `heard` would give now."""
         return (self._recording.stat().st_size - _WAV_HEADER_BYTES) // 2 * 1000 // LINE_HZ
 
+    def until_heard(self, milliseconds: int) -> None:
+        """Wait until its recording is that long."""
+        wait_for(f"{milliseconds} ms of sound", lambda: True if self.heard_ms >= milliseconds else None, ANSWER_S)
+
+    def forget(self, event: str) -> None:
+        """Let `until` wait for the next `event`, whatever was told before."""
+        self._events = [told for told in self._events if told != event]
+
     def hang_up(self) -> None:
-        self._tell("hangup")
-        self._until("CALL_CLOSED", END_S)
+        self.tell("hangup")
+        self.until("CALL_CLOSED", END_S)
 
     def wait_over(self) -> None:
-        self._until("CALL_CLOSED", END_S)
+        self.until("CALL_CLOSED", END_S)
 
     def heard(self) -> Pcm:
         # read as it stands: the header of a file that is being written says nothing of its length
@@ -167,12 +191,14 @@ class Baresip:
             file.setparams((1, 2, LINE_HZ, 0, "NONE", ""))
             file.writeframes(sound.pcm.astype("<i2").tobytes())
 
-    def _tell(self, command: str, params: str = "") -> None:
+    def tell(self, command: str, params: str = "") -> None:
+        """A command of its menu."""
         assert self._control is not None
         body = json.dumps({"command": command, "params": params} if params else {"command": command}).encode()
         self._control.sendall(b"%d:%s," % (len(body), body))
 
-    def _until(self, event: str, limit_s: float) -> None:
+    def until(self, event: str, limit_s: float) -> None:
+        """Wait until it has told `event`."""
         wait_for(f"{event} of baresip ({self.folder})", lambda: self._has(event), limit_s)
 
     def _has(self, event: str) -> bool | None:
@@ -190,6 +216,8 @@ class Baresip:
             self._received = self._received[end + 1 :]
             if message.get("event"):
                 self._events.append(str(message["type"]))
+                if message["type"] == "CALL_CLOSED":
+                    self.ended = str(message.get("param", ""))
         return True if event in self._events else None
 
 

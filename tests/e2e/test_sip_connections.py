@@ -85,7 +85,8 @@ async def test_a_proxy_that_comes_by_tcp(tmp_path: Path, scenario: str) -> None:
 
 
 @asynccontextmanager
-async def kamailio(folder: Path) -> AsyncIterator[None]:
+async def kamailio(folder: Path, host: str = HOST) -> AsyncIterator[None]:
+    """Kamailio with the configuration in `folder`, once it listens at `host`."""
     with (folder / "kamailio.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
             *(peer("kamailio", "kamailio"), "-f", "kamailio.cfg", "-DD", "-E", "-Y", str(folder), "-w", str(folder)),
@@ -94,7 +95,7 @@ async def kamailio(folder: Path) -> AsyncIterator[None]:
             cwd=folder,
         )
     try:
-        await listening(PROXY_PORT, "tcp")
+        await listening(PROXY_PORT, "tcp", host)
         yield
     finally:
         process.terminate()

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -41,7 +42,7 @@ async def answering(callee: SilentCallee) -> AsyncIterator[str]:
         await callee.agent.close()
 
 
-async def run(program: str, *arguments: str, cwd: Path | None = None) -> str:
+async def run(program: str, *arguments: str, cwd: Path | None = None, limit_s: float = 50.0) -> str:
     """Run a peer to its end and return what it printed; fails when the peer does."""
     process = await asyncio.create_subprocess_exec(
         program,
@@ -53,7 +54,7 @@ async def run(program: str, *arguments: str, cwd: Path | None = None) -> str:
         env={**os.environ, "TERM": "dumb"},
     )
     try:
-        output, _ = await asyncio.wait_for(process.communicate(), 50)
+        output, _ = await asyncio.wait_for(process.communicate(), limit_s)
     finally:
         if process.returncode is None:
             process.kill()
@@ -63,11 +64,11 @@ async def run(program: str, *arguments: str, cwd: Path | None = None) -> str:
     return text
 
 
-async def sipp(cwd: Path, *arguments: str) -> str:
-    """Run sipp on its own ports; it exits 0 only if every call went as its scenario says."""
+async def sipp(cwd: Path, *arguments: str, host: str = HOST) -> str:
+    """Run sipp on its own ports of `host`; it exits 0 only if every call went as its scenario says."""
     common = (
         "-i",
-        HOST,
+        host,
         "-p",
         str(SIPP_PORT),
         "-mp",
@@ -167,10 +168,11 @@ async def dial(dialler: Dialler, cwd: Path, calls: int, *scenario: str, transpor
         await dialler.agent.close(grace_s=2.0)
 
 
-async def listening(port: int, transport: str = "udp") -> None:
+async def listening(port: int, transport: str = "udp", host: str = HOST) -> None:
     """Wait until somebody has bound the port."""
-    wanted = f":{port:04X} 00000000:0000 " + ("0A" if transport == "tcp" else "")
-    async with asyncio.timeout(10):
+    address = socket.inet_aton(host)[::-1].hex().upper()
+    wanted = f" {address}:{port:04X} 00000000:0000 " + ("0A" if transport == "tcp" else "")
+    async with asyncio.timeout(40):
         while wanted not in Path(f"/proc/net/{transport}").read_text():
             await asyncio.sleep(0.02)
 

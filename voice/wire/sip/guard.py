@@ -149,7 +149,8 @@ def _frame(data: bytes) -> tuple[str, list[str], bytes]:
         text = head.decode("utf-8")
     except UnicodeDecodeError:
         raise ProtocolError("not UTF-8") from None
-    lines = _FOLD.sub(" ", text).split("\r\n")
+    start_line, _, fields = text.partition("\r\n")  # which has no folds (RFC 3261 section 7.1)
+    lines = [start_line, *_FOLD.sub(" ", fields).split("\r\n")]
     if len(lines) > MAX_LINES or any(len(line) > MAX_LINE for line in lines):
         raise ProtocolError("oversize")
     if any(_CONTROL.search(line) for line in lines):

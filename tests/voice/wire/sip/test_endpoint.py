@@ -109,15 +109,6 @@ def test_requests_that_open_no_call(
     assert peer.endpoint.events() == []
 
 
-@pytest.mark.parametrize(
-    ("name", "status"),
-    [("bext01", 420), ("invut", 415), ("regaut01", 405), ("sdp01", 406), ("unkscm", 416), ("badvers", 505)],
-)
-def test_torture_messages_that_the_endpoint_refuses(name: str, status: int) -> None:
-    (answer,) = Peer().say((TORTURE / f"{name}.dat").read_bytes())
-    assert answer.startswith(f"SIP/2.0 {status} ")
-
-
 def test_an_ack_is_never_answered() -> None:
     peer = Peer()
     assert peer.say(request("ACK")) == []

@@ -1,0 +1,6 @@
+"""All flows."""
+
+from tests.e2e.flows import callees, callers, proxies, telephones
+from tests.e2e.flows.flow import Flow
+
+FLOWS: tuple[Flow, ...] = (*callers.FLOWS, *callees.FLOWS, *telephones.FLOWS, *proxies.FLOWS)

@@ -45,6 +45,7 @@ from voice.net.sip_agent import SipAgent
 from voice.net.sip_streams import StreamSettings
 from voice.net.whip import Whip
 from voice.observe import LoopLag, Metrics
+from voice.platforms import ALLOWANCES, OpenStreams, open_streams
 from voice.services import Services
 from voice.speech.host import SpeechHost
 from voice.speech.settings import EngineSettings
@@ -154,7 +155,9 @@ class _Builder:
         calls = self._calls = Calls(settings.limits, services, self._open_recorder(), tasks, lag)
         desk = await self._open_desk(calls, plane, database)
         agent = await self._open_sip(calls, plane)
-        web_port = await self._open_web(calls, plane, store, users, desk)
+        streams = await open_streams(settings, calls, plane, self._metrics, stack)
+        self._listeners.append(streams.calls)
+        web_port = await self._open_web(calls, plane, store, users, desk, streams)
         stack.push_async_callback(calls.drain, settings.limits.drain_s)
         stack.callback(agent.drain)
         self._expose(calls, plane, speech, bots.server, lag)
@@ -256,7 +259,13 @@ class _Builder:
         return StreamSettings(sip.tcp_port, sip.tls_port, _tls("sip", certificate, key), _trusted(sip.authorities))
 
     async def _open_web(
-        self, calls: Calls, plane: MediaPlane, store: SqlCallStore, users: Users, desk: OpenDesk | None
+        self,
+        calls: Calls,
+        plane: MediaPlane,
+        store: SqlCallStore,
+        users: Users,
+        desk: OpenDesk | None,
+        streams: OpenStreams,
     ) -> int:
         settings = self._settings
         web = settings.web
@@ -268,6 +277,7 @@ class _Builder:
         app.include_router(Whip(browsers, guard).router)
         if desk is not None:
             app.include_router(Whip(desk.lines, guard, path="/api/agent/audio", who=agent_name).router)
+        app.include_router(streams.router)
         app.include_router(status_router(self._metrics, calls.obstacle))
         certificate, key = web.certificate, web.key
         if web.secure and certificate is None:
@@ -286,7 +296,7 @@ class _Builder:
         count("centralino_web_refused", "Requests answered with an error", "status", lambda: refused)
         count("centralino_web_dropped", "Connections cut, bytes that are no HTTP", "reason", lambda: dropped)
         listener = _listen(web.host, web.port)
-        options = uvicorn_options(site, dropped)
+        options = uvicorn_options(site, dropped, ALLOWANCES)
         config = uvicorn.Config(app, ssl_certfile=certificate, ssl_keyfile=key, loop="none", **options)
         server = _WebServer(config)
         serving = self._tasks.create_task(server.serve(sockets=[listener]), name="web")

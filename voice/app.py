@@ -269,7 +269,7 @@ class _Builder:
     ) -> int:
         settings = self._settings
         web = settings.web
-        site = SiteSettings(secure=web.secure)
+        site = SiteSettings(secure=web.secure).with_room(streams.connections)
         browsers = BrowserCalls(settings, calls, plane, self._tasks)
         self._listeners.append(browsers)
         app = create_app(store, users, self._recordings, site, desk.parts if desk else None)

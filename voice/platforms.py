@@ -35,10 +35,12 @@ Proof = Callable[[HTTPConnection], bool]
 
 @dataclass(frozen=True, slots=True)
 class OpenStreams:
-    """Streams that are taken: `router` is for the web side, and `calls` is to be told every journal."""
+    """Streams that are taken: `router` is for the web side, whose `connections` one address needs beyond a visitor's,
+    since a platform has many calls; `calls` is to be told every journal."""
 
     calls: StreamCalls
     router: APIRouter
+    connections: int
 
 
 async def open_streams(
@@ -57,7 +59,7 @@ async def open_streams(
         except OSError as error:
             raise taken("streams.audiosocket", where.host, where.port, error) from error
         stack.push_async_callback(server.close)
-    return OpenStreams(streams, StreamSockets(streams, doors).router)
+    return OpenStreams(streams, StreamSockets(streams, doors).router, settings.limits.calls if doors else 0)
 
 
 def _doors(settings: MediaStreamSettings) -> list[tuple[type[MediaStream], Door]]:

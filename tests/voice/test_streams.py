@@ -18,7 +18,7 @@ from tests.fakes.bot import FakeBot, ask
 from tests.fakes.browser_call import until
 from tests.fakes.house import House, house
 from tests.voice.media.ticks import frequency, tone
-from tests.voice.wire.streams.frames import TWILIO_STOP, twilio, twilio_start
+from tests.voice.wire.streams.frames import TWILIO_STOP, genesys, genesys_open, twilio, twilio_start
 from voice import streams
 from voice.browser import KEYS_AT_ONCE
 from voice.config import Settings
@@ -26,6 +26,7 @@ from voice.ports import TICK_MS
 from voice.settings.sections import LimitSettings
 from voice.streams import StreamCalls, StreamLine
 from voice.wire.streams.audiosocket import AudioSocketStream, Kind, packed
+from voice.wire.streams.genesys import GenesysStream
 from voice.wire.streams.stream import MediaStream, Message, Opening
 from voice.wire.streams.twilio import TwilioStream
 
@@ -143,6 +144,28 @@ async def test_the_echo_by_audiosocket() -> None:
         heard = np.frombuffer(b"".join(message[3:] for message in outlet.octets[-25:]), "<i2")
         assert abs(frequency(np.repeat(heard, 2)) - 440) < 4
         assert it.house.told(CallAnswered) == [CallAnswered(codec="L16")]
+
+
+async def test_while_the_platform_pauses_nothing_is_heard_and_nothing_said() -> None:
+    async with platform(bots={"*": "echo"}) as it:
+        line, outlet = it.connect(GenesysStream(Opening()))
+        line.receive(genesys_open())
+        sound = encode_block(np.ascontiguousarray(tone(1_000)[::2]), MU_LAW).tobytes()
+
+        async def speak() -> int:
+            """So many messages of audio come back meanwhile."""
+            before = len(outlet.octets)
+            for at in range(0, len(sound), 160):
+                line.receive(sound[at : at + 160])
+                await it.house.tick(TICK_MS)
+            return len(outlet.octets) - before
+
+        assert await speak() >= 3
+        line.receive(genesys(2, "paused"))
+        await it.house.tick(2 * TICK_MS)
+        assert await speak() == 0
+        line.receive(genesys(3, "resumed", start="PT1S", discarded="PT1S"))
+        assert await speak() >= 3
 
 
 async def test_keys_are_pressed_and_more_than_a_hand_can_are_dropped() -> None:

@@ -37,7 +37,7 @@ class _Event(msgspec.Struct):
     event: str
     connection_id: Party = ""
     channel_id: Party = ""
-    format: str = ""
+    format: Party = ""
     digit: str = ""
 
 

@@ -31,7 +31,7 @@ FAREWELL = "farewell"
 
 
 class _MediaFormat(msgspec.Struct, rename="camel"):
-    encoding: str
+    encoding: Party
     sample_rate: int
     channels: int
 

@@ -30,7 +30,7 @@ class CallStarted(_Event):
     """A caller reached us. `started_at` is ISO 8601 UTC."""
 
     type: Literal["call_started"] = "call_started"
-    transport: Literal["sip", "browser"]
+    transport: Literal["sip", "browser", "stream"]
     caller: str
     dialled: str
     bot: str

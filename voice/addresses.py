@@ -15,6 +15,9 @@ def check_addresses(settings: Settings) -> None:
         _try("sip", sip.host, sip.tcp_port, socket.SOCK_STREAM, "tcp")
     if sip.tls_port:
         _try("sip", sip.host, sip.tls_port, socket.SOCK_STREAM, "tls_port")
+    audiosocket = settings.streams.audiosocket
+    if audiosocket.port:
+        _try("streams.audiosocket", audiosocket.host, audiosocket.port, socket.SOCK_STREAM)
     _try("web", web.host, web.port, socket.SOCK_STREAM)
     _try("media", settings.media_host, 0, socket.SOCK_DGRAM)
 

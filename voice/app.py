@@ -46,6 +46,7 @@ from voice.net.sip_streams import StreamSettings
 from voice.net.whip import Whip
 from voice.observe import LoopLag, Metrics
 from voice.phones import Phones
+from voice.platforms import ALLOWANCES, OpenStreams, open_streams
 from voice.services import Services
 from voice.speech.host import SpeechHost
 from voice.speech.settings import EngineSettings
@@ -160,7 +161,9 @@ class _Builder:
         phones = Phones(settings, settings.sip.phone_users, registrar, plane, ports)
         desk = await self._open_desk(calls, plane, database, phones)
         agent = await self._open_sip(calls, plane, ports, registrar, phones)
-        web_port = await self._open_web(calls, plane, store, users, desk)
+        streams = await open_streams(settings, calls, plane, self._metrics, stack)
+        self._listeners.append(streams.calls)
+        web_port = await self._open_web(calls, plane, store, users, desk, streams)
         stack.push_async_callback(calls.drain, settings.limits.drain_s)
         stack.callback(agent.drain)
         self._expose(calls, plane, speech, bots.server, lag)
@@ -285,11 +288,17 @@ class _Builder:
         )
 
     async def _open_web(
-        self, calls: Calls, plane: MediaPlane, store: SqlCallStore, users: Users, desk: OpenDesk | None
+        self,
+        calls: Calls,
+        plane: MediaPlane,
+        store: SqlCallStore,
+        users: Users,
+        desk: OpenDesk | None,
+        streams: OpenStreams,
     ) -> int:
         settings = self._settings
         web = settings.web
-        site = SiteSettings(secure=web.secure)
+        site = SiteSettings(secure=web.secure).with_room(streams.connections)
         browsers = BrowserCalls(settings, calls, plane, self._tasks)
         self._listeners.append(browsers)
         app = create_app(store, users, self._recordings, site, desk.parts if desk else None)
@@ -297,6 +306,7 @@ class _Builder:
         app.include_router(Whip(browsers, guard).router)
         if desk is not None:
             app.include_router(Whip(desk.lines, guard, path="/api/agent/audio", who=agent_name).router)
+        app.include_router(streams.router)
         app.include_router(status_router(self._metrics, calls.obstacle))
         certificate, key = web.certificate, web.key
         if web.secure and certificate is None:
@@ -315,7 +325,7 @@ class _Builder:
         count("centralino_web_refused", "Requests answered with an error", "status", lambda: refused)
         count("centralino_web_dropped", "Connections cut, bytes that are no HTTP", "reason", lambda: dropped)
         listener = _listen(web.host, web.port)
-        options = uvicorn_options(site, dropped)
+        options = uvicorn_options(site, dropped, ALLOWANCES)
         config = uvicorn.Config(app, ssl_certfile=certificate, ssl_keyfile=key, loop="none", **options)
         server = _WebServer(config)
         serving = self._tasks.create_task(server.serve(sockets=[listener]), name="web")

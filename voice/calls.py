@@ -114,7 +114,7 @@ class Calls:
         self,
         leg: MediaLeg,
         *,
-        transport: Literal["sip", "browser"],
+        transport: Literal["sip", "browser", "stream"],
         caller: str,
         dialled: str,
         bot: str,

@@ -28,6 +28,7 @@ from voice.settings.sections import (
     WebSettings,
 )
 from voice.settings.sip import SipSettings
+from voice.settings.streams import MediaStreamSettings
 
 
 class Settings(Section):
@@ -38,6 +39,7 @@ class Settings(Section):
     )
     sip: SipSettings = SipSettings()
     media: MediaSettings = MediaSettings()
+    streams: MediaStreamSettings = MediaStreamSettings()
     web: WebSettings = WebSettings()
     limits: LimitSettings = LimitSettings()
     record: RecordSettings = RecordSettings()

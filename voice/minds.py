@@ -304,5 +304,8 @@ class Minds:
 
 
 def _has_number(started: CallStarted) -> bool:
-    """Whether this caller can be called back: not a browser, and nobody who withheld the number (RFC 3323)."""
+    """Whether this caller can be called back: not a browser, nobody who withheld the number (RFC 3323), and nobody of
+    whom a platform told none."""
+    if started.transport == "stream":
+        return started.caller.removeprefix("+").isdecimal()
     return started.transport == "sip" and not started.caller.lower().startswith(("sip:anonymous@", "sips:anonymous@"))

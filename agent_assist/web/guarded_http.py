@@ -7,13 +7,14 @@ make a node with 512 descriptors deaf.
 import asyncio
 import socket
 from collections import Counter
+from collections.abc import Mapping
 from typing import Literal, TypedDict
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from agent_assist.auth.throttle import address_key
-from agent_assist.web.guarded_websocket import MESSAGE_LIMIT_BYTES, guarded_websocket
+from agent_assist.web.guarded_websocket import MESSAGE_LIMIT_BYTES, Allowance, guarded_websocket
 from agent_assist.web.settings import SiteSettings
 
 HEAD_LIMIT_BYTES = 16_384
@@ -41,16 +42,19 @@ class UvicornOptions(TypedDict):
     h11_max_incomplete_event_size: int
 
 
-def uvicorn_options(settings: SiteSettings, dropped: Counter[str] | None = None) -> UvicornOptions:
+def uvicorn_options(
+    settings: SiteSettings, dropped: Counter[str] | None = None, allowances: Mapping[str, Allowance] | None = None
+) -> UvicornOptions:
     """How `serve` is to run uvicorn. No access log: its lines would hold call ids, which are the callers' own.
 
-    `dropped` counts, by reason, connections and requests that no route ever saw.
+    `dropped` counts, by reason, connections and requests that no route ever saw. WebSockets below the paths that
+    `allowances` names may send more than others.
     """
     dropped = Counter() if dropped is None else dropped
     open_by_address: Counter[str] = Counter()
     return {
         "http": guarded_http(settings, open_by_address, dropped),
-        "ws": guarded_websocket(settings, open_by_address, dropped),
+        "ws": guarded_websocket(settings, open_by_address, dropped, allowances or {}),
         "ws_max_size": MESSAGE_LIMIT_BYTES,
         "ws_ping_interval": settings.feed_ping_s,
         "ws_ping_timeout": settings.feed_ping_s,  # else 1011

@@ -1,15 +1,18 @@
 """uvicorn's WebSocket with the same guard as its HTTP: nobody's frames, and nobody's silence, cost a call anything.
 
-Clients of this house's only WebSocket have next to nothing to say. So what they may send in a second is little, what
-is too long is refused by its head, and one that takes nothing is cut off.
+Clients of this side's own WebSocket have next to nothing to say. So what they may send in a second is little, what is
+too long is refused by its head, and one that takes nothing is cut off. Routes from elsewhere may need more.
 """
 
 import asyncio
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Request
 
 from agent_assist.auth.throttle import address_key
 from agent_assist.web.settings import SiteSettings
@@ -23,10 +26,24 @@ BYTES_PER_S = 4_096
 _LINGER_S = 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """How much may come: bytes of one message, and bytes a second in frames of any kind."""
+
+    message_bytes: int = MESSAGE_LIMIT_BYTES
+    bytes_per_s: int = BYTES_PER_S
+
+
 def guarded_websocket(
-    settings: SiteSettings, open_by_address: Counter[str], dropped: Counter[str]
+    settings: SiteSettings,
+    open_by_address: Counter[str],
+    dropped: Counter[str],
+    allowances: Mapping[str, Allowance],
 ) -> type[WebSocketsSansIOProtocol]:
-    """The WebSocket protocol of one server, which counts its connections with the HTTP ones."""
+    """The WebSocket protocol of one server, which counts its connections with the HTTP ones.
+
+    `allowances` are for paths that begin with the key.
+    """
 
     class GuardedWebSocket(WebSocketsSansIOProtocol):
         """One connection, from its upgrade on."""
@@ -36,12 +53,21 @@ def guarded_websocket(
         _second = 0
         _taken_bytes = 0
         _refused = False
+        _allowance = Allowance()
 
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
             """Count."""
             super().connection_made(transport)
             self._address = address_key(self.client[0] if self.client else "")
             open_by_address[self._address] += 1
+
+        def handle_connect(self, event: Request) -> None:
+            """What may come depends on what is asked for."""
+            for path, allowance in allowances.items():
+                if event.path.startswith(path):
+                    self._allowance = allowance
+            self.conn.max_message_size = self._allowance.message_bytes
+            super().handle_connect(event)
 
         def data_received(self, data: bytes) -> None:
             """The parser is given a second's share; of what was refused it is given nothing more."""
@@ -104,7 +130,7 @@ def guarded_websocket(
             second = int(self.loop.time())
             if second != self._second:
                 self._second, self._taken_bytes = second, 0
-            share = min(wanted, BYTES_PER_S - self._taken_bytes)
+            share = min(wanted, self._allowance.bytes_per_s - self._taken_bytes)
             self._taken_bytes += share
             return share
 

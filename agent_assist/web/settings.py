@@ -25,3 +25,11 @@ class SiteSettings(BaseModel):
     signin_failures_per_address: int = Field(default=10, gt=0)
     signin_failures_per_account: int = Field(default=20, gt=0)
     signin_ban_s: int = Field(default=900, gt=0)
+
+    def with_room(self, connections: int) -> "SiteSettings":
+        """The same with room for so many more connections, of one address as well as in all."""
+        beyond = {
+            "connections": self.connections + connections,
+            "connections_per_address": self.connections_per_address + connections,
+        }
+        return self.model_copy(update=beyond)

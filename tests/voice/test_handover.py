@@ -272,8 +272,9 @@ async def test_key_1_leads_back_to_the_bot() -> None:
         assert not call.hears_music
 
 
-async def test_key_2_asks_to_be_called_back_and_says_goodbye() -> None:
-    async with scene(PERSON) as call:
+@pytest.mark.parametrize("change", [{}, {"transport": "stream", "caller": "+15550100"}])
+async def test_key_2_asks_to_be_called_back_and_says_goodbye(change: dict[str, str]) -> None:
+    async with scene(PERSON, started=STARTED.model_copy(update=change)) as call:
         await call.queued()
         await call.tick(100, keys="2")
         assert call.desk.left == [LeaveWhy.CALLBACK]
@@ -284,7 +285,12 @@ async def test_key_2_asks_to_be_called_back_and_says_goodbye() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"transport": "browser", "caller": "browser"}, {"caller": "sip:anonymous@anonymous.invalid"}]
+    "change",
+    [
+        {"transport": "browser", "caller": "browser"},
+        {"transport": "stream", "caller": "twilio"},
+        {"caller": "sip:anonymous@anonymous.invalid"},
+    ],
 )
 async def test_who_has_no_number_is_not_offered_a_call_back(change: dict[str, str]) -> None:
     async with scene(PERSON, started=STARTED.model_copy(update=change)) as call:

@@ -1,7 +1,7 @@
 """What the sections of the settings have in common: addresses, ports, secrets."""
 
 import re
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated
 
@@ -23,11 +23,16 @@ def _url(value: str) -> str:
     return value
 
 
+def _networks(peers: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(str(ip_network(peer)) for peer in peers)
+
+
 Address = Annotated[str, BeforeValidator(_address)]
 Url = Annotated[str, AfterValidator(_url)]
 Port = Annotated[int, Field(ge=0, le=65_535)]
+Networks = Annotated[tuple[str, ...], AfterValidator(_networks)]
 
-SECRETS = re.compile(r"dialog\.rasa_token|webhook\.secret|sip\.accounts\.[^.]+\.password")
+SECRETS = re.compile(r"dialog\.rasa_token|webhook\.secret|sip\.accounts\.[^.]+\.password|streams\.[^.]+\.secret")
 """They come from the environment only: files are copied about, and command lines are seen by every user."""
 
 
@@ -35,6 +40,11 @@ class Section(BaseModel):
     """A section: frozen, and no key that is not known."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def within(address: str, networks: tuple[str, ...]) -> bool:
+    """Whether `address`, an IP literal, belongs to one of `networks`."""
+    return any(ip_address(address) in ip_network(network) for network in networks)
 
 
 def secret_of(path: str, file: Path | None, value: SecretStr) -> bytes:

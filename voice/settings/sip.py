@@ -1,13 +1,12 @@
 """`[sip]`: the telephone side."""
 
-from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator
 
 from dialog.errors import ConfigurationError
-from voice.settings.base import LOOPBACK, Address, Port, Section, environment_name, secret_of
+from voice.settings.base import LOOPBACK, Address, Networks, Port, Section, environment_name, secret_of, within
 from voice.wire.sdes import Srtp
 from voice.wire.sdp import Codec
 from voice.wire.sip.digest import STRONGEST_FIRST, Algorithm
@@ -76,7 +75,7 @@ class SipSettings(Section):
         default=None, description="PEM; whom to trust where we open a TLS connection; default: the system's"
     )
     advertised: Address | None = Field(default=None, description="address peers are told, behind NAT; default: host")
-    peers: tuple[str, ...] = Field(default=("127.0.0.0/8",), description="addresses or networks calls are taken from")
+    peers: Networks = Field(default=("127.0.0.0/8",), description="addresses or networks calls are taken from")
     accounts: dict[Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")], AccountSettings] = Field(
         default={}, description="who may call from other addresses; without one those get no answer"
     )
@@ -118,11 +117,6 @@ class SipSettings(Section):
         '`"+32*"`, `"10??"`, `"sip:*@192.0.2.50"`; default: none',
     )
 
-    @field_validator("peers")
-    @classmethod
-    def _networks(cls, peers: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(str(ip_network(peer)) for peer in peers)
-
     @property
     def phone_users(self) -> dict[str, str]:
         """The agent of each account that belongs to one."""
@@ -137,4 +131,4 @@ class SipSettings(Section):
 
     def allows(self, address: str) -> bool:
         """Whether a datagram or connection from `address` is taken at all."""
-        return any(ip_address(address) in ip_network(peer) for peer in self.peers)
+        return within(address, self.peers)

@@ -26,7 +26,7 @@ class BriefCard extends LitElement {
       <div>
         <p class="who" title=${caller}>${callerName(caller)}</p>
         <p class="why">${sentence(reason)}</p>
-        <p class="muted small">By ${transport === "sip" ? "telephone" : "browser"}, from the bot ${bot}${waited_s ? `, waited ${clock(waited_s)}` : ""}${skill ? `, wants ${plain(skill)}` : ""}${this.by ? `. ${this.by} transfers the call.` : ""}</p>
+        <p class="muted small">By ${transport === "browser" ? "browser" : "telephone"}, from the bot ${bot}${waited_s ? `, waited ${clock(waited_s)}` : ""}${skill ? `, wants ${plain(skill)}` : ""}${this.by ? `. ${this.by} transfers the call.` : ""}</p>
       </div>
       ${slots.length
         ? html`<dl>${slots.map(([name, value]) => html`<dt>${sentence(plain(name))}</dt><dd>${value}</dd>`)}</dl>`

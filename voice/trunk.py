@@ -29,6 +29,7 @@ from voice.wire.sip.events import (
     InviteAcknowledged,
     InviteCancelled,
     InviteReceived,
+    KeyReceived,
     ReferConcluded,
     ReferProgressed,
     ReferReceived,
@@ -109,6 +110,8 @@ class Trunk:
             case ReinviteAcknowledged() | ReinviteAnswered():
                 if (sdp := event.answer) is not None:  # to an offer of ours, or to a refresh
                     self._with_line(event.call, lambda line: line.audio.agree(sdp))
+            case KeyReceived(key=key):
+                self._with_call(event.call, lambda call: call.press(key))
             case ReferReceived():
                 self.agent.refuse_refer(event.call, 603)  # we call nobody, and nobody at a caller's wish
             case ReferProgressed():

@@ -24,6 +24,7 @@ from voice.wire.sip.events import (
     DialogEnded,
     InviteCancelled,
     InviteReceived,
+    KeyReceived,
     ReinviteReceived,
     SipEvent,
 )
@@ -82,6 +83,9 @@ class WebPhones(BrowserLines):
         match event:
             case ReinviteReceived():
                 phone.agent.reject(event.call, 488)  # its sound stays as it is
+            case KeyReceived(key=key):
+                if phone.call is not None:
+                    phone.call.press(key)
             case InviteCancelled() | DialogEnded():
                 del self._phones[event.call]
                 if phone.line is not None:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -66,9 +67,9 @@ class WebPhone:
         told: str = await self.tab.page.evaluate("() => nextEvent()")
         return told
 
-    async def press(self, digits: str) -> None:
-        """Keys, by telephone-event."""
-        await self.tab.page.evaluate("digits => press(digits)", digits)
+    async def press(self, digits: str, way: Literal["RFC2833", "INFO"]) -> None:
+        """Keys, as telephone-events in the sound or by INFO."""
+        await self.tab.page.evaluate("([digits, way]) => press(digits, way)", [digits, way])
 
     async def hang_up(self) -> None:
         await self.tab.page.evaluate("() => hangUp()")

@@ -150,6 +150,14 @@ class InviteRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyReceived:
+    """The peer pressed a key and said so by INFO, not in the sound."""
+
+    call: CallRef
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReferReceived:
     """The peer wants us to call `target` in its stead, in the place of the call that `replaces` names, if any. Wants
     `accept_refer`, then `tell_refer`; or `refuse_refer`. `referred_by` is who says to ask for it (RFC 3892)."""
@@ -192,6 +200,7 @@ SipEvent = (
     | Ringing
     | InviteAnswered
     | InviteRefused
+    | KeyReceived
     | ReferReceived
     | ReferProgressed
     | ReferConcluded

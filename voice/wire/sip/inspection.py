@@ -7,7 +7,7 @@ from voice.wire.sip.session_timer import MIN_S, is_too_brief
 
 ALLOWED = frozenset(ALLOW.split(", "))
 EXTENSIONS = frozenset(SUPPORTED.split(", "))
-KNOWN = frozenset(("REGISTER", "SUBSCRIBE", "PUBLISH", "MESSAGE", "INFO"))
+KNOWN = frozenset(("REGISTER", "SUBSCRIBE", "PUBLISH", "MESSAGE"))
 """Methods that exist and that we do not serve; any other is not even known."""
 
 Refused = tuple[int, dict[str, str]]

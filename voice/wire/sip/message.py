@@ -18,7 +18,7 @@ Address = tuple[str, int] | Flow
 COOKIE = "z9hG4bK"
 """Marks branches that are unique by themselves (RFC 3261 section 8.1.1.7)."""
 
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, REFER, NOTIFY"
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, REFER, NOTIFY, INFO"
 SUPPORTED = "100rel, timer, replaces"
 """Extensions of ours, which a peer may require (RFC 3261 section 20.37)."""
 USER_AGENT = "Centralino"
@@ -44,6 +44,7 @@ REASONS = {
     421: "Extension Required",
     422: "Session Interval Too Small",
     423: "Interval Too Brief",
+    469: "Bad Info Package",
     480: "Temporarily Unavailable",
     481: "Call/Transaction Does Not Exist",
     482: "Loop Detected",

@@ -8,11 +8,12 @@ from sipmessage import Request, Response
 
 from voice.wire.sip.auth import Authenticator
 from voice.wire.sip.call import Call
-from voice.wire.sip.events import PASSED_HEADERS, InviteReceived
+from voice.wire.sip.events import PASSED_HEADERS, InviteReceived, KeyReceived
 from voice.wire.sip.guard import Received
 from voice.wire.sip.incoming_call import IncomingCall
+from voice.wire.sip.info import ACCEPTED, read_key
 from voice.wire.sip.inspection import refuse, refuse_extensions
-from voice.wire.sip.message import Address, make_response, response_address, stamp_via
+from voice.wire.sip.message import NO_HEADERS, Address, make_response, response_address, stamp_via
 from voice.wire.sip.registrar import Registrar
 from voice.wire.sip.replacement import find_replaced
 from voice.wire.sip.stack import Stack
@@ -142,6 +143,8 @@ class UserAgentServer:
                 call.on_update(transaction, received, source, now)
             elif request.method == "PRACK":
                 call.on_prack(transaction, received, now)
+            elif request.method == "INFO":
+                self._on_info(transaction, call, now)
             elif request.method not in ("REFER", "NOTIFY"):
                 self._stack.respond(transaction, make_response(request, 200, headers=self._stack.identity(source)), now)
             elif call.referral is None:
@@ -150,10 +153,17 @@ class UserAgentServer:
                 call.referral.on_request(transaction, received, source, now)
             self._stack.settle_call(call)
 
+    def _on_info(self, transaction: Transaction, call: Call, now: float) -> None:
+        status, key = read_key(transaction.request)
+        headers = {"Accept": ACCEPTED} if status == 415 else NO_HEADERS
+        self._stack.respond(transaction, make_response(transaction.request, status, headers=headers), now)
+        if key:
+            self._stack.emit(KeyReceived(call.ref, key))
+
     def _on_request_outside(
         self, received: Received, request: Request, source: Address, now: float, account: str
     ) -> None:
-        if request.method in ("BYE", "PRACK", "UPDATE", "NOTIFY"):  # they belong to a dialog
+        if request.method in ("BYE", "PRACK", "UPDATE", "NOTIFY", "INFO"):  # they belong to a dialog
             self._stack.answer(request, received.via, source, 481)
         elif request.method == "REFER":
             self._stack.answer(request, received.via, source, 403)  # nobody but a party of a call may send us elsewhere

@@ -270,13 +270,6 @@ def test_an_old_request_inside_a_call() -> None:
     assert len(peer.endpoint.calls) == 1
 
 
-def test_info_inside_a_call_is_not_allowed() -> None:
-    peer = Peer()
-    _, ok = peer.call()
-    (answer,) = peer.say(request("INFO", headers={"To": header(ok, "To"), "CSeq": "2 INFO"}))
-    assert answer.startswith("SIP/2.0 405 ")
-
-
 def test_bye_in_place_of_cancel() -> None:
     """RFC 3261 section 15.1.2: a caller may end an early call by BYE; the INVITE gets 487."""
     peer = Peer()

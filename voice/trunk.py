@@ -230,9 +230,9 @@ class Trunk:
         if line.call is None or line.leg is None or self._lines.get(former) is not line:
             self.agent.hangup(dialog.invite.call)  # it has ended meanwhile
             return
+        dialog.wire.control.begin(line.leg)  # first: the former one says goodbye by the former wire
         line.leg.move(dialog.wire, agreed.codec.value, agreed.payload_type, agreed.event_payload_type)
         line.leg.set_direction(send=agreed.direction.sends, receive=agreed.direction.receives)
-        dialog.wire.control.begin(line.leg)
         line.invite, line.wire, line.agreed = dialog.invite, dialog.wire, agreed
         line.session_id, line.version = dialog.session_id, dialog.version
         line.offer, line.answer = dialog.offer, dialog.answer

@@ -120,7 +120,7 @@ def _event(call: _Call, turn: UserTurn, gate: Gate) -> _Json:
         case NoInput():
             return {"call": call.sender, "type": "no_input"}
         case Returned():
-            return {"call": call.sender, "type": "returned"}
+            return {"call": call.sender, "type": "returned", "why": turn.why}
         case HungUp():
             return {"call": call.sender, "type": "hung_up"}
 

@@ -37,7 +37,7 @@ async def engine(channel: FakeChannel) -> AsyncIterator[RasaEngine]:
         ),
         (Keys("12#"), {"type": "keys", "digits": "12#"}),
         (NoInput(), {"type": "no_input"}),
-        (Returned("handed_back"), {"type": "returned"}),
+        (Returned("handed_back"), {"type": "returned", "why": "handed_back"}),
         (Utterance((Hypothesis("...", 0.9),)), {"type": "no_match"}),
         (Utterance((Hypothesis("yes", 0.1),)), {"type": "no_match"}),
         (

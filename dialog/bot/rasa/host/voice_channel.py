@@ -5,8 +5,8 @@ GET  /webhooks/voice/health                                 ->  {"calls": tracke
 
 Types: `utterance` ("hypotheses": [{"text", "confidence"}]), and those without words, which reach the project as an
 intent of that name: `call_opened`, `keys` (entity and metadata "digits"), `no_input`, `no_match`, `returned` (the
-caller is back from a person, from waiting for one, or from a transfer that failed; a project without that intent gets
-`call_opened` again), and `hung_up`, the last one of a call: afterwards its tracker is forgotten.
+caller is back from a person, from waiting for one, or from a transfer that failed: metadata "why"; a project without
+that intent gets `call_opened` again), and `hung_up`, the last one of a call: afterwards its tracker is forgotten.
 
 Messages: {"say": TEXT, "interruptible": bool}, {"collect": {"expect", "max_digits", "no_input_ms"}},
 {"handoff": REASON, "skill": "billing"}, {"transfer": "+3225550123"}, {"hangup": CAUSE}, {"pace": 0.8},
@@ -101,7 +101,7 @@ class VoiceChannel(InputChannel):
             if kind == "hung_up" and kind not in agent.domain.intents:
                 _kept(agent).pop(str(call), None)
                 return response.json({"messages": [], "understood": None})
-            metadata = {k: body[k] for k in ("caller", "dialled", "recorded", "digits") if k in body}
+            metadata = {k: body[k] for k in ("caller", "dialled", "recorded", "digits", "why") if k in body}
             output = VoiceOutput()
             await on_new_message(
                 UserMessage(

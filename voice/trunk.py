@@ -196,6 +196,7 @@ class Trunk:
             bot=line.bot,
             codec=agreed.codec.value,
             ended=lambda _cause: self._hang_up(invite.call),
+            headers=invite.headers,
         )
 
     def _hang_up(self, ref: CallRef) -> None:

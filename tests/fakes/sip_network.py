@@ -42,10 +42,25 @@ class Packet:
 
 
 def make_endpoint(
-    address: Address, prefix: str, authenticator: Authenticator | None = None, /, **limits: int
+    address: Address,
+    prefix: str,
+    authenticator: Authenticator | None = None,
+    pass_headers: tuple[str, ...] = (),
+    /,
+    **limits: int,
 ) -> SipEndpoint:
     """`limits` are numbers that `SipEndpoint` takes by name."""
-    return SipEndpoint(address[0], address[1], counting_tokens(prefix), authenticator=authenticator, **limits)
+    host, port = address[:2]
+    return SipEndpoint(
+        host,
+        port,
+        counting_tokens(prefix),
+        authenticator=authenticator,
+        pass_headers=pass_headers,
+        max_calls=limits.get("max_calls", 500),
+        max_transactions=limits.get("max_transactions", 20_000),
+        session_s=limits.get("session_s", 0),
+    )
 
 
 @dataclass

@@ -92,11 +92,14 @@ class Telephone:
 
     # what it says
 
-    def invite(self, sdp: str = "") -> None:
-        """Call; once the call stands, ask for other media. Without `sdp` the far end is to make the offer."""
+    def invite(self, sdp: str = "", headers: str = "") -> None:
+        """Call; once the call stands, ask for other media. Without `sdp` the far end is to make the offer.
+
+        `headers` are lines that end as they do on the wire.
+        """
         self._sequence += 1
         self._branch = f"z9hG4bK{next(self._branches)}"
-        self._send("INVITE", self._branch, sdp)
+        self._send("INVITE", self._branch, sdp, headers)
 
     def update(self, sdp: str = "") -> None:
         """Ask for other media by UPDATE (RFC 3311); without `sdp`, only show that the call lives."""
@@ -142,7 +145,7 @@ class Telephone:
     def _count(self, method: str) -> int:
         return sum(message.method == method for message in self.came)
 
-    def _send(self, method: str, branch: str, sdp: str = "") -> None:
+    def _send(self, method: str, branch: str, sdp: str = "", headers: str = "") -> None:
         assert self._signalling is not None, "open() comes first"
         host, port = self._signalling.address
         to = f"<sip:{self._number}@{HOST}>" if method in ("CANCEL", "OPTIONS") else self._to
@@ -151,7 +154,7 @@ class Telephone:
             f"{method} sip:{self._number}@{self._target[0]}:{self._target[1]} SIP/2.0\r\n"
             f"Via: SIP/2.0/UDP {host}:{port};branch={branch}\r\nMax-Forwards: 70\r\n"
             f"From: <sip:caller@{host}>;tag=phone\r\nTo: {to}\r\nCall-ID: {port}@{host}\r\n"
-            f"CSeq: {self._sequence} {method}\r\nContact: <sip:caller@{host}:{port}>\r\n{body}"
+            f"CSeq: {self._sequence} {method}\r\nContact: <sip:caller@{host}:{port}>\r\n{headers}{body}"
         )
         self._signalling.send(message.encode(), self._target)
 

@@ -61,6 +61,11 @@ class SipEndpoint:
         return tuple(self._stack.calls)
 
     @property
+    def held(self) -> int:
+        """How many calls, dialogs and transactions are kept; 0 once everything is over and forgotten."""
+        return len(self._stack.calls) + len(self._stack.dialogs) + len(self._stack.transactions)
+
+    @property
     def dropped(self) -> Counter[str]:
         """Datagrams that led to nothing, by reason; the reasons are a fixed set."""
         return self._stack.dropped

@@ -229,6 +229,7 @@ class _Builder:
             max_calls=settings.limits.calls + UNSETTLED_CALLS,
             authenticator=authenticator,
             session_s=settings.sip.session_expires_s,
+            pass_headers=settings.sip.pass_headers,
         )
         trunk.serve(agent)
         count = self._metrics.count

@@ -210,6 +210,9 @@ class Trunk:
             return
         if former is not None and (former.codec, former.payload_type) != (agreed.codec, agreed.payload_type):
             line.leg.switch(agreed.codec.value, agreed.payload_type)
+        keys = agreed.event_payload_type
+        if keys is not None and former is not None and former.event_payload_type not in (None, keys):
+            line.leg.renumber_keys(keys)
         if remote is not None:
             line.leg.update_remote(*remote)
         line.leg.set_direction(send=agreed.direction.sends, receive=agreed.direction.receives)
@@ -255,6 +258,7 @@ class Trunk:
             bot=line.bot,
             codec=agreed.codec.value,
             ended=lambda _cause: self._hang_up(line.invite.call),
+            headers=invite.headers,
             refer=lambda to: self._refer(line, to),
         )
 

@@ -36,6 +36,7 @@ class CallStarted(_Event):
     bot: str
     started_at: str
     recording: str = Field(default="", description="file name in the recordings folder; empty when off")
+    headers: tuple[tuple[str, str], ...] = Field(default=(), description="what the SIP side told of it, by header")
 
 
 class CallAnswered(_Event):
@@ -419,7 +420,9 @@ Event = (
     | CallEnded
 )
 
-PII_FIELDS: frozenset[str] = frozenset({"text", "readings", "digits", "slots", "caller", "suggestions", "target"})
+PII_FIELDS: frozenset[str] = frozenset(
+    {"text", "readings", "digits", "slots", "caller", "suggestions", "headers", "target"}
+)
 
 
 class Record(BaseModel):

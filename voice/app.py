@@ -244,6 +244,7 @@ class _Builder:
             registrar=registrar if authenticator is not None else None,
             registered=phones.registered,
             session_s=settings.sip.session_expires_s,
+            pass_headers=settings.sip.pass_headers,
         )
         trunk.serve(agent)
         phones.serve(agent)

@@ -77,9 +77,9 @@ class SipAudio:
         """The leg goes on in another call's place (RFC 3891), at that one's wire; the other has no sound any more."""
         agreed = other.agreed
         assert self.leg is not None and agreed is not None, "both calls stand"
+        other._wire.control.begin(self.leg)  # first: the former one says goodbye by the former wire
         self.leg.move(other._wire, open_codec(agreed.codec), agreed.payload_type, agreed.event_payload_type)
         self._direct(self.leg, agreed)
-        other._wire.control.begin(self.leg)
         self.agreed, self._wire, self._sdes = agreed, other._wire, other._sdes
         self._session_id, self._version = other._session_id, other._version
         self._offered, self._answer = other._offered, other._answer
@@ -116,6 +116,9 @@ class SipAudio:
             return
         if former is not None and (former.codec, former.payload_type) != (agreed.codec, agreed.payload_type):
             self.leg.switch(open_codec(agreed.codec), agreed.payload_type)
+        keys = agreed.event_payload_type
+        if keys is not None and former is not None and former.event_payload_type not in (None, keys):
+            self.leg.renumber_keys(keys)
         if remote is not None:
             self.leg.update_remote(*remote)
         self._direct(self.leg, agreed)

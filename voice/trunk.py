@@ -241,6 +241,7 @@ class Trunk:
             bot=line.bot,
             codec=line.audio.codec,
             ended=lambda _cause: self._hang_up(line.invite.call),
+            headers=invite.headers,
             refer=lambda to: self._refer(line, to),
         )
 

@@ -126,6 +126,7 @@ class WebPhones(BrowserLines):
             bot=phone.bot,
             codec=line.peer.codec_name,
             ended=lambda cause: self._hang_up(phone, line, cause),
+            headers=phone.invite.headers,
         )
 
     def _keyed(self, line: BrowserLine, digits: str) -> None:

@@ -108,6 +108,7 @@ def _event(call: _Call, turn: UserTurn, gate: Gate) -> _Json:
                 "caller": turn.caller,
                 "dialled": turn.dialled,
                 "recorded": turn.recorded,
+                "headers": dict(turn.headers),
             }
         case Utterance():
             readings = gate.read(turn, call.collect)
@@ -120,7 +121,7 @@ def _event(call: _Call, turn: UserTurn, gate: Gate) -> _Json:
         case NoInput():
             return {"call": call.sender, "type": "no_input"}
         case Returned():
-            return {"call": call.sender, "type": "returned"}
+            return {"call": call.sender, "type": "returned", "why": turn.why}
         case HungUp():
             return {"call": call.sender, "type": "hung_up"}
 

@@ -1,13 +1,20 @@
-"""Transfers with real peers on loopback: baresip is referred to another baresip, sipp takes a caller's place."""
+"""Transfers with real peers: baresip is referred to another baresip, also by an agent of a real node, and sipp takes a
+caller's place."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from dialog.events import CallerReplaced
-from tests.e2e.node import free_port
+import pytest
+
+from agent_assist.desk.messages import CallChanged, CallJoined, CallLeft
+from dialog.events import CallEnded, CallerReplaced, HandoffRequested, TransferRequested
+from tests.e2e.node import Node, free_port, serving
+from tests.e2e.phones import Baresip
+from tests.e2e.test_handover import SETTINGS, ring, told, until, write_down
 from tests.e2e.test_sip_peers import SCENARIOS, answering, listening, sipp
+from tests.fakes.agent import program_agents
 from tests.fakes.sip_uas import HOST, SilentCallee
 from tests.peers import peer
 from tests.voice.test_trunk import exchange
@@ -113,3 +120,64 @@ async def test_sipp_takes_the_place_of_a_caller(tmp_path: Path) -> None:
         it.house.calls.end_all()
         await other
         assert await it.over() == "shutdown"
+
+
+async def ask_for_a_person(phone: Baresip, node: Node) -> str:
+    """Call the bot and press 0 until that is understood; the call's id."""
+    await asyncio.to_thread(phone.dial)
+    for _ in phone.moves:
+        await asyncio.to_thread(phone.move)
+        for _ in range(10):
+            await asyncio.sleep(0.2)
+            call_id = node.call_id(phone.caller)
+            if call_id is not None and told(node, HandoffRequested, call_id):
+                return call_id
+    raise AssertionError("the bot has asked for nobody")
+
+
+@pytest.fixture
+def target() -> str:
+    """Where a telephone will answer."""
+    return f"sip:phone@{HOST}:{free_port()}"
+
+
+@pytest.fixture
+def node(tmp_path: Path, target: str) -> Iterator[Node]:
+    """A node that lets callers be sent there, and nowhere else."""
+    (folder := tmp_path / "node").mkdir()
+    with serving(folder, f"{SETTINGS}[sip]\ntransfer_to = [{target!r}]\n") as node:
+        yield node
+        assert node.bad_lines() == [], node.log[-4_000:]
+
+
+@pytest.fixture
+def password(node: Node) -> str:
+    return node.command("users", "add", "eve", "--role", "agent")
+
+
+@pytest.fixture
+def caller(tmp_path: Path, node: Node) -> Iterator[Baresip]:
+    (folder := tmp_path / "caller").mkdir()
+    phone = Baresip(folder, "ann", f"sip:100@{HOST}:{node.sip_port}", "PCMU", ("0",) * 10)
+    yield phone
+    phone.close()
+
+
+async def test_an_agent_sends_a_caller_to_a_number_outside(
+    tmp_path: Path, node: Node, password: str, caller: Baresip, target: str
+) -> None:
+    port = int(target.rpartition(":")[2])
+    async with baresip(tmp_path / "target", port) as second, program_agents(node.web_url, "eve") as (eve,):
+        await eve.start(password)
+        call_id = await ask_for_a_person(caller, node)
+        assert await ring(eve) == call_id
+        await eve.post("answer", {"call_id": call_id})
+        await eve.expect(CallJoined)
+        assert await eve.post("transfer/outside", {"to": "112"}) == 204
+        assert (await eve.expect(CallChanged, lambda changed: bool(changed.trouble))).trouble == "not_allowed"
+        assert await eve.post("transfer/outside", {"to": target}) == 204
+        await printed(second, "Call established")
+        assert (await eve.expect(CallLeft)).why == "transferred"
+        assert (await until(node, CallEnded, call_id))[0].cause == "transferred"
+        assert [asked.target for asked in told(node, TransferRequested, call_id)] == ["112", target]
+        await write_down(eve)

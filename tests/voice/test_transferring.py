@@ -1,5 +1,6 @@
 """Callers who are sent elsewhere: by the bot, by an agent, and what they hear where that fails; in virtual time."""
 
+import numpy as np
 import pytest
 
 from agent_assist.desk.ports import LeaveWhy
@@ -72,7 +73,9 @@ async def test_who_is_not_put_through_is_with_the_bot_again() -> None:
         call.call.transferred(486)
         assert call.told(TransferFailed) == [TransferFailed(why="failed", status=486)]
         assert call.told(BotReturned) == [], "not before it is said"
+        faded = len(call.caller.sent) + 40
         await call.tick(4_000)
+        assert not any(int(np.abs(pcm).max()) == 77 for pcm in call.caller.sent[faded:]), "no music in between"
         assert call.mouth.spoken[1] == SORRY
         assert call.told(BotReturned) == [BotReturned(why="transfer_failed")]
         call.call.transferred(486)

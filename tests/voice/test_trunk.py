@@ -144,6 +144,16 @@ async def test_an_offer_is_answered_and_the_call_begins_with_the_acknowledgement
         assert free(port)
 
 
+async def test_what_the_invite_tells_of_the_call_is_told_to_the_journal() -> None:
+    async with exchange() as it:
+        it.phone.invite(it.phone.sdp(), "Diversion: <sip:200@pbx>\r\nX-Queue: 7\r\nDiversion: <sip:300@pbx>\r\n")
+        await it.phone.answer()
+        it.phone.ack()
+        await it.begun()
+        (started,) = it.house.told(CallStarted)
+        assert started.headers == (("Diversion", "<sip:200@pbx>, <sip:300@pbx>"),), "X-Queue was not asked for"
+
+
 async def test_reports_come_by_the_port_of_the_sound_where_the_caller_offers_that() -> None:
     async with exchange() as it:
         it.phone.invite(it.phone.sdp())
@@ -360,7 +370,8 @@ async def test_another_telephone_takes_the_callers_place_and_the_call_goes_on() 
     async with exchange(calls=1) as it:
         port = await it.talking(it.phone.sdp(formats="0 101"))
         second = await it.another()
-        second.invite(second.sdp(formats="8 101"), it.phone.replaces)
+        offer = second.sdp(formats="8 101")
+        second.invite(offer, it.phone.replaces)
         answer = await second.answer()
         assert answer.status == 200, "although the house is full: it is the same call"
         second.ack()
@@ -376,6 +387,9 @@ async def test_another_telephone_takes_the_callers_place_and_the_call_goes_on() 
         await it.house.tick(200)
         assert {packet.payload_type for packet in second.heard()} == {8}
         assert it.phone.heard() == []
+        second.invite(offer)
+        assert versions(answer, await second.answer()) == [1, 1], "the same offer once more is no change"
+        second.ack()
         second.bye()
         assert await it.over() == "caller"
         assert free(answer.media()[0])
@@ -386,12 +400,18 @@ async def test_the_end_of_the_call_hangs_up_where_it_is_now() -> None:
         await it.talking()
         second = await it.another()
         second.invite(headers=it.phone.replaces)
-        await second.answer()
+        offered = await second.answer()
         second.ack(second.sdp(formats="8 101"))
         await it.phone.hung_up_on()
-        second.invite(second.sdp("sendonly"))
-        assert "recvonly" in (await second.answer()).media()[2], "it is a call like any other"
-        second.ack()
+        offer = second.sdp("sendonly")
+        answers = []
+        for _ in range(2):
+            second.invite(offer)
+            answers.append(await second.answer())
+            second.ack()
+        assert "recvonly" in answers[0].media()[2], "it is a call like any other"
+        assert versions(offered, *answers) == [1, 2, 2]
+        assert {answer.body.split()[2] for answer in (offered, *answers)} == {offered.body.split()[2]}, "one session"
         it.house.calls.end_all()
         await second.hung_up_on()
         assert await it.over() == "shutdown"

@@ -38,6 +38,11 @@ class StreamSender:
         """Send so many octets in a packet, of a format whose octets are units of the clock; 0: each frame as it is."""
         self._packet_octets = octets
 
+    def renumber_keys(self, payload_type: int) -> None:
+        """Keys go out with another payload type, also those that wait."""
+        if self._keys is not None:
+            self._keys.payload_type = payload_type
+
     def sending(self, tick: int) -> Sending:
         """What was sent up to `tick`, as a sender report tells it."""
         return Sending(self._ssrc, self._stamp(tick), self.sent, self._octets)

@@ -5,7 +5,7 @@ import contextlib
 import secrets
 import socket
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from dialog.errors import ConfigurationError, NotReady
@@ -18,7 +18,8 @@ from voice.wire.sip.endpoint import SipEndpoint
 from voice.wire.sip.events import END_EVENTS, CallRef, InviteReceived, ReferProgressed, Ringing, SipEvent
 from voice.wire.sip.flow import Flow, hop
 from voice.wire.sip.grammar import WireURI
-from voice.wire.sip.message import Address
+from voice.wire.sip.message import NO_HEADERS, Address
+from voice.wire.sip.reason import Reason
 from voice.wire.sip.refer import ReferTo
 from voice.wire.sip.registrar import Registrar
 from voice.wire.sip.throttle import network
@@ -55,6 +56,7 @@ class SipAgent:
     counted and never answered, unless there is an `authenticator` to ask them who they are. `registered` is told the
     accounts of which the `registrar` knows a phone from now on, or none any more.
     `session_s` is how long calls shall last without a sign of life (RFC 4028); 0: as long as they last.
+    `pass_headers` are told of an INVITE beside those that always are.
     `advertised` is the host peers are told to reach, where it is not the one bound (NAT). Commands are the endpoint's,
     with the time filled in; each returns False when the call is over or its state does not allow it.
     """
@@ -72,6 +74,7 @@ class SipAgent:
         registrar: Registrar | None = None,
         registered: Callable[[str], None] = lambda account: None,
         session_s: int = 0,
+        pass_headers: tuple[str, ...] = (),
     ) -> None:
         self._handler = handler
         self._allow = allow
@@ -87,6 +90,7 @@ class SipAgent:
             authenticator=authenticator,
             registrar=registrar,
             session_s=session_s,
+            pass_headers=pass_headers,
         )
         self._endpoint.reach.connects = True
         self._socket: UdpSocket | None = None
@@ -201,9 +205,9 @@ class SipAgent:
         """Refuse the peer's offer of other media if one waits, else the call. `retry_after` in seconds."""
         return self._pumped(self._endpoint.reject(call, status, reason, self._now(), retry_after))
 
-    def hangup(self, call: CallRef) -> bool:
-        """End the call: BYE, CANCEL or a refusal, as its state demands."""
-        return self._pumped(self._endpoint.hangup(call, self._now()))
+    def hangup(self, call: CallRef, reason: Reason | None = None) -> bool:
+        """End the call: BYE, CANCEL or a refusal, as its state demands. The first two tell the `reason`."""
+        return self._pumped(self._endpoint.hangup(call, self._now(), reason))
 
     def reanswer(self, call: CallRef, sdp: bytes) -> bool:
         """Answer the peer's offer of other media (200)."""
@@ -230,9 +234,15 @@ class SipAgent:
         return self._pumped(self._endpoint.tell_refer(call, status, reason, self._now()))
 
     async def invite(
-        self, uri: str, sdp: bytes, from_uri: str, from_name: str = "", login: Login | None = None
+        self,
+        uri: str,
+        sdp: bytes,
+        from_uri: str,
+        from_name: str = "",
+        login: Login | None = None,
+        headers: Mapping[str, str] = NO_HEADERS,
     ) -> CallRef:
-        """Call `uri` with an offer; a host that is a name is looked up. `login` answers a challenge.
+        """Call `uri` with an offer and `headers`; a host that is a name is looked up. `login` answers a challenge.
 
         Raises ProtocolError, OSError.
         """
@@ -246,7 +256,7 @@ class SipAgent:
             address, port = str(found[0][4][0]), int(found[0][4][1])
             way = hop(target)
             next_hop = way._replace(host=address) if isinstance(way, Flow) else (address, port)
-        call = self._endpoint.invite(uri, sdp, from_uri, self._now(), next_hop, from_name, login)
+        call = self._endpoint.invite(uri, sdp, from_uri, self._now(), next_hop, from_name, login, headers)
         self._pump()
         return call
 

@@ -10,6 +10,7 @@ from voice.settings.base import LOOPBACK, Address, Networks, Port, Section, envi
 from voice.wire.sdes import Srtp
 from voice.wire.sdp import Codec
 from voice.wire.sip.digest import STRONGEST_FIRST, Algorithm
+from voice.wire.sip.events import PASSED_HEADERS
 from voice.wire.sip.session_timer import MIN_S
 
 
@@ -103,6 +104,20 @@ class SipSettings(Section):
         description="after how long a call ends that neither side's signalling refreshed; asked of peers who know how "
         "(RFC 4028), 90 or more; 0: not asked",
     )
+
+    pass_headers: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")], ...] = Field(
+        default=(),
+        max_length=16,
+        description="headers of an INVITE that the bot and the journal are told, beside "
+        f"{', '.join(PASSED_HEADERS)}; personal data",
+    )
+
+    @field_validator("pass_headers")
+    @classmethod
+    def _no_credentials(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if any(name.lower() in ("authorization", "proxy-authorization") for name in names):
+            raise ValueError("credentials are not passed on")
+        return names
 
     @field_validator("session_expires_s")
     @classmethod

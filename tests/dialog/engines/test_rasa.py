@@ -32,12 +32,18 @@ async def engine(channel: FakeChannel) -> AsyncIterator[RasaEngine]:
     ("turn", "event"),
     [
         (
-            SessionOpened("a", "b", "sip", True),
-            {"type": "call_opened", "caller": "a", "dialled": "b", "recorded": True},
+            SessionOpened("a", "b", "sip", True, (("Diversion", "<sip:c@d>"),)),
+            {
+                "type": "call_opened",
+                "caller": "a",
+                "dialled": "b",
+                "recorded": True,
+                "headers": {"Diversion": "<sip:c@d>"},
+            },
         ),
         (Keys("12#"), {"type": "keys", "digits": "12#"}),
         (NoInput(), {"type": "no_input"}),
-        (Returned("handed_back"), {"type": "returned"}),
+        (Returned("handed_back"), {"type": "returned", "why": "handed_back"}),
         (Utterance((Hypothesis("...", 0.9),)), {"type": "no_match"}),
         (Utterance((Hypothesis("yes", 0.1),)), {"type": "no_match"}),
         (

@@ -6,17 +6,18 @@ handed to `Renegotiation`.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from sipmessage import Request
+from sipmessage import URI, Request
 
 from voice.wire.sip.call_table import CALL, CallDo, CallInput, CallState
 from voice.wire.sip.core import Core
 from voice.wire.sip.dialog import Dialog
 from voice.wire.sip.events import CallRef, DialogEnded, EndCause
 from voice.wire.sip.guard import Received
-from voice.wire.sip.message import Address, make_response
+from voice.wire.sip.message import NO_HEADERS, Address, make_response, set_headers
+from voice.wire.sip.reason import Reason
 from voice.wire.sip.referral import Referral
 from voice.wire.sip.renegotiation import Renegotiation
 from voice.wire.sip.session_timer import Due, SessionTimer
@@ -34,6 +35,8 @@ class Cue:
     reason: str = ""
     body: bytes = b""
     retry_after_s: int | None = None
+    reasons: tuple[Reason, ...] = ()
+    contacts: tuple[URI, ...] = ()
 
 
 class Call(ABC):
@@ -50,6 +53,7 @@ class Call(ABC):
         self._media: Renegotiation | None = None
         self._referral: Referral | None = None
         self._timer = SessionTimer(core.session_s)
+        self._reason: Reason | None = None
 
     @property
     def over(self) -> bool:
@@ -80,7 +84,10 @@ class Call(ABC):
             return self._media.refuse(status, reason, now)
         return self._step(CallInput.REJECT, Cue(now, status=status, reason=reason, retry_after_s=retry_after_s))
 
-    def hang_up(self, now: float) -> bool:
+    def hang_up(self, reason: Reason | None, now: float) -> bool:
+        """End the call; `reason` goes along with the BYE or CANCEL."""
+        if self.state not in (CallState.LEAVING, CallState.CANCELLING, CallState.ENDED):
+            self._reason = reason
         return self._step(CallInput.HANG_UP, Cue(now))
 
     def reanswer(self, sdp: bytes, now: float) -> bool:
@@ -93,15 +100,15 @@ class Call(ABC):
 
     # messages
 
-    def on_cancel(self, transaction: Transaction, now: float) -> None:
+    def on_cancel(self, transaction: Transaction, reasons: tuple[Reason, ...], now: float) -> None:
         """A CANCEL that matches `transaction`, an INVITE of this call without final response."""
         if transaction is self.invite:
-            self._step(CallInput.CANCEL, Cue(now))
+            self._step(CallInput.CANCEL, Cue(now, reasons=reasons))
         elif self._media:
             self._media.on_cancel(transaction, now)
 
-    def on_bye(self, now: float) -> None:
-        self._step(CallInput.BYE, Cue(now))
+    def on_bye(self, reasons: tuple[Reason, ...], now: float) -> None:
+        self._step(CallInput.BYE, Cue(now, reasons=reasons))
 
     def on_ack(self, received: Received, now: float) -> None:
         """The ACK of a 2xx."""
@@ -154,6 +161,7 @@ class Call(ABC):
             self._referral.on_timer(now)
         due = self._timer.take(now)
         if due is Due.EXPIRED:
+            self._reason = Reason("SIP", 408, "Session expired")
             self._step(CallInput.EXPIRED, Cue(now))
         elif due is Due.REFRESH and self._media and self.state is CallState.TALKING:
             self._media.refresh(now)
@@ -183,19 +191,25 @@ class Call(ABC):
     def _send_bye(self, cue: Cue) -> None:
         assert self.dialog is not None
         hop = self.dialog.next_hop()
-        self._core.request(self.dialog.request("BYE", self._core.via(hop)), hop, cue.now, None)
+        bye = self.dialog.request("BYE", self._core.via(hop))
+        set_headers(bye, self._reasoned())
+        self._core.request(bye, hop, cue.now, None)
 
-    def _end(self, cause: EndCause) -> None:
-        self._core.emit(DialogEnded(self.ref, cause))
+    def _reasoned(self) -> Mapping[str, str]:
+        """The header that tells the peer why."""
+        return {"Reason": str(self._reason)} if self._reason else NO_HEADERS
+
+    def _end(self, cue: Cue, cause: EndCause) -> None:
+        self._core.emit(DialogEnded(self.ref, cause, cue.reasons))
 
 
 COMMON: dict[CallDo, Callable[[Call, Cue], None]] = {
     CallDo.SEND_BYE: lambda call, cue: call._send_bye(cue),
-    CallDo.END_LOCAL: lambda call, cue: call._end(EndCause.LOCAL),
-    CallDo.END_REMOTE: lambda call, cue: call._end(EndCause.REMOTE),
-    CallDo.END_REJECTED: lambda call, cue: call._end(EndCause.REJECTED),
-    CallDo.END_NO_ACK: lambda call, cue: call._end(EndCause.NO_ACK),
-    CallDo.END_EXPIRED: lambda call, cue: call._end(EndCause.EXPIRED),
-    CallDo.END_LOST: lambda call, cue: call._end(EndCause.LOST),
+    CallDo.END_LOCAL: lambda call, cue: call._end(cue, EndCause.LOCAL),
+    CallDo.END_REMOTE: lambda call, cue: call._end(cue, EndCause.REMOTE),
+    CallDo.END_REJECTED: lambda call, cue: call._end(cue, EndCause.REJECTED),
+    CallDo.END_NO_ACK: lambda call, cue: call._end(cue, EndCause.NO_ACK),
+    CallDo.END_EXPIRED: lambda call, cue: call._end(cue, EndCause.EXPIRED),
+    CallDo.END_LOST: lambda call, cue: call._end(cue, EndCause.LOST),
 }
 """What calls of both kinds do."""

@@ -1,15 +1,22 @@
 """The peer-to-peer relationship of two ends: RFC 3261 section 12. Values and message building, no time."""
 
 import ipaddress
+import re
 from dataclasses import dataclass
 
 from sipmessage import URI, Request
+from sipmessage import Address as NamedAddress
 
 from voice.wire.sip.auth import Login
 from voice.wire.sip.flow import DEFAULT_PORT, Flow, hop
 from voice.wire.sip.grammar import WireURI, read_address, split_list
 from voice.wire.sip.guard import Received
 from voice.wire.sip.message import Address, make_request, tokens
+
+MAX_CONTACTS = 8
+"""So many addresses of a 3xx are told."""
+
+_Q = re.compile(r"[01](?:\.[0-9]{1,3})?")
 
 DialogKey = tuple[str, str, str]
 """Call-ID, local tag, remote tag (RFC 3261 section 12)."""
@@ -154,6 +161,19 @@ def is_ip(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def read_contacts(received: Received) -> tuple[URI, ...]:
+    """All that a 3xx names, best first (RFC 3261 section 8.1.3.4)."""
+    values = split_list(received.message.headers.getlist("Contact"))
+    found = [read_address(value) for value in values[:MAX_CONTACTS] if value and value != "*"]
+    return tuple(address.uri for address in sorted(found, key=_likes, reverse=True))
+
+
+def _likes(contact: NamedAddress) -> float:
+    """The q-value, 0 to 1; 1 where none can be read."""
+    match = _Q.fullmatch(contact.parameters.get("q") or "")
+    return float(match[0]) if match else 1.0
 
 
 def _allowed(received: Received) -> frozenset[str]:

@@ -10,6 +10,7 @@ from typing import NewType
 from sipmessage import URI
 
 from voice.wire.sip.message import Address
+from voice.wire.sip.reason import Reason
 from voice.wire.sip.replaces import Replaces
 
 CallRef = NewType("CallRef", int)
@@ -38,9 +39,9 @@ class InviteReceived:
     """Somebody calls. Wants `ring` or `progress`, then `answer` or `reject`.
 
     `offer` is None when we are to make the offer. `dialled` is the user part of the Request-URI; `headers` has those of
-    PASSED_HEADERS that came, first value each. `account` is whose credentials let in a caller from an address that is
-    not listed; "" from one that is. `replaces` names the call of the same party whose place this one is to take: once
-    it stands, that one is to be hung up.
+    PASSED_HEADERS that came, and those the endpoint was asked for; of one that came more than once all values in order.
+    `account` is whose credentials let in a caller from an address that is not listed; "" from one that is. `replaces`
+    names the call of the same party whose place this one is to take: once it stands, that one is to be hung up.
     """
 
     call: CallRef
@@ -74,17 +75,19 @@ class ProgressAcknowledged:
 
 @dataclass(frozen=True, slots=True)
 class InviteCancelled:
-    """The caller gave up before we answered."""
+    """The caller gave up before we answered; `reasons` as its CANCEL gave them."""
 
     call: CallRef
+    reasons: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class DialogEnded:
-    """The call is over."""
+    """The call is over; `reasons` as the peer's BYE gave them."""
 
     call: CallRef
     cause: EndCause
+    reasons: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,11 +145,15 @@ class InviteAnswered:
 
 @dataclass(frozen=True, slots=True)
 class InviteRefused:
-    """Our INVITE was refused; 408 also when nobody answered at all."""
+    """Our INVITE was refused; 408 also when nobody answered at all.
+
+    `contacts` says where a 3xx sends us, what it likes best first: whoever called decides whether to go there.
+    """
 
     call: CallRef
     status: int
     reason: str
+    contacts: tuple[URI, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,4 +214,16 @@ SipEvent = (
 )
 
 END_EVENTS = (InviteCancelled, DialogEnded, InviteRefused)
-PASSED_HEADERS = ("User-Agent", "P-Asserted-Identity", "Diversion", "Subject")
+PASSED_HEADERS = (
+    "User-Agent",
+    "P-Asserted-Identity",
+    "Diversion",
+    "History-Info",
+    "User-to-User",
+    "Reason",
+    "Subject",
+)
+"""What an INVITE may tell beyond its addresses: RFC 3325, RFC 5806, RFC 7044, RFC 7433, RFC 3326."""
+
+MAX_PASSED = 2_048
+"""Characters of a header that is passed on; one that is longer is left out."""

@@ -157,7 +157,7 @@ class IncomingCall(Call):
         self._core.emit(InviteAcknowledged(self.ref, cue.received.message.body or None))
 
     def _tell_cancelled(self, cue: Cue) -> None:
-        self._core.emit(InviteCancelled(self.ref))
+        self._core.emit(InviteCancelled(self.ref, cue.reasons))
 
 
 _ACTIONS: dict[CallDo, Callable[[IncomingCall, Cue], None]] = {

@@ -10,7 +10,9 @@ from types import MappingProxyType
 
 from sipmessage import URI, Message, Request, Response, Via
 
+from dialog.errors import ProtocolError
 from voice.wire.sip.flow import DEFAULT_PORT, Flow
+from voice.wire.sip.grammar import TOKEN
 
 Address = tuple[str, int] | Flow
 """An IP literal and a UDP port, or a connection."""
@@ -62,6 +64,19 @@ REASONS = {
 }
 """RFC 3261 section 21; 202 and 489: RFC 6665."""
 
+OURS = frozenset(
+    (
+        *("via", "from", "to", "call-id", "cseq", "max-forwards", "contact", "route", "record-route", "require"),
+        *("proxy-require", "supported", "allow", "accept", "authorization", "proxy-authorization", "session-expires"),
+        *("min-se", "rack", "rseq", "content-type", "content-length", "content-encoding", "user-agent"),
+        *("i", "m", "e", "l", "c", "f", "k", "t", "v", "x"),
+    )
+)
+"""Headers that the stack sets itself, or whose meaning it must know, in small letters and short."""
+
+MAX_VALUE = 2_048
+"""Characters of a header that a user sets."""
+
 _RPORT = re.compile(r";[ \t]*rport[ \t]*(?==|;|$)(?:=[^;]*)?", re.IGNORECASE)
 _TAG = re.compile(r";[ \t]*tag[ \t]*=", re.IGNORECASE)
 
@@ -112,6 +127,15 @@ def make_request(
     request.headers.set("User-Agent", USER_AGENT)
     request.headers.set("Content-Length", "0")
     return request
+
+
+def check_headers(headers: Mapping[str, str]) -> None:
+    """Raise ProtocolError unless a user of the stack may give a request these `headers`."""
+    for name, value in headers.items():
+        if not re.fullmatch(TOKEN, name) or name.lower() in OURS:
+            raise ProtocolError(f"{name!r} is no header to be set")
+        if not value.isprintable() or len(value) > MAX_VALUE:
+            raise ProtocolError(f"malformed value of {name}")
 
 
 def set_headers(message: Message, headers: Mapping[str, str]) -> None:

@@ -9,7 +9,7 @@ from voice.wire.sip.auth import Login
 from voice.wire.sip.call import COMMON, Call, Cue
 from voice.wire.sip.call_table import CallDo, CallInput, CallState
 from voice.wire.sip.core import Core
-from voice.wire.sip.dialog import Dialog
+from voice.wire.sip.dialog import Dialog, read_contacts
 from voice.wire.sip.events import CallRef, InviteAnswered, InviteRefused, Ringing
 from voice.wire.sip.guard import Received
 from voice.wire.sip.message import REASONS, Address, make_again, make_cancel, names, set_headers
@@ -57,7 +57,8 @@ class OutgoingCall(Call):
         elif status == 422 and self._timer.lengthen(message):
             self._step(CallInput.TOO_BRIEF, cue)
         elif status >= 300:
-            self._step(CallInput.FAILURE, cue)
+            contacts = read_contacts(received) if status < 400 else ()
+            self._step(CallInput.FAILURE, replace(cue, contacts=contacts))
         elif self._answered_by in ("", received.to_tag):
             self._step(CallInput.SUCCESS, cue)
         else:
@@ -139,7 +140,9 @@ class OutgoingCall(Call):
         if cue.status:
             self._heard = True
         if self._heard and self._give_up is None:
-            self._core.request(make_cancel(self.invite.request), self.invite.addr, cue.now, None)
+            cancel = make_cancel(self.invite.request)
+            set_headers(cancel, self._reasoned())
+            self._core.request(cancel, self.invite.addr, cue.now, None)
             self._give_up = cue.now + 64 * T1
 
     def _part_from_fork(self, received: Received, source: Address, now: float) -> None:
@@ -161,7 +164,7 @@ class OutgoingCall(Call):
         self._core.emit(InviteAnswered(self.ref, cue.received.message.body or None))
 
     def _tell_failed(self, cue: Cue) -> None:
-        self._core.emit(InviteRefused(self.ref, cue.status, cue.reason))
+        self._core.emit(InviteRefused(self.ref, cue.status, cue.reason, cue.contacts))
 
 
 _ACTIONS: dict[CallDo, Callable[[OutgoingCall, Cue], None]] = {

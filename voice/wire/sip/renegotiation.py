@@ -18,6 +18,7 @@ from voice.wire.sip.events import (
 from voice.wire.sip.guard import Received
 from voice.wire.sip.message import NO_HEADERS, Address, make_response, set_body
 from voice.wire.sip.session_timer import SessionTimer
+from voice.wire.sip.tables import T1
 from voice.wire.sip.transaction import Transaction
 
 
@@ -57,6 +58,8 @@ class Renegotiation:
         self._offer = b""
         self._ack = (0, b"")
         self._retry_at: float | None = None
+        self._unanswered: Transaction | None = None
+        self._forget_at: float | None = None
 
     @property
     def offered(self) -> bool:
@@ -93,7 +96,13 @@ class Renegotiation:
             self._step(MediaInput.REFRESH, MediaCue(now))
 
     def end(self, now: float) -> None:
-        """The call is over: a re-INVITE or UPDATE still pending must get its answer (RFC 3261 section 15.1.2)."""
+        """The call is over: a re-INVITE or UPDATE still pending must get its answer (RFC 3261 section 15.1.2).
+
+        Whatever answers ours is still acknowledged, but not waited for longer than 64*T1: it may be lost, and then
+        nothing else would end its transaction.
+        """
+        if self._asked is not None and self._asked.request.method == "INVITE":
+            self._unanswered, self._forget_at = self._asked, now + 64 * T1
         self._step(MediaInput.END, MediaCue(now))
         self._asked = self._refresh = None
         self._answered = None
@@ -156,7 +165,7 @@ class Renegotiation:
     # time
 
     def deadline(self) -> float | None:
-        times = (self._answered.deadline() if self._answered else None, self._retry_at)
+        times = (self._answered.deadline() if self._answered else None, self._retry_at, self._forget_at)
         return min((time for time in times if time is not None), default=None)
 
     def on_timer(self, now: float) -> None:
@@ -166,6 +175,9 @@ class Renegotiation:
         if self._retry_at is not None and self._retry_at <= now:
             self._retry_at = None
             self._step(MediaInput.RETRY, MediaCue(now))
+        if self._unanswered is not None and self._forget_at is not None and self._forget_at <= now:
+            self._core.abandon(self._unanswered)
+            self._unanswered = self._forget_at = None
 
     # the table's interpreter
 

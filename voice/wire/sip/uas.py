@@ -8,12 +8,13 @@ from sipmessage import Request, Response
 
 from voice.wire.sip.auth import Authenticator
 from voice.wire.sip.call import Call
-from voice.wire.sip.events import PASSED_HEADERS, InviteReceived, KeyReceived
+from voice.wire.sip.events import MAX_PASSED, PASSED_HEADERS, InviteReceived, KeyReceived
 from voice.wire.sip.guard import Received
 from voice.wire.sip.incoming_call import IncomingCall
 from voice.wire.sip.info import ACCEPTED, read_key
 from voice.wire.sip.inspection import refuse, refuse_extensions
 from voice.wire.sip.message import NO_HEADERS, Address, make_response, response_address, stamp_via
+from voice.wire.sip.reason import read_reasons
 from voice.wire.sip.registrar import Registrar
 from voice.wire.sip.replacement import find_replaced
 from voice.wire.sip.stack import Stack
@@ -29,13 +30,19 @@ class UserAgentServer:
     """Takes the requests of one address. While `accepting` is False, or `max_calls` are held, new calls get 503."""
 
     def __init__(
-        self, stack: Stack, max_calls: int, authenticator: Authenticator | None, registrar: Registrar | None
+        self,
+        stack: Stack,
+        max_calls: int,
+        authenticator: Authenticator | None,
+        registrar: Registrar | None,
+        pass_headers: tuple[str, ...],
     ) -> None:
         self.accepting = True
         self._stack = stack
         self._max_calls = max_calls
         self._authenticator = authenticator
         self._registrar = registrar
+        self._pass_headers = (*PASSED_HEADERS, *pass_headers)
 
     def receive(self, received: Received, request: Request, source: Address, now: float, listed: bool) -> None:
         """Take one request from `source`, which is on the list of peers or not."""
@@ -119,7 +126,7 @@ class UserAgentServer:
             return
         self._stack.answer(request, received.via, source, 200, to_tag=call.dialog.local_tag)
         if invite.pending:
-            call.on_cancel(invite, now)
+            call.on_cancel(invite, read_reasons(request), now)
             self._stack.settle_call(call)
 
     def _on_request_in_dialog(
@@ -138,7 +145,7 @@ class UserAgentServer:
                 call.on_invite(transaction, received, source, now)
             elif request.method == "BYE":
                 self._stack.respond(transaction, make_response(request, 200), now)
-                call.on_bye(now)
+                call.on_bye(read_reasons(request), now)
             elif request.method == "UPDATE":
                 call.on_update(transaction, received, source, now)
             elif request.method == "PRACK":
@@ -198,12 +205,16 @@ class UserAgentServer:
                 dialled=request.uri.user or "",
                 offer=request.body or None,
                 source=source,
-                headers=tuple((name, value) for name in PASSED_HEADERS if (value := request.headers.get(name))),
+                headers=self._passed(request),
                 account=account,
                 replaces=replaced.ref if replaced else None,
             )
         )
         self._stack.settle_call(call)
+
+    def _passed(self, request: Request) -> tuple[tuple[str, str], ...]:
+        values = ((name, ", ".join(request.headers.getlist(name))) for name in self._pass_headers)
+        return tuple((name, value) for name, value in values if 0 < len(value) <= MAX_PASSED)
 
 
 def _opened_by(source: Address, call: Call | None, *transactions: Transaction | None) -> bool:

@@ -4,8 +4,9 @@ POST /webhooks/voice/event   {"call": ID, "type": T, ...}   ->  {"messages": [..
 GET  /webhooks/voice/health                                 ->  {"calls": trackers kept}
 
 Types: `utterance` ("hypotheses": [{"text", "confidence"}]), and those without words, which reach the project as an
-intent of that name: `call_opened`, `keys` (entity and metadata "digits"), `no_input`, `no_match`, `returned` (the
-caller is back from a person, from waiting for one, or from a transfer that failed; a project without that intent gets
+intent of that name: `call_opened` (metadata "caller", "dialled", "recorded" and "headers", those of the SIP INVITE that
+are passed on, by name), `keys` (entity and metadata "digits"), `no_input`, `no_match`, `returned` (the caller is back
+from a person, from waiting for one, or from a transfer that failed: metadata "why"; a project without that intent gets
 `call_opened` again), and `hung_up`, the last one of a call: afterwards its tracker is forgotten.
 
 Messages: {"say": TEXT, "interruptible": bool}, {"collect": {"expect", "max_digits", "no_input_ms"}},
@@ -22,6 +23,7 @@ from rasa.shared.core.events import ActionExecuted, UserUttered
 from sanic import Blueprint, response
 
 _WORDLESS = frozenset({"call_opened", "keys", "no_input", "no_match", "returned", "hung_up"})
+_METADATA = ("caller", "dialled", "recorded", "headers", "digits", "why")
 _LAST = frozenset({"handoff", "transfer", "hangup"})
 _FALLBACK = "nlu_fallback"
 _UNSURE = frozenset({None, _FALLBACK, "out_of_scope"})
@@ -101,7 +103,7 @@ class VoiceChannel(InputChannel):
             if kind == "hung_up" and kind not in agent.domain.intents:
                 _kept(agent).pop(str(call), None)
                 return response.json({"messages": [], "understood": None})
-            metadata = {k: body[k] for k in ("caller", "dialled", "recorded", "digits") if k in body}
+            metadata = {k: body[k] for k in _METADATA if k in body}
             output = VoiceOutput()
             await on_new_message(
                 UserMessage(

@@ -250,7 +250,11 @@ class Callee(Peer):
     def say_to(self, status: int, tag: str = "a", body: str = "", **headers: str) -> list[str]:
         """Send a response to the INVITE with this tag; what comes of it."""
         lines = [line for line in self.invite.split("\r\n") if line.split(":")[0] in ("Via", "From", "Call-ID", "CSeq")]
-        lines += [f"To: {header(self.invite, 'To')};tag={tag}", f"Contact: <sip:{tag}@192.0.2.9:5080>"]
+        headers = {
+            "To": f"{header(self.invite, 'To')};tag={tag}",
+            "Contact": f"<sip:{tag}@192.0.2.9:5080>",
+            **headers,
+        }
         lines += [f"{name}: {value}" for name, value in headers.items()]
         return self.say("\r\n".join([f"SIP/2.0 {status} X", *lines, "", body]).encode())
 

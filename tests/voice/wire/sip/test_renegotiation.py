@@ -193,6 +193,18 @@ def test_hanging_up_during_a_change() -> None:
     assert network.told[HERE][-1] == DialogEnded(call, EndCause.LOCAL)
 
 
+def test_a_change_whose_answer_is_lost_does_not_outlive_the_call_for_long() -> None:
+    """Once there was a 100, no timer of RFC 3261 ends the transaction of an INVITE."""
+    network = Network()
+    call, theirs = talk(network)
+    network.here.reoffer(call, HOLD, network.now)
+    network.run(0.1)
+    network.lose = lambda packet: packet.line == "200 INVITE"
+    network.there.reanswer(theirs, HELD, network.now)
+    network.there.hangup(theirs, network.now)
+    idle(network)
+
+
 def test_a_cancelled_change_leaves_the_call() -> None:
     network = Network()
     call, theirs = talk(network)

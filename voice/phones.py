@@ -6,6 +6,7 @@ holding and hanging up are what the panel's buttons do.
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import quote
@@ -208,9 +209,6 @@ class Phones:
                 pass
 
     def _answered(self, line: _Line, sdp: bytes) -> None:
-        if line.agent in self._picked_up:
-            self._drop(line)  # another telephone of the agent was first
-            return
         line.audio.agree(sdp)
         leg = line.audio.begin()
         leg.on_failure(lambda _error: self._drop(line))
@@ -235,7 +233,8 @@ class Phones:
             return
         self._dialler.reanswer(line.ref, sdp)
         if self._picked_up.get(line.agent) is line and line.audio.held is not held:
-            self._told().hold(line.agent, on=line.audio.held)
+            with suppress(Conflict):  # the call ends in this moment
+                self._told().hold(line.agent, on=line.audio.held)
 
     def _hung_up(self, line: _Line) -> None:
         if self._picked_up.get(line.agent) is line:

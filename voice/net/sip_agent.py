@@ -32,10 +32,12 @@ referred) is dropped, any other event ends its call. End events always pass: the
 SHARED_PORT_TRIES = 16
 """How often a free port is looked for that both UDP and TCP can have."""
 
-STRANGERS_PER_S = 50
-STRANGERS_BURST = 500
+STRANGER_PER_S, STRANGER_BURST = 50, 500
 """Messages from one address that is not listed, and REGISTERs from any: as many as an office behind one address sends
 when its phones come back together. What is beyond is dropped unread, so a flood costs next to nothing."""
+
+STRANGERS_PER_S, STRANGERS_BURST = 500, 2_000
+"""Of all such addresses together: a call that is on must not hear that many knock. Who means it sends again."""
 
 FAREWELL_S = 2.0
 """How long `close` waits for peers to answer our BYEs."""
@@ -98,7 +100,8 @@ class SipAgent:
         self._shares_port = streams.tcp_port == 0
         self._streams = SipStreams(streams, self._hears, self._receive, self._disconnected)
         self._unlisted = 0
-        self._limit = RateLimit(STRANGERS_PER_S * 60, STRANGERS_BURST)
+        self._of_each = RateLimit(STRANGER_PER_S * 60, STRANGER_BURST)
+        self._of_all = RateLimit(STRANGERS_PER_S * 60, STRANGERS_BURST)
         self._crowded = 0
         self._unhandled: asyncio.Queue[SipEvent | None] = asyncio.Queue()
         self._unannounced: set[CallRef] = set()
@@ -289,8 +292,10 @@ class SipAgent:
                 self._pump()
 
     def _one_too_many(self, data: bytes, host: str, listed: bool) -> bool:
-        bounded = not listed or data.startswith(b"REGISTER ")
-        return bounded and not self._limit.allow(network(host), self._now())
+        if listed and not data.startswith(b"REGISTER "):
+            return False
+        now = self._now()
+        return not (self._of_each.allow(network(host), now) and self._of_all.allow("", now))
 
     def _disconnected(self, flow: Flow) -> None:
         try:

@@ -83,10 +83,10 @@ async def flood(hosts: list[str], port: int) -> int:
     return total
 
 
-async def registers(port: int) -> None:
-    """A phone elsewhere signs in meanwhile, as phones do: what gets no answer is sent again."""
+async def registers(host: str, port: int) -> None:
+    """A phone at `host` signs in meanwhile, as phones do: what gets no answer is sent again."""
     loop = asyncio.get_running_loop()
-    host, authorization = "127.0.100.9", ""
+    authorization = ""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
         phone.setblocking(False)
         phone.bind((host, 0))
@@ -118,7 +118,7 @@ async def test_a_flood_of_registers_harms_no_call_and_costs_no_memory(
     before, spent = process.memory_info().rss, sum(process.cpu_times()[:2])
     lost, counted = lost_in_kernel(node.sip_port), reckoned(node)
     flooding = asyncio.create_task(flood(hosts, node.sip_port))
-    await registers(node.sip_port)
+    await registers(f"127.0.{100 + len(hosts)}.9", node.sip_port)
     sent = await flooding
     await until(
         "every REGISTER counted",

@@ -232,11 +232,12 @@ async def test_a_call_at_an_address_is_told_to_whoever_placed_it() -> None:
 @pytest.mark.parametrize(
     ("listed", "method", "answered"), [(False, "OPTIONS", 5), (True, "REGISTER", 5), (True, "OPTIONS", 9)]
 )
-async def test_one_address_is_listened_to_so_often_unless_it_is_a_peer_that_calls(
-    monkeypatch: pytest.MonkeyPatch, listed: bool, method: str, answered: int
+@pytest.mark.parametrize("bound", ["STRANGER", "STRANGERS"])
+async def test_one_address_and_all_of_them_are_listened_to_so_often_unless_it_is_a_peer_that_calls(
+    monkeypatch: pytest.MonkeyPatch, bound: str, listed: bool, method: str, answered: int
 ) -> None:
-    monkeypatch.setattr(sip_agent, "STRANGERS_PER_S", 0)
-    monkeypatch.setattr(sip_agent, "STRANGERS_BURST", 5)
+    monkeypatch.setattr(sip_agent, f"{bound}_PER_S", 0)
+    monkeypatch.setattr(sip_agent, f"{bound}_BURST", 5)
     authenticator = Authenticator("house", {"eve": "moon"}, bytes(32))
     agent = SipAgent(Caller(), lambda host: listed, authenticator=authenticator, registrar=Registrar())
     heard: list[bytes] = []

@@ -23,8 +23,9 @@ from voice.wire.sip.message import NO_HEADERS, Address, make_response, response_
 MIN_EXPIRES_S = 60
 """Who wants less is told so (423), and asks again."""
 
-MAX_EXPIRES_S = 600
-"""Who wants more gets this: a phone that went without a word is missed so long, and no connection idles away."""
+MAX_EXPIRES_S = 300
+"""Who wants more gets this: so long a phone that went without a word is missed, and a node that starts anew waits for
+those it had. No connection idles away meanwhile."""
 
 DEFAULT_EXPIRES_S = 3_600
 """Of a Contact that does not say, or cannot be read (RFC 3261 sections 10.2.1.1 and 20.10)."""

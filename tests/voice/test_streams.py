@@ -14,6 +14,7 @@ from dialog.actions import Collect, Expect, Hangup, Reply, Say
 from dialog.errors import Overloaded
 from dialog.events import BargedIn, CallAnswered, CallEnded, CallStarted, KeysPressed
 from dsp.g711 import MU_LAW, decode_block, encode_block
+from dsp.tones import dtmf_tone
 from tests.fakes.bot import FakeBot, ask
 from tests.fakes.browser_call import until
 from tests.fakes.house import House, house
@@ -22,12 +23,14 @@ from tests.voice.wire.streams.frames import TWILIO_STOP, genesys, genesys_open, 
 from voice import streams
 from voice.browser import KEYS_AT_ONCE
 from voice.config import Settings
+from voice.media.wires import RingWire
 from voice.ports import TICK_MS
 from voice.settings.sections import LimitSettings
 from voice.streams import StreamCalls, StreamLine
-from voice.wire.streams.audiosocket import AudioSocketStream, Kind, packed
+from voice.wire.streams.audiosocket import FORMAT, AudioSocketStream, Kind, packed
 from voice.wire.streams.genesys import GenesysStream
-from voice.wire.streams.stream import MediaStream, Message, Opening
+from voice.wire.streams.packets import Depacketizer
+from voice.wire.streams.stream import MediaStream, Message, Opening, StreamStarted
 from voice.wire.streams.twilio import TwilioStream
 
 HERE = "192.0.2.1"
@@ -178,6 +181,19 @@ async def test_keys_are_pressed_and_more_than_a_hand_can_are_dropped() -> None:
         (pressed,) = it.house.told(KeysPressed)
         assert pressed.digits[:KEYS_AT_ONCE] == ("0123456789" * 5)[:KEYS_AT_ONCE]
         assert len(pressed.digits) < KEYS_AT_ONCE + 5
+
+
+async def test_keys_of_ours_are_tones_at_the_platform() -> None:
+    async with platform() as it:
+        line, _ = it.connect(AudioSocketStream(Opening()))
+        sent: list[bytes] = []
+        leg, _ = it.calls.begin(line, RingWire(sent.extend), StreamStarted("1", FORMAT))
+        await it.house.tick(100)
+        assert leg.send_keys("5")
+        await it.house.tick(400)
+        depacketizer = Depacketizer(FORMAT)
+        sound = b"".join(map(depacketizer.frame, sent))
+        assert dtmf_tone("5", 100, 8_000).astype("<i2").tobytes() in sound
 
 
 async def test_a_bot_that_is_interrupted_is_silent_at_the_platform_too() -> None:

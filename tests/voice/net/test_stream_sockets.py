@@ -24,6 +24,7 @@ from voice.platforms import ALLOWANCES
 from voice.ports import TICK_MS
 from voice.settings.sections import LimitSettings
 from voice.streams import StreamCalls
+from voice.wire.streams.freeswitch import FreeswitchStream
 from voice.wire.streams.stream import MAX_AUDIO
 from voice.wire.streams.twilio import TwilioStream
 
@@ -60,7 +61,7 @@ async def served(*, calls: int = 8) -> AsyncIterator[Served]:
     async with house(limits=LimitSettings(calls=calls)) as home:
         streams = StreamCalls(Settings.model_validate({"bots": {"*": "echo"}}), home.calls, home.plane)
         app = FastAPI()
-        doors = {"open": Door(Loud, anybody), "shut": Door(TwilioStream, nobody)}
+        doors = {"open": Door(Loud, anybody), "audio": Door(FreeswitchStream, anybody), "shut": Door(Loud, nobody)}
         app.include_router(StreamSockets(streams, doors).router)
         async with serving(app, SiteSettings(), ALLOWANCES) as url:
             yield Served(home, url.replace("http", "ws") + "/api/media/")
@@ -118,6 +119,22 @@ async def test_who_has_no_business_here_is_refused() -> None:
                     pass
             assert refused.value.response.status_code == 503
         assert it.house.told(CallStarted) == []
+
+
+async def test_more_may_be_said_than_on_a_page() -> None:
+    async with served() as it, connect(it.url + "open") as peer:
+        await peer.send(twilio_start(**{f"p{number}": "x" * 250 for number in range(40)}))
+        await until(lambda: it.house.calls.live == 1)
+
+
+async def test_but_not_without_end() -> None:
+    async with served() as it, connect(it.url + "audio") as peer:
+        with pytest.raises(ConnectionClosed):
+            async with asyncio.timeout(30):
+                while True:
+                    await peer.send(bytes(MAX_AUDIO - 1))
+        assert peer.close_code == 1008
+        assert await it.over() == "lost"
 
 
 async def test_a_message_that_is_too_long_ends_the_call() -> None:

@@ -22,7 +22,7 @@ from voice.net.rtp_port import RtpPorts, UdpWire, media_address
 from voice.net.sip_agent import SipAgent
 from voice.wire.negotiation import NO_KEYS, Negotiated, answer, make_offer, read_answer
 from voice.wire.sdes import SECRET_OCTETS, Sdes, Srtp
-from voice.wire.sdp import parse_sdp
+from voice.wire.sdp import Codec, parse_sdp
 from voice.wire.sip.endpoint import RETRY_AFTER_S
 from voice.wire.sip.events import (
     CallRef,
@@ -147,7 +147,7 @@ class Trunk:
 
     def _respond(self, line: _Line, offer: bytes | None) -> bytes:
         """The SDP to send: an answer, or an offer of ours when the peer made none (RFC 3264)."""
-        host, codecs, spoken = self._settings.media_advertised, self._settings.sip.codecs, line.agreed
+        host, codecs, spoken = self._settings.media_advertised, self._codecs(line), line.agreed
         keys = None if spoken is None else spoken.keys
         line.sdes = Sdes(self._settings.sip.srtp, secrets.token_bytes(SECRET_OCTETS), keys)
         if offer is None:
@@ -160,10 +160,15 @@ class Trunk:
         self._apply(line, agreed)
         return agreed.answer_bytes
 
+    def _codecs(self, line: _Line) -> tuple[Codec, ...]:
+        """What may be spoken: a stream does not change its clock (RFC 7160)."""
+        clock_hz = None if line.agreed is None else line.agreed.codec.clock_hz
+        return tuple(codec for codec in self._settings.sip.codecs if clock_hz in (None, codec.clock_hz))
+
     def _agree_late(self, line: _Line, sdp: bytes | None) -> None:
         """The ACK carries the answer to an offer of ours."""
         if sdp is not None:
-            self._apply(line, read_answer(parse_sdp(sdp), line.sdes, self._settings.sip.codecs))
+            self._apply(line, read_answer(parse_sdp(sdp), line.sdes, self._codecs(line)))
 
     def _apply(self, line: _Line, agreed: Negotiated) -> None:
         remote = media_address(agreed.remote_addr, agreed.remote_port)

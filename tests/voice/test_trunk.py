@@ -95,8 +95,9 @@ async def exchange(
     rows: int = 8,
     calls: int = 32,
     srtp: Srtp = Srtp.ALLOWED,
+    codecs: tuple[str, ...] = ("G722", "PCMU", "PCMA"),
 ) -> AsyncIterator[Exchange]:
-    settings = Settings.model_validate({"bots": bots or {"*": "helpdesk"}, "sip": {"srtp": srtp}})
+    settings = Settings.model_validate({"bots": bots or {"*": "helpdesk"}, "sip": {"srtp": srtp, "codecs": codecs}})
     async with house(bot, rows=rows, limits=LimitSettings(calls=calls)) as home:
         trunk = Trunk(settings, home.calls, home.plane, RtpPorts(HOST, *ports, Random()))
         desk = Desk(trunk)

@@ -125,8 +125,6 @@ class Trunk:
         if bot == BUSY:
             self.agent.reject(invite.call, 486)
             return
-        if self._settings.sip.srtp is Srtp.DEMANDED and not is_private(invite.source):
-            raise NotEncrypted("keys could be read on their way: call by TLS")
         if invite.account:
             self._accounts.admit(invite.account, (line.invite.account for line in self._lines.values()))
         self._calls.admit(invite.source[0])
@@ -147,6 +145,8 @@ class Trunk:
 
     def _respond(self, line: _Line, offer: bytes | None) -> bytes:
         """The SDP to send: an answer, or an offer of ours when the peer made none (RFC 3264)."""
+        if self._settings.sip.srtp is Srtp.DEMANDED and not is_private(line.invite.source):
+            raise NotEncrypted("keys could be read on their way: call by TLS")
         host, codecs, spoken = self._settings.media_advertised, self._codecs(line), line.agreed
         keys = None if spoken is None else spoken.keys
         line.sdes = Sdes(self._settings.sip.srtp, secrets.token_bytes(SECRET_OCTETS), keys)

@@ -10,7 +10,7 @@ from voice.net.rtp_port import RtpPorts, media_address
 from voice.settings.sip import SipSettings
 from voice.wire.negotiation import NO_KEYS, Negotiated, answer, make_offer, read_answer
 from voice.wire.sdes import SECRET_OCTETS, Sdes
-from voice.wire.sdp import parse_sdp
+from voice.wire.sdp import Codec, parse_sdp
 
 
 class SipAudio:
@@ -37,8 +37,8 @@ class SipAudio:
     def offer(self) -> bytes:
         """An offer of ours; rather of the format that is spoken already."""
         self._renew()
-        codecs, agreed = self._sip.codecs, self.agreed
-        ordered = sorted(codecs, key=lambda codec: agreed is None or codec != agreed.codec)
+        agreed = self.agreed
+        ordered = sorted(self._codecs, key=lambda codec: agreed is None or codec != agreed.codec)
         return make_offer(
             self._host, self._wire.port, self._session_id, self._version, codecs=tuple(ordered), sdes=self._sdes
         )
@@ -53,14 +53,14 @@ class SipAudio:
         if offer != self._offered:
             self._renew()
             session, port = parse_sdp(offer), self._wire.port
-            agreed = answer(session, self._host, port, self._session_id, self._version, self._sdes, self._sip.codecs)
+            agreed = answer(session, self._host, port, self._session_id, self._version, self._sdes, self._codecs)
             self._apply(agreed)
             self._offered, self._answer = offer, agreed.answer_bytes
         return self._answer
 
     def agree(self, sdp: bytes) -> None:
         """The far end answered an offer of ours."""
-        self._apply(read_answer(parse_sdp(sdp), self._sdes, self._sip.codecs))
+        self._apply(read_answer(parse_sdp(sdp), self._sdes, self._codecs))
 
     def begin(self) -> MediaLeg:
         """The call stands. Raises NoCommonCodec where nothing was agreed, Overloaded."""
@@ -100,6 +100,12 @@ class SipAudio:
             self.leg.close()
         else:
             self._wire.close()
+
+    @property
+    def _codecs(self) -> tuple[Codec, ...]:
+        """What may be spoken: a stream does not change its clock (RFC 7160)."""
+        clock_hz = None if self.agreed is None else self.agreed.codec.clock_hz
+        return tuple(codec for codec in self._sip.codecs if clock_hz in (None, codec.clock_hz))
 
     def _renew(self) -> None:
         """The next description of ours: its version, and keys that it may need."""

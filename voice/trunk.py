@@ -167,8 +167,6 @@ class Trunk:
             self.agent.reject(invite.call, 486)
             return
         dtls = self._web_phones is not None and offers_dtls(invite.offer)
-        if self._settings.sip.srtp is Srtp.DEMANDED and not dtls and not is_private(invite.source):
-            raise NotEncrypted("keys could be read on their way: call by TLS")
         if invite.account:
             accounts = [line.invite.account for line in self._lines.values()]
             if self._web_phones is not None:
@@ -198,6 +196,8 @@ class Trunk:
 
     def _open_line(self, invite: InviteReceived, bot: str, replaces: _Line | None = None) -> bytes:
         """A line for a call that is taken; the SDP to answer with."""
+        if self._settings.sip.srtp is Srtp.DEMANDED and not is_private(invite.source):
+            raise NotEncrypted("keys could be read on their way: call by TLS")
         audio = SipAudio(self._settings.media_advertised, self._settings.sip, self._plane, self._ports)
         try:
             sdp = audio.respond(invite.offer)

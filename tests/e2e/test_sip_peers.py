@@ -212,14 +212,14 @@ async def test_sipsak_pings() -> None:
     assert callee.events == []
 
 
-@pytest.mark.parametrize("codec", ["PCMU", "PCMA", "G722"])
-async def test_baresip_phones_in(tmp_path: Path, codec: str) -> None:
-    modules = ["account", "g711", "g722", "aubridge", "menu"]
+@pytest.mark.parametrize(("codec", "module"), [("PCMU", "g711"), ("PCMA", "g711"), ("G722", "g722"), ("opus", "opus")])
+async def test_baresip_phones_in(tmp_path: Path, codec: str, module: str) -> None:
+    modules = ["account", module, "aubridge", "menu"]
     (tmp_path / "config").write_text(
         f"sip_listen {HOST}:21062\nnet_interface {HOST}\nrtp_ports 21400-21500\naudio_source aubridge,a\n"
         f"audio_player aubridge,a\naudio_alert aubridge,b\nmodule_path /usr/lib/baresip/modules\n"
-        + "".join(f"module {name}.so\n" for name in modules[1:4])
-        + f"module_app {modules[0]}.so\nmodule_app {modules[4]}.so\n"
+        + "".join(f"module {name}.so\n" for name in modules[1:3])
+        + f"module_app {modules[0]}.so\nmodule_app {modules[3]}.so\n"
     )
     (tmp_path / "accounts").write_text(f"<sip:phone@{HOST}>;regint=0;audio_codecs={codec}\n")
     (tmp_path / "contacts").write_text("")

@@ -1,5 +1,7 @@
 """What a call is spoken in: the format, the length of packets, who offers, and changes in the middle."""
 
+from itertools import pairwise
+
 from dialog.events import CallAnswered
 from tests.voice.test_trunk import exchange
 
@@ -62,3 +64,19 @@ async def test_who_offers_nothing_is_made_an_offer_and_answers_it_in_the_acknowl
         await it.begun()
         assert it.house.told(CallAnswered) == [CallAnswered(codec="PCMA")]
         assert {packet.payload_type for packet in it.phone.heard()} == {8}
+
+
+async def test_opus_by_sip_has_a_clock_of_its_own_and_keeps_it() -> None:
+    async with exchange(codecs=("opus", "PCMU")) as it:
+        opus = "a=rtpmap:111 opus/48000/2\r\na=rtpmap:110 telephone-event/48000\r\n"
+        await it.talking(it.phone.sdp(formats="0 111 101 110") + opus)
+        assert it.house.told(CallAnswered) == [CallAnswered(codec="opus")]
+        packets = it.phone.heard()
+        assert {packet.payload_type for packet in packets} == {111}
+        assert {b.timestamp - a.timestamp for a, b in pairwise(packets)} == {960}
+        it.phone.invite(it.phone.sdp(formats="0 101"))
+        assert (await it.phone.answer()).status == 488
+        it.phone.ack(refused=True)
+        it.phone.heard()
+        await it.house.tick(100)
+        assert {packet.payload_type for packet in it.phone.heard()} == {111}, "the call goes on as it was"

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from voice.media.g722 import G722Codec
+from voice.media.opus import OpusCodec
 from voice.wire.sdp import Codec
 
 G711Name = Literal["PCMU", "PCMA"]
@@ -50,3 +51,5 @@ def open_codec(codec: Codec) -> G711Name | FrameCodec:
             return "PCMA"
         case Codec.G722:
             return G722Codec()
+        case Codec.OPUS:
+            return OpusCodec()

@@ -18,8 +18,8 @@ from voice.wire.rtcp import MAX_COMPOUND, parse_compound
 from voice.wire.sdes import Keys
 from voice.wire.srtp import SecureStream, secured
 
-CLOCK_HZ = 8_000
-"""Of the audio formats that SIP legs speak."""
+NARROW_CLOCK_HZ = 8_000
+"""Of the audio that most SIP legs speak."""
 MAX_READ = 16
 """Datagrams read between two reports; after that the port is deaf until the next one."""
 RECEIVE_BYTES = 4_096
@@ -39,7 +39,7 @@ class RtcpPort:
         self._socket = sock
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
         self._chance = chance
-        self._reports = Reports(f"{chance.getrandbits(96):024x}", CLOCK_HZ)
+        self._reports = Reports(f"{chance.getrandbits(96):024x}", NARROW_CLOCK_HZ)
         self._declared: Address | None = None
         self._latched: Address | None = None
         self._muxed = False
@@ -57,10 +57,13 @@ class RtcpPort:
         """Where reports go to, unless they go among RTP."""
         return self._latched or self._declared
 
-    def declare(self, remote: Address | None, *, muxed: bool, keys: Keys | None = None) -> None:
+    def declare(
+        self, remote: Address | None, *, muxed: bool, keys: Keys | None = None, clock_hz: int = NARROW_CLOCK_HZ
+    ) -> None:
         """A new offer or answer: an address that changed opens the latch, the same one leaves it as it is. With `keys`
-        reports are SRTCP."""
+        reports are SRTCP. `clock_hz` is the audio's."""
         self._muxed = muxed
+        self._reports.clock_hz = clock_hz
         self._secure = secured(keys, self._secure, rtcp=True)
         if remote != self._declared:
             self._declared, self._latched = remote, None

@@ -77,7 +77,8 @@ class UdpWire:
         """What offer and answer came to: whose reports are believed, and the keys, which may be others than before.
         Event loop. Raises ProtocolError when an address is none."""
         control = media_address(agreed.remote_rtcp_addr, agreed.remote_rtcp_port)
-        self.control.declare(control, muxed=agreed.rtcp_mux, keys=agreed.keys)
+        clock_hz = agreed.codec.clock_hz
+        self.control.declare(control, muxed=agreed.rtcp_mux, keys=agreed.keys, clock_hz=clock_hz)
         self._secure = secured(agreed.keys, self._secure)
 
     def receive(self) -> list[tuple[bytes, Address]]:

@@ -1,7 +1,7 @@
 """Offer and answer for one audio stream (RFC 3264): what two session descriptions come to.
 
-Sans-I/O. An offerer and an answerer for G.722, G.711 and telephone-event (RFC 4733) over RTP or SRTP. Everything wrong
-raises ProtocolError; an offer we share nothing with raises NoCommonCodec, one that is not encrypted as it must be
+Sans-I/O. An offerer and an answerer for Opus, G.722, G.711 and telephone-event (RFC 4733) over RTP or SRTP. Everything
+wrong raises ProtocolError; an offer we share nothing with raises NoCommonCodec, one that is not encrypted as it must be
 NotEncrypted.
 """
 
@@ -29,9 +29,10 @@ G711 = (Codec.PCMU, Codec.PCMA)
 
 _IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 _MUX = Attribute("rtcp-mux")
-_PAYLOAD_TYPE = {codec: payload_type for payload_type, codec in STATIC.items()}
+_PAYLOAD_TYPE = {codec: payload_type for payload_type, codec in STATIC.items()} | {Codec.OPUS: "96"}
+_PARAMETERS = {Codec.OPUS: "useinbandfec=1;maxplaybackrate=16000;sprop-maxcapturerate=16000"}
 _RTCP = re.compile(r"([0-9]{1,5})(?: IN IP[46] ([^ ]{1,255}))? ?\Z")
-_SPOKEN = {(codec.value, 8000): codec for codec in Codec}
+_SPOKEN = {(codec.upper(), codec.clock_hz): codec for codec in Codec}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +66,13 @@ def make_offer(
 ) -> bytes:
     """Offer one audio stream, received at `local_host`:`rtp_port`, best codec first (RFC 3264 section 5).
 
-    RTCP may come to the port after it, or to the same one (RFC 5761 section 5.1.1). Where `sdes` demands it, by SRTP.
+    Keys have a payload type for each clock, the first of them `event_payload_type` (RFC 4733 section 2.1). RTCP may
+    come to the port after RTP's, or to the same one (RFC 5761 section 5.1.1). Where `sdes` demands it, by SRTP.
     """
     encodings = {_PAYLOAD_TYPE[codec]: codec for codec in codecs}
-    audio = _our_audio(rtp_port, encodings, str(event_payload_type), direction, rtcp_mux=True)
+    clocks = sorted({codec.clock_hz for codec in codecs})
+    events = {str(payload_type): clock for payload_type, clock in enumerate(clocks, start=event_payload_type)}
+    audio = _our_audio(rtp_port, encodings, events, direction, rtcp_mux=True)
     if sdes.offer:
         audio = _secured(audio, SECURE, *sdes.offer)
     return bytes(Session(Origin("-", session_id, version, local_host), local_host, (), (audio,)))
@@ -97,9 +101,10 @@ def answer(
             media.append(Media(offered.kind, 0, offered.protocol, offered.formats[:1]))
             continue
         agreed = found
-        event = None if found.event_payload_type is None else str(found.event_payload_type)
+        event = found.event_payload_type
+        events = {} if event is None else {str(event): found.codec.clock_hz}
         encodings = {str(found.payload_type): found.codec}
-        audio = _our_audio(rtp_port, encodings, event, found.direction, rtcp_mux=found.rtcp_mux)
+        audio = _our_audio(rtp_port, encodings, events, found.direction, rtcp_mux=found.rtcp_mux)
         media.append(audio if found.keys is None else _secured(audio, offered.protocol, found.keys.ours))
     if agreed is None:
         raise _nothing_agreed("offer", sdes)
@@ -143,7 +148,8 @@ def _agree(
     if not wanted:
         return None
     payload_type = min(wanted, key=lambda pt: _rank(wanted[pt], codecs))
-    event = next((pt for pt in media.formats if encodings.get(pt) == ("TELEPHONE-EVENT", 8000)), None)
+    codec = wanted[payload_type]
+    event = next((pt for pt in media.formats if encodings.get(pt) == ("TELEPHONE-EVENT", codec.clock_hz)), None)
     host = media.connection or session.connection
     if host is None:
         raise ProtocolError("SDP without connection address")
@@ -159,7 +165,7 @@ def _agree(
     rtcp_host, rtcp_port = _rtcp(media, address)
     return Negotiated(
         answer_bytes=b"",
-        codec=wanted[payload_type],
+        codec=codec,
         payload_type=int(payload_type),
         event_payload_type=None if event is None else int(event),
         remote_addr=str(address),
@@ -174,18 +180,17 @@ def _agree(
 
 
 def _our_audio(
-    port: int, encodings: dict[str, Codec], event: str | None, direction: Direction, *, rtcp_mux: bool
+    port: int, encodings: dict[str, Codec], events: dict[str, int], direction: Direction, *, rtcp_mux: bool
 ) -> Media:
-    attributes = [Attribute("rtpmap", f"{pt} {codec}/8000") for pt, codec in encodings.items()]
-    if event is not None:
-        attributes += [
-            Attribute("rtpmap", f"{event} telephone-event/8000"),
-            Attribute("fmtp", f"{event} {EVENT_RANGE}"),
-        ]
+    attributes = [Attribute("rtpmap", f"{pt} {codec.encoding}") for pt, codec in encodings.items()]
+    attributes += [Attribute("fmtp", f"{pt} {_PARAMETERS[it]}") for pt, it in encodings.items() if it in _PARAMETERS]
+    for event, clock_hz in events.items():
+        attributes.append(Attribute("rtpmap", f"{event} telephone-event/{clock_hz}"))
+        attributes.append(Attribute("fmtp", f"{event} {EVENT_RANGE}"))
     attributes += [Attribute("ptime", str(PTIME_MS)), Attribute(direction.value)]
     if rtcp_mux:
         attributes.append(_MUX)
-    return Media("audio", port, "RTP/AVP", (*encodings, *([] if event is None else [event])), None, tuple(attributes))
+    return Media("audio", port, "RTP/AVP", (*encodings, *events), None, tuple(attributes))
 
 
 def _rank(codec: Codec, codecs: tuple[Codec, ...]) -> int:

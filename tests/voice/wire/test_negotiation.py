@@ -97,10 +97,12 @@ def test_only_the_first_fitting_stream_is_taken() -> None:
         ("G722 PCMU PCMA", "8 0", Codec.PCMA),
         ("PCMU", "9 8 0", Codec.PCMU),
         ("G722", "9", Codec.G722),
+        ("opus PCMU", "0 111", Codec.OPUS),
+        ("PCMU opus", "111 0", Codec.PCMU),
     ],
 )
 def test_our_order_counts_but_not_between_the_laws(ours: str, theirs: str, taken: Codec) -> None:
-    offer = parse_sdp(audio(media=f"m=audio 40000 RTP/AVP {theirs}"))
+    offer = parse_sdp(audio("a=rtpmap:111 opus/48000/2", media=f"m=audio 40000 RTP/AVP {theirs}"))
     agreed = answer(offer, "192.0.2.1", 20_000, 77, 1, codecs=tuple(map(Codec, ours.split())))
     assert agreed.codec is taken
     described = parse_sdp(agreed.answer_bytes)
@@ -109,6 +111,29 @@ def test_our_order_counts_but_not_between_the_laws(ours: str, theirs: str, taken
     other = tuple(codec for codec in Codec if codec is not taken)
     with pytest.raises(NoCommonCodec):
         read_answer(described, codecs=other)
+
+
+def test_keys_have_the_clock_of_the_sound() -> None:
+    """RFC 4733 section 2.1: events of another clock would have other timestamps."""
+    offer = parse_sdp(make_offer("192.0.2.7", 40_000, 1, 1, codecs=tuple(Codec)))
+    assert offer.media[0].formats == ("96", "9", "0", "8", "101", "102")
+    for codec, event in ((Codec.OPUS, 102), (Codec.G722, 101), (Codec.PCMA, 101)):
+        agreed = answer(offer, "192.0.2.1", 20_000, 77, 1, codecs=(codec,))
+        assert agreed.event_payload_type == event
+        described = agreed.answer_bytes.decode()
+        assert f"a=rtpmap:{event} telephone-event/{codec.clock_hz}\r\n" in described
+        assert f"a=rtpmap:{agreed.payload_type} {codec.encoding}\r\n" in described
+        assert ("useinbandfec=1" in described) == (codec is Codec.OPUS)
+    for rtpmap in ("opus/48000", "opus/48000/1", "opus/8000/2"):
+        with pytest.raises(NoCommonCodec):
+            answer(
+                parse_sdp(audio(f"a=rtpmap:96 {rtpmap}", media="m=audio 4 RTP/AVP 96")),
+                "192.0.2.1",
+                20_000,
+                77,
+                1,
+                codecs=tuple(Codec),
+            )
 
 
 def test_no_payload_type_looks_like_rtcp() -> None:

@@ -26,6 +26,7 @@ from voice.wire.sip.events import (
     InviteAcknowledged,
     InviteAnswered,
     InviteReceived,
+    KeyReceived,
     ReferConcluded,
     ReferReceived,
     ReinviteReceived,
@@ -245,4 +246,5 @@ def test_whatever_happens_each_call_ends_once_and_nothing_is_left() -> None:
     )
     sys.stdout.write(f"{Endurance.steps} steps; told: {dict(Endurance.seen.most_common())}\n")
     assert Endurance.steps >= STEPS
-    assert len(Endurance.seen) == len(SipEvent.__args__), "each event came about at least once"
+    kinds = {kind.__name__ for kind in SipEvent.__args__} - {KeyReceived.__name__}  # our own endpoints press no keys
+    assert kinds == set(Endurance.seen), "each event came about at least once"

@@ -27,7 +27,7 @@ class _Event(BaseModel):
 
 
 class CallStarted(_Event):
-    """A caller reached us. `started_at` is ISO 8601 UTC."""
+    """A caller reached us. `started_at` is ISO 8601 UTC; `trunk` is the carrier or PBX that brought the call."""
 
     type: Literal["call_started"] = "call_started"
     transport: Literal["sip", "browser"]
@@ -36,6 +36,7 @@ class CallStarted(_Event):
     bot: str
     started_at: str
     recording: str = Field(default="", description="file name in the recordings folder; empty when off")
+    trunk: str = Field(default="", description="its name in the settings; empty for any other caller")
 
 
 class CallAnswered(_Event):

@@ -51,6 +51,7 @@ from voice.speech.settings import EngineSettings
 from voice.status import CountedAnswers, status_router
 from voice.tasks import sole_error
 from voice.trunk import Trunk
+from voice.trunks import Trunks
 
 log = structlog.get_logger("node")
 
@@ -219,12 +220,14 @@ class _Builder:
     async def _open_sip(self, calls: Calls, plane: MediaPlane) -> SipAgent:
         settings = self._settings
         ports = RtpPorts(settings.media_host, settings.media.first_port, settings.media.last_port, SystemRandom())
-        trunk = Trunk(settings, calls, plane, ports)
+        trunks = Trunks(settings)
+        trunk = Trunk(settings, calls, plane, ports, trunks)
         authenticator = open_authenticator(settings.sip)
         agent = SipAgent(
             trunk,
-            settings.sip.allows,
+            trunks.allows,
             advertised=settings.sip.advertised or "",
+            told=trunks.signalling_host,
             streams=self._sip_streams(),
             max_calls=settings.limits.calls + UNSETTLED_CALLS,
             authenticator=authenticator,

@@ -18,6 +18,7 @@ from voice.media.leg import MediaLeg
 from voice.media.plane import MediaPlane
 from voice.net.rtp_port import RtpPorts, UdpWire, media_address
 from voice.net.sip_agent import SipAgent
+from voice.trunks import Trunks
 from voice.wire.sdp import Codec, Negotiated, answer, make_offer, parse_sdp, read_answer
 from voice.wire.sip.endpoint import RETRY_AFTER_S
 from voice.wire.sip.events import (
@@ -47,6 +48,7 @@ class _Line:
     bot: str
     wire: UdpWire
     session_id: int
+    trunk: str = ""
     version: int = 1
     agreed: Negotiated | None = None
     leg: MediaLeg | None = None
@@ -56,8 +58,9 @@ class _Line:
 class Trunk:
     """Takes the SIP agent's events and makes calls of them. `serve` names the agent before the first event."""
 
-    def __init__(self, settings: Settings, calls: Calls, plane: MediaPlane, ports: RtpPorts) -> None:
-        self._settings = settings
+    def __init__(
+        self, settings: Settings, calls: Calls, plane: MediaPlane, ports: RtpPorts, trunks: Trunks | None = None
+    ) -> None:
         self._calls = calls
         self._plane = plane
         self._ports = ports
@@ -65,6 +68,8 @@ class Trunk:
         self._lines: dict[CallRef, _Line] = {}
         self._agent: SipAgent | None = None
         self.refused: Counter[str] = Counter()
+        self._trunks = trunks or Trunks(settings)
+        self._trunks.carries(lambda: [line.trunk for line in self._lines.values()])
         calls.expect(lambda: [line.invite.source[0] for line in self._lines.values() if line.call is None])
 
     def serve(self, agent: SipAgent) -> None:
@@ -113,7 +118,8 @@ class Trunk:
             self._refusing(ref, lambda: work(line))
 
     def _invited(self, invite: InviteReceived) -> None:
-        bot = self._settings.bot_for(invite.dialled)
+        trunk = self._trunks.at(invite.source[0])
+        bot = self._trunks.bot_for(trunk, invite.dialled)
         if not bot:
             raise NotFound("bots names neither the number dialled nor '*'")
         if bot == BUSY:
@@ -121,9 +127,11 @@ class Trunk:
             return
         if invite.account:
             self._accounts.admit(invite.account, (line.invite.account for line in self._lines.values()))
-        self._calls.admit(invite.source[0])
+        if trunk:
+            self._trunks.admit(trunk)
+        self._calls.admit(invite.source[0], many=bool(trunk))
         wire = self._ports.open(None)
-        line = _Line(invite, bot, wire, session_id=secrets.randbits(31))
+        line = _Line(invite, bot, wire, session_id=secrets.randbits(31), trunk=trunk)
         try:
             sdp = self._respond(line, invite.offer)
         except CentralinoError:
@@ -139,7 +147,7 @@ class Trunk:
 
     def _respond(self, line: _Line, offer: bytes | None) -> bytes:
         """The SDP to send: an answer, or an offer of ours when the peer made none (RFC 3264)."""
-        host = self._settings.media_advertised
+        host = self._trunks.media_host(line.trunk)
         if offer is None:
             former = line.agreed.codec if line.agreed is not None else Codec.PCMU
             codecs = tuple(sorted(Codec, key=lambda codec: codec != former))  # rather the one that is spoken already
@@ -187,6 +195,7 @@ class Trunk:
             dialled=invite.dialled,
             bot=line.bot,
             codec=agreed.codec.value,
+            trunk=line.trunk,
             ended=lambda _cause: self._hang_up(invite.call),
         )
 

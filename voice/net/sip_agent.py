@@ -43,8 +43,9 @@ class SipAgent:
 
     `allow` decides by IP address whose datagrams are looked at and whose connections are taken; those of others are
     counted and never answered, unless there is an `authenticator` to ask them who they are.
-    `advertised` is the host peers are told to reach, where it is not the one bound (NAT). Commands are the endpoint's,
-    with the time filled in; each returns False when the call is over or its state does not allow it.
+    `advertised` is the host peers are told to reach, where it is not the one bound (NAT); `told` may have another for
+    a peer's address, or "". Commands are the endpoint's, with the time filled in; each returns False when the call is
+    over or its state does not allow it.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class SipAgent:
         allow: Callable[[str], bool],
         *,
         advertised: str = "",
+        told: Callable[[str], str] = lambda address: "",
         streams: StreamSettings | None = None,
         max_calls: int = 500,
         token: Callable[[], str] = lambda: secrets.token_hex(8),
@@ -64,6 +66,7 @@ class SipAgent:
         self._strangers = authenticator is not None
         self._endpoint = SipEndpoint(advertised, 0, token, max_calls=max_calls, authenticator=authenticator)
         self._endpoint.connects = True
+        self._endpoint.reach.told = told
         self._socket: UdpSocket | None = None
         streams = streams or StreamSettings()
         self._shares_port = streams.tcp_port == 0

@@ -15,8 +15,8 @@ from voice.wire.sip.transaction import Transaction, TransactionUser
 class Core(Protocol):
     """The services of the endpoint that a call uses."""
 
-    def identity(self, addr: Address) -> Mapping[str, str]:
-        """The headers that tell `addr` who and what we are: Contact, Allow, Accept."""
+    def identity(self, addr: Address, user: str = "") -> Mapping[str, str]:
+        """The headers that tell `addr` who and what we are: Contact, with our name if we have one, Allow, Accept."""
         ...
 
     def token(self) -> str:

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from urllib.parse import quote
 
 from sipmessage import Request
 
 from voice.wire.sip.dialog import bracketed
 from voice.wire.sip.flow import Flow
+from voice.wire.sip.grammar import UNESCAPED
 from voice.wire.sip.message import ALLOW, SDP, Address, make_via
 
 
@@ -22,12 +24,13 @@ class Reach:
     stream_ports: dict[str, int] = field(default_factory=dict)
     told: Callable[[str], str] = lambda address: ""
 
-    def identity(self, addr: Address) -> Mapping[str, str]:
-        """The headers that tell `addr` who and what we are (section 11.2)."""
+    def identity(self, addr: Address, user: str = "") -> Mapping[str, str]:
+        """The headers that tell `addr` who and what we are (section 11.2); `user` is our name there, if we have one."""
         way = f"{self._port(addr)}"
         if isinstance(addr, Flow) and addr.transport in self.stream_ports:
             way += f";transport={addr.transport.lower()}"
-        return {"Contact": f"<sip:{bracketed(self._host(addr))}:{way}>", "Allow": ALLOW, "Accept": SDP}
+        name = f"{quote(user, safe=UNESCAPED)}@" if user else ""
+        return {"Contact": f"<sip:{name}{bracketed(self._host(addr))}:{way}>", "Allow": ALLOW, "Accept": SDP}
 
     def via(self, addr: Address, branch: str) -> str:
         """A Via value for a request to `addr`."""

@@ -154,10 +154,13 @@ class _Builder:
         )
         calls = self._calls = Calls(settings.limits, services, self._open_recorder(), tasks, lag)
         desk = await self._open_desk(calls, plane, database)
-        agent = await self._open_sip(calls, plane)
+        trunks = Trunks(settings)
+        agent = await self._open_sip(calls, plane, trunks)
         web_port = await self._open_web(calls, plane, store, users, desk)
         stack.push_async_callback(calls.drain, settings.limits.drain_s)
         stack.callback(agent.drain)
+        trunks.start(agent, tasks, SystemRandom().random)
+        stack.push_async_callback(trunks.close)
         self._expose(calls, plane, speech, bots.server, lag)
         lag.forgive()
         return Node(
@@ -217,10 +220,9 @@ class _Builder:
         self._metrics.gauge("centralino_desk", "Callers and agents at the desk", "what", lambda: desk.host.figures)
         return desk
 
-    async def _open_sip(self, calls: Calls, plane: MediaPlane) -> SipAgent:
+    async def _open_sip(self, calls: Calls, plane: MediaPlane, trunks: Trunks) -> SipAgent:
         settings = self._settings
         ports = RtpPorts(settings.media_host, settings.media.first_port, settings.media.last_port, SystemRandom())
-        trunks = Trunks(settings)
         trunk = Trunk(settings, calls, plane, ports, trunks)
         authenticator = open_authenticator(settings.sip)
         agent = SipAgent(
@@ -238,6 +240,8 @@ class _Builder:
         count("centralino_sip_cut", "SIP connections refused, cut or not opened", "reason", lambda: agent.cut)
         gauge = self._metrics.gauge
         gauge("centralino_sip_connections", "SIP connections", "transport", lambda: agent.connections)
+        gauge("centralino_trunk_up", "Trunks that answer and take our registration", "trunk", lambda: trunks.up)
+        gauge("centralino_trunk_calls", "Calls by trunks", "trunk", lambda: trunks.load)
         count("centralino_sip_refused", "INVITEs refused, by the code of the error", "code", lambda: trunk.refused)
         if authenticator is not None:
             counts = authenticator.counts
@@ -256,7 +260,7 @@ class _Builder:
         certificate, key = sip.certificate, sip.key
         if certificate is None:
             certificate, key = ensure_certificate(self._folder, self._settings.sip_advertised, "sip")
-        return StreamSettings(sip.tcp_port, sip.tls_port, _tls("sip", certificate, key), _trusted(sip.authorities))
+        return StreamSettings(sip.tcp_port, sip.tls_port, _tls("sip", certificate, key), trusted(sip.authorities))
 
     async def _open_web(
         self, calls: Calls, plane: MediaPlane, store: SqlCallStore, users: Users, desk: OpenDesk | None
@@ -367,7 +371,8 @@ def _tls(section: str, certificate: Path, key: Path | None) -> ssl.SSLContext:
         ) from error
 
 
-def _trusted(authorities: Path | None) -> ssl.SSLContext:
+def trusted(authorities: Path | None) -> ssl.SSLContext:
+    """Whom to trust where we open a TLS connection. Raises ConfigurationError when the file cannot be used."""
     try:
         return ssl.create_default_context(cafile=authorities)
     except OSError as error:

@@ -1,14 +1,20 @@
-"""The trunks of a node: whose a call is, which bot answers it, and how much each trunk may carry."""
+"""The trunks of a node: whose a call is, which bot answers it, how much each may carry, and the links to them."""
 
 import asyncio
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import partial
 from ipaddress import ip_address, ip_network
 
 from dialog.errors import Overloaded
 from voice.config import Settings
+from voice.net.sip_agent import SipAgent
 from voice.rate import RateLimit
 from voice.settings.numbers import look_up
+from voice.trunk_link import TrunkLink
+from voice.wire.sip.flow import Flow
+from voice.wire.sip.watch import Standing
 
 
 class Trunks:
@@ -25,6 +31,41 @@ class Trunks:
             for name, trunk in self._trunks.items()
         }
         self._carried: list[Callable[[], Iterable[str]]] = []
+        self._links: dict[str, TrunkLink] = {}
+        self._running: list[asyncio.Task[None]] = []
+
+    def start(self, agent: SipAgent, tasks: asyncio.TaskGroup, chance: Callable[[], float]) -> None:
+        """Look after the links to those that have a proxy, until `close`. Raises ConfigurationError."""
+        self._links = {
+            name: TrunkLink(name, trunk, agent, partial(self.found, name), chance)
+            for name, trunk in self._trunks.items()
+            if trunk.proxy
+        }
+        agent.lost = self._lost
+        self._running = [tasks.create_task(link.run(), name=f"trunk {name}") for name, link in self._links.items()]
+
+    async def close(self) -> None:
+        """Have no more calls sent to us: what was registered is taken back."""
+        for task in self._running:
+            task.cancel()
+        if self._running:
+            await asyncio.wait(self._running)
+        await asyncio.gather(*(link.leave() for link in self._links.values()))
+
+    def link(self, name: str) -> TrunkLink | None:
+        """The way to a trunk's proxy; None where it has none, or before `start`."""
+        return self._links.get(name)
+
+    @property
+    def up(self) -> dict[str, int]:
+        """1 or 0 for each trunk that is watched, by its name."""
+        return {name: link.standing is Standing.UP for name, link in self._links.items() if link.watched}
+
+    @property
+    def load(self) -> dict[str, int]:
+        """The calls that each trunk carries."""
+        present = Counter(trunk for calls in self._carried for trunk in calls())
+        return {name: present[name] for name in self._trunks}
 
     def at(self, address: str) -> str:
         """The trunk at an IP address: that of the longest prefix; a proxy is its trunk's in any case."""
@@ -64,8 +105,12 @@ class Trunks:
 
     def admit(self, name: str) -> None:
         """Raise Overloaded when a trunk must not carry another call now."""
-        carried = sum(trunk == name for present in self._carried for trunk in present())
-        if carried >= self._trunks[name].calls:
+        if self.load[name] >= self._trunks[name].calls:
             raise Overloaded("trunk_calls")
         if not self._rates[name].allow(name, asyncio.get_running_loop().time()):
             raise Overloaded("trunk_rate")
+
+    def _lost(self, flow: Flow) -> None:
+        link = self._links.get(self.at(flow.host))
+        if link is not None:
+            link.lost(flow)

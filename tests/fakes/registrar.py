@@ -1,10 +1,19 @@
 """A registrar and its proxy, message by message: asks who calls, binds contacts, answers OPTIONS, or does not."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from sipmessage import Request, Response
 
+from tests.fakes.telephone import HOST
+from voice.net.udp import UdpSocket
 from voice.wire.sip.auth import Authenticator
 from voice.wire.sip.digest import Algorithm
+from voice.wire.sip.flow import Flow
+from voice.wire.sip.framing import Framing
 from voice.wire.sip.grammar import read_address
+from voice.wire.sip.guard import Received, examine
 from voice.wire.sip.message import Address, make_response, stateless_tag
 
 USER, PASSWORD = "alice", "wonder"
@@ -27,6 +36,60 @@ class Registrar:
         self._most_s = most_s
         self._asks = Authenticator("carrier", {USER: PASSWORD}, bytes(32), tuple(Algorithm)) if asks else None
         self._tokens = 0
+        self.port = 0
+        self.pings = 0
+        self._connections: set[asyncio.StreamWriter] = set()
+
+    @asynccontextmanager
+    async def by_udp(self) -> AsyncIterator["Registrar"]:
+        """Serve at `port`."""
+
+        def receive(data: bytes, source: tuple[str, int]) -> None:
+            if reply := self._reply(data, source):
+                udp.send(reply, source)
+
+        udp = await UdpSocket.open(HOST, self.port, receive)
+        self.port = udp.address[1]
+        try:
+            yield self
+        finally:
+            await udp.close()
+
+    @asynccontextmanager
+    async def by_tcp(self) -> AsyncIterator["Registrar"]:
+        """Serve at `port`; `pings` counts keep-alives that were answered."""
+        server = await asyncio.start_server(self._serve, HOST, self.port)
+        self.port = server.sockets[0].getsockname()[1]
+        try:
+            yield self
+        finally:
+            server.close()
+            self.hang_up()
+            await server.wait_closed()
+
+    def hang_up(self) -> None:
+        """Cut every connection."""
+        for writer in self._connections:
+            writer.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        framing, now = Framing(), asyncio.get_running_loop().time
+        self._connections.add(writer)
+        host, port = writer.get_extra_info("peername")
+        while data := await reader.read(65_536):
+            for message in framing.receive(data, now()):
+                writer.write(self._reply(message, Flow(host, port)))
+            if not self.mute and (pong := framing.to_send()):
+                self.pings += 1
+                writer.write(pong)
+        self._connections.discard(writer)
+        writer.close()
+
+    def _reply(self, data: bytes, source: Address) -> bytes:
+        received = examine(data)
+        assert isinstance(received, Received) and isinstance(received.message, Request), data
+        response = self.answer(received.message, source, asyncio.get_running_loop().time())
+        return b"" if response is None else bytes(response)
 
     def methods(self) -> list[str]:
         return [request.method for request in self.came]
@@ -46,6 +109,8 @@ class Registrar:
             verdict = self._asks.judge(request, source[0], f"nonce{self._tokens}", now)
             if not isinstance(verdict, str):
                 return verdict
+        if request.headers.get("Contact") is None:
+            return make_response(request, 200, to_tag=tag)
         asked = int(request.headers["Expires"])
         if 0 < asked < self._least_s:
             return make_response(request, 423, to_tag=tag, headers={"Min-Expires": str(self._least_s)})

@@ -8,7 +8,10 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Protocol
 
+from sipmessage import Response
+
 from dialog.errors import ConfigurationError, NotReady
+from voice.net.resolver import Resolver
 from voice.net.sip_streams import SipStreams, StreamSettings
 from voice.net.udp import UdpSocket
 from voice.wire.sip.auth import Authenticator, Login
@@ -17,7 +20,10 @@ from voice.wire.sip.endpoint import RETRY_AFTER_S, SipEndpoint
 from voice.wire.sip.events import END_EVENTS, CallRef, InviteReceived, Ringing, SipEvent
 from voice.wire.sip.flow import Flow, hop
 from voice.wire.sip.grammar import WireURI
+from voice.wire.sip.guard import Received
 from voice.wire.sip.message import Address
+from voice.wire.sip.transaction import Transaction
+from voice.wire.sip.watch import Watch
 
 MAX_UNHANDLED = 1_024
 """Events that may wait for the handler. Beyond: a new call gets 503, a provisional response is dropped, any other
@@ -36,6 +42,22 @@ class SipHandler(Protocol):
     async def on_event(self, event: SipEvent) -> None:
         """Take one event. Events come one at a time, in order; what takes long belongs into a task of its own."""
         ...
+
+
+class _Answer:
+    """The final response to a request that belongs to no call; None where none came."""
+
+    def __init__(self) -> None:
+        self.final: asyncio.Future[Response | None] = asyncio.get_running_loop().create_future()
+
+    def on_passed(self, transaction: Transaction, received: Received, source: Address, now: float) -> None:
+        response = received.message
+        if isinstance(response, Response) and response.code >= 200 and not self.final.done():
+            self.final.set_result(response)
+
+    def on_timed_out(self, transaction: Transaction, now: float) -> None:
+        if not self.final.done():
+            self.final.set_result(None)
 
 
 class SipAgent:
@@ -70,7 +92,12 @@ class SipAgent:
         self._socket: UdpSocket | None = None
         streams = streams or StreamSettings()
         self._shares_port = streams.tcp_port == 0
-        self._streams = SipStreams(streams, self._hears, self._receive, self._disconnected)
+        self._resolver = Resolver(socket.AF_INET)
+        self._streams = SipStreams(
+            streams, self._hears, self._receive, self._disconnected, lambda address: self._resolver.name_of(address)
+        )
+        self.lost: Callable[[Flow], None] = lambda flow: None
+        """Is told of each connection that has ended, or could not be opened."""
         self._unlisted = 0
         self._unhandled: asyncio.Queue[SipEvent | None] = asyncio.Queue()
         self._unannounced: set[CallRef] = set()
@@ -85,6 +112,7 @@ class SipAgent:
         """
         if host in ("0.0.0.0", "::") and not self._advertised:
             raise ConfigurationError(f"SIP bound to {host} needs the address that peers reach: set the advertised host")
+        self._resolver = Resolver(socket.AF_INET6 if ":" in host else socket.AF_INET)
         await self._bind(host, port, tasks)
         self._endpoint.reach.host = self._advertised or host
         self._endpoint.reach.port = self.port
@@ -185,25 +213,43 @@ class SipAgent:
         return self._pumped(self._endpoint.reoffer(call, sdp, self._now()))
 
     async def invite(
-        self, uri: str, sdp: bytes, from_uri: str, from_name: str = "", login: Login | None = None
+        self,
+        uri: str,
+        sdp: bytes,
+        from_uri: str,
+        from_name: str = "",
+        login: Login | None = None,
+        next_hop: Address | None = None,
     ) -> CallRef:
-        """Call `uri` with an offer; a host that is a name is looked up. `login` answers a challenge.
+        """Call `uri` with an offer, by way of `next_hop`; else its host is looked up. `login` answers a challenge.
 
         Raises ProtocolError, OSError.
         """
         target = WireURI.parse(uri)
-        next_hop: Address | None = None
-        if not is_ip(target.host.strip("[]")):
-            loop = asyncio.get_running_loop()
-            found = await loop.getaddrinfo(
-                target.host, target.port or 5060, family=socket.AF_INET, type=socket.SOCK_DGRAM
-            )
-            address, port = str(found[0][4][0]), int(found[0][4][1])
-            way = hop(target)
-            next_hop = way._replace(host=address) if isinstance(way, Flow) else (address, port)
+        if next_hop is None and not is_ip(target.host.strip("[]")):
+            address, way = (await self.find(target.host))[0], hop(target)
+            next_hop = way._replace(host=address) if isinstance(way, Flow) else (address, way[1])
         call = self._endpoint.invite(uri, sdp, from_uri, self._now(), next_hop, from_name, login)
         self._pump()
         return call
+
+    async def find(self, host: str) -> tuple[str, ...]:
+        """The addresses of `host`. Raises OSError where there is none."""
+        return await self._resolver.find(host)
+
+    async def ask(self, watch: Watch, addr: Address, limit_s: float) -> Response | None:
+        """Send the next request of `watch`, and wait for its final response; None where there is none in time."""
+        answer = _Answer()
+        self._endpoint.request(watch.request(self._endpoint, addr), addr, self._now(), answer)
+        self._pump()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(limit_s):
+                return await answer.final
+        return None
+
+    def keep_alive(self, flow: Flow) -> None:
+        """Find out whether the far end of a connection is still there (RFC 5626 section 3.5.1), if there is one."""
+        self._streams.keep_alive(flow)
 
     # the shell
 
@@ -225,6 +271,7 @@ class SipAgent:
     def _disconnected(self, flow: Flow) -> None:
         try:
             self._endpoint.disconnected(flow, self._now())
+            self.lost(flow)
         finally:
             self._pump()
 

@@ -25,6 +25,7 @@ MIN_REFRESH_S = 1.0
 class Registration:
     """Keeps `address` bound to us at `registrar`, for `expires_s` at a time; a watch.
 
+    For no time at all (0) it binds nothing, and asks what is bound (section 10.2.3): that shows whether we are known.
     Who we are is said anew in each round, once, or once more where only a nonce was stale: so a registrar that forgets
     its nonces is no different from one that does not. `login` makes one for each round.
     """
@@ -67,14 +68,13 @@ class Registration:
         return self._due
 
     def request(self, core: Core, addr: Address) -> Request:
+        if not self._expires_s:
+            return self._signed(self._series.next(core, addr, self._address))
         identity = core.identity(addr, self._address.user or "")
         self._contact = read_address(identity["Contact"]).uri
         expires = "0" if self._leaving else str(self._expires_s)
-        request = self._series.next(
-            core, addr, self._address, {"Contact": identity["Contact"], "Expires": expires, "Allow": identity["Allow"]}
-        )
-        self._login.sign(request)
-        return request
+        headers = {"Contact": identity["Contact"], "Expires": expires, "Allow": identity["Allow"]}
+        return self._signed(self._series.next(core, addr, self._address, headers))
 
     def receive(self, response: Response | None, now: float) -> None:
         if response is None:
@@ -94,7 +94,8 @@ class Registration:
 
     def lost(self, now: float) -> None:
         """The connection has ended: who would call us by it no longer can (RFC 5626 section 4.5)."""
-        self._due = min(self._due, now + RETURN_S * (0.5 + 0.5 * self._chance()))
+        if not self._failures:
+            self._due = min(self._due, now + RETURN_S * (0.5 + 0.5 * self._chance()))
 
     def leave(self, now: float) -> None:
         """From now on the binding is to be taken back (section 10.2.2)."""
@@ -102,14 +103,19 @@ class Registration:
         self._due = now
         self._begin()
 
+    def _signed(self, request: Request) -> Request:
+        self._login.sign(request)
+        return request
+
     def _begin(self) -> None:
         """A round: what was asked and answered in those before counts no more."""
         self._login = self._new_login()
         self._lengthened = False
 
     def _bind(self, response: Response, now: float) -> None:
-        granted = 0 if self._leaving else self._granted(response)
-        if not granted and not self._leaving:
+        wanted = bool(self._expires_s) and not self._leaving
+        granted = self._granted(response) if wanted else 0
+        if wanted and not granted:
             self._fail("bound for no time at all", now)
             return
         self._failures, self._reason = 0, ""

@@ -36,15 +36,17 @@ from voice.calls import Calls
 from voice.config import Settings
 from voice.data_folder import held
 from voice.desk import OpenDesk, open_desk
+from voice.dialling import Dialling
 from voice.media.plane import MediaPlane
 from voice.media.recorder import Recorder
-from voice.net.certificate import ensure_certificate, server_tls
+from voice.net.certificate import ensure_certificate, server_tls, trusted
 from voice.net.ice_guard import IceAddress, IceGuard
 from voice.net.rtp_port import RtpPorts
 from voice.net.sip_agent import SipAgent
 from voice.net.sip_streams import StreamSettings
 from voice.net.whip import Whip
 from voice.observe import LoopLag, Metrics
+from voice.outbound import Outbound
 from voice.services import Services
 from voice.speech.host import SpeechHost
 from voice.speech.settings import EngineSettings
@@ -159,7 +161,7 @@ class _Builder:
         web_port = await self._open_web(calls, plane, store, users, desk)
         stack.push_async_callback(calls.drain, settings.limits.drain_s)
         stack.callback(agent.drain)
-        trunks.start(agent, tasks, SystemRandom().random)
+        trunks.start(tasks)
         stack.push_async_callback(trunks.close)
         self._expose(calls, plane, speech, bots.server, lag)
         lag.forgive()
@@ -234,7 +236,10 @@ class _Builder:
             max_calls=settings.limits.calls + UNSETTLED_CALLS,
             authenticator=authenticator,
         )
-        trunk.serve(agent)
+        trunks.reach(agent, SystemRandom().random)
+        dialling = Dialling(agent, plane)
+        outbound = Outbound(trunks, dialling, ports, calls.obstacle)
+        trunk.serve(agent, dialling)
         count = self._metrics.count
         count("centralino_sip_dropped", "Datagrams at the SIP port without effect", "reason", lambda: agent.dropped)
         count("centralino_sip_cut", "SIP connections refused, cut or not opened", "reason", lambda: agent.cut)
@@ -242,6 +247,7 @@ class _Builder:
         gauge("centralino_sip_connections", "SIP connections", "transport", lambda: agent.connections)
         gauge("centralino_trunk_up", "Trunks that answer and take our registration", "trunk", lambda: trunks.up)
         gauge("centralino_trunk_calls", "Calls by trunks", "trunk", lambda: trunks.load)
+        count("centralino_outbound_refused", "Calls of ours that were not", "code", lambda: outbound.refused)
         count("centralino_sip_refused", "INVITEs refused, by the code of the error", "code", lambda: trunk.refused)
         if authenticator is not None:
             counts = authenticator.counts
@@ -368,16 +374,6 @@ def _tls(section: str, certificate: Path, key: Path | None) -> ssl.SSLContext:
         files = f"{certificate} with {key}" if key else f"{certificate}"
         raise ConfigurationError(
             f"{section}.certificate: {files} cannot be used ({error.strerror or error})"
-        ) from error
-
-
-def trusted(authorities: Path | None) -> ssl.SSLContext:
-    """Whom to trust where we open a TLS connection. Raises ConfigurationError when the file cannot be used."""
-    try:
-        return ssl.create_default_context(cafile=authorities)
-    except OSError as error:
-        raise ConfigurationError(
-            f"sip.authorities: {authorities} cannot be used ({error.strerror or error})"
         ) from error
 
 

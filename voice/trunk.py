@@ -13,6 +13,7 @@ from voice.accounts import AccountLimits
 from voice.call import Call
 from voice.calls import Calls
 from voice.config import Settings
+from voice.dialling import Dialling
 from voice.line_test import BUSY, RING, RING_S
 from voice.media.leg import MediaLeg
 from voice.media.plane import MediaPlane
@@ -67,17 +68,21 @@ class Trunk:
         self._accounts = AccountLimits(settings.sip.accounts)
         self._lines: dict[CallRef, _Line] = {}
         self._agent: SipAgent | None = None
+        self._dialling: Dialling | None = None
         self.refused: Counter[str] = Counter()
         self._trunks = trunks or Trunks(settings)
         self._trunks.carries(lambda: [line.trunk for line in self._lines.values()])
         calls.expect(lambda: [line.invite.source[0] for line in self._lines.values() if line.call is None])
 
-    def serve(self, agent: SipAgent) -> None:
-        """Answer on `agent`."""
+    def serve(self, agent: SipAgent, dialling: Dialling | None = None) -> None:
+        """Answer on `agent`; what it tells of calls that we placed is for `dialling`."""
         self._agent = agent
+        self._dialling = dialling
 
     async def on_event(self, event: SipEvent) -> None:
         """One event of the agent, in order."""
+        if self._dialling is not None and self._dialling.on_event(event):
+            return
         match event:
             case InviteReceived():
                 self._refusing(event.call, lambda: self._invited(event))
@@ -92,7 +97,7 @@ class Trunk:
             case DialogEnded():
                 self._ended(event.call, _CAUSES.get(event.cause, "caller"))
             case _:
-                pass  # the rest belongs to calls that we place, and this side places none
+                pass  # the rest belongs to calls that we place
 
     @property
     def agent(self) -> SipAgent:

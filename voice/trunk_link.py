@@ -49,7 +49,7 @@ class TrunkLink:
         chance: Callable[[], float],
     ) -> None:
         self.name = name
-        self._settings = settings
+        self.settings = settings
         self._agent = agent
         self._found = found
         self._chance = chance
@@ -81,24 +81,29 @@ class TrunkLink:
 
     def uri(self, user: str = "") -> str:
         """The URI of `user`, or of the trunk itself, in the trunk's domain."""
-        host = bracketed(self._settings.domain or self._settings.proxy)
+        host = bracketed(self.settings.domain or self.settings.proxy)
         return f"sip:{quote(user, safe=UNESCAPED)}@{host}" if user else f"sip:{host}"
+
+    @property
+    def caller(self) -> str:
+        """Who calls, where we do."""
+        return self.uri(self.settings.caller_id or self.settings.user)
 
     @property
     def ours(self) -> WireURI | None:
         """Our own address with it, where it knows us by name."""
-        return WireURI.parse(self.uri(self._settings.user)) if self._settings.user else None
+        return WireURI.parse(self.uri(self.settings.user)) if self.settings.user else None
 
     def login(self) -> Login | None:
         """What answers its challenge to one request or call of ours."""
-        return Login(self._settings.user, self._password) if self._settings.user else None
+        return Login(self.settings.user, self._password) if self.settings.user else None
 
     async def address(self) -> Address:
         """Where requests to it go now: of several addresses the next one after each failure. Raises OSError."""
-        hosts = await self._agent.find(self._settings.proxy)
+        hosts = await self._agent.find(self.settings.proxy)
         self._found(hosts)
-        host, port = hosts[self._turn % len(hosts)], self._settings.proxy_port
-        return (host, port) if self._settings.transport == "udp" else Flow(host, port, self._settings.transport.upper())
+        host, port = hosts[self._turn % len(hosts)], self.settings.proxy_port
+        return (host, port) if self.settings.transport == "udp" else Flow(host, port, self.settings.transport.upper())
 
     async def run(self) -> None:
         """Look after it until cancelled."""
@@ -106,7 +111,7 @@ class TrunkLink:
             tasks.create_task(self._locate(), name=f"trunk {self.name} address")
             for watch in self._watches:
                 tasks.create_task(self._keep(watch), name=f"trunk {self.name}")
-            if self._settings.transport != "udp":
+            if self.settings.transport != "udp":
                 tasks.create_task(self._keep_alive(), name=f"trunk {self.name} keep-alive")
 
     async def leave(self) -> None:
@@ -126,9 +131,9 @@ class TrunkLink:
         Raises PeerError.
         """
         asked: dict[str, Watch] = {}
-        if self._settings.register_s:
+        if self.settings.register_s:
             asked["it knows us"] = self._register(0)
-        if self._settings.ping_s or not asked:
+        if self.settings.ping_s or not asked:
             asked["it answers"] = self._watch(LOCATE_S)
         for watch in asked.values():
             while watch.deadline() <= self._now():
@@ -139,7 +144,7 @@ class TrunkLink:
 
     def lost(self, flow: Flow) -> None:
         """A connection has ended; calls to us may have depended on it."""
-        ours = (flow.port, flow.transport) == (self._settings.proxy_port, self._settings.transport.upper())
+        ours = (flow.port, flow.transport) == (self.settings.proxy_port, self.settings.transport.upper())
         if ours and self._registration is not None:
             self._registration.lost(self._now())
             self._moved.set()
@@ -149,7 +154,7 @@ class TrunkLink:
         return tuple(watch for watch in (self._registration, self._ping) if watch is not None)
 
     def _register(self, expires_s: int) -> Registration:
-        name, password = self._settings.user, self._password
+        name, password = self.settings.user, self._password
         return Registration(
             WireURI.parse(self.uri()),
             WireURI.parse(self.uri(name)),
@@ -185,7 +190,7 @@ class TrunkLink:
         try:
             address = await self.address()
         except OSError as error:
-            self._unfound = f"{self._settings.proxy}: {error.strerror or 'its address was not found in time'}"
+            self._unfound = f"{self.settings.proxy}: {error.strerror or 'its address was not found in time'}"
             return None
         self._unfound = ""
         return address

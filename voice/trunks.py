@@ -34,14 +34,17 @@ class Trunks:
         self._links: dict[str, TrunkLink] = {}
         self._running: list[asyncio.Task[None]] = []
 
-    def start(self, agent: SipAgent, tasks: asyncio.TaskGroup, chance: Callable[[], float]) -> None:
-        """Look after the links to those that have a proxy, until `close`. Raises ConfigurationError."""
+    def reach(self, agent: SipAgent, chance: Callable[[], float]) -> None:
+        """Lay a link to each that has a proxy. Raises ConfigurationError."""
         self._links = {
             name: TrunkLink(name, trunk, agent, partial(self.found, name), chance)
             for name, trunk in self._trunks.items()
             if trunk.proxy
         }
         agent.lost = self._lost
+
+    def start(self, tasks: asyncio.TaskGroup) -> None:
+        """Look after the links, until `close`."""
         self._running = [tasks.create_task(link.run(), name=f"trunk {name}") for name, link in self._links.items()]
 
     async def close(self) -> None:
@@ -53,7 +56,7 @@ class Trunks:
         await asyncio.gather(*(link.leave() for link in self._links.values()))
 
     def link(self, name: str) -> TrunkLink | None:
-        """The way to a trunk's proxy; None where it has none, or before `start`."""
+        """The way to a trunk's proxy; None where it has none, or before `reach`."""
         return self._links.get(name)
 
     @property

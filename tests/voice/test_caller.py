@@ -14,7 +14,8 @@ from tests.fakes.browser_call import until
 from tests.fakes.far_end import HOST, far_end
 from tests.fakes.sip_uas import SilentCallee
 from tests.fakes.telephone import free
-from voice.caller import LONGEST_MS, Caller, CallRefused, OutgoingLine, open_caller
+from voice.caller import LONGEST_MS, Caller, OutgoingLine, open_caller
+from voice.dialling import CallRefused
 from voice.media.wires import Address
 from voice.net.rtcp_port import RtcpPort
 from voice.net.rtp_port import RtpPorts, UdpWire

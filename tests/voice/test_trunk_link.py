@@ -34,7 +34,8 @@ async def linked(registrar: Registrar, **trunk: object) -> AsyncIterator[tuple[T
     async with asyncio.TaskGroup() as tasks:
         await agent.start(HOST, 0, tasks)
         try:
-            trunks.start(agent, tasks, lambda: 0.5)
+            trunks.reach(agent, lambda: 0.5)
+            trunks.start(tasks)
             link = trunks.link("carrier")
             assert link is not None
             yield trunks, link

@@ -5,7 +5,6 @@ import json
 import time
 from collections.abc import Awaitable
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from random import SystemRandom
 from tempfile import TemporaryDirectory
@@ -20,18 +19,18 @@ from dialog.engines.training import rasa_python
 from dialog.errors import CentralinoError, NotReady
 from dialog.ports import HungUp, SessionOpened
 from voice.addresses import check_addresses
-from voice.app import Node, open_node, trusted
+from voice.app import Node, open_node
 from voice.caller import open_caller
 from voice.commands.call import read_back
 from voice.commands.replay import private
 from voice.config import Settings
+from voice.net.certificate import trusted
 from voice.net.sip_agent import SipAgent
 from voice.net.sip_streams import StreamSettings
 from voice.ports import RATE_HZ
 from voice.settings.sections import DialogSettings
 from voice.speech.models import list_models
 from voice.tasks import sole_error
-from voice.trunk_link import TrunkLink
 from voice.trunks import Trunks
 from voice.wire.sip.events import SipEvent
 
@@ -113,7 +112,9 @@ async def ask_trunk(settings: Settings, name: str) -> str:
         told=trunks.signalling_host,
         streams=StreamSettings(trusted=trusted(sip.authorities)),
     )
-    link = TrunkLink(name, sip.trunks[name], agent, partial(trunks.found, name), SystemRandom().random)
+    trunks.reach(agent, SystemRandom().random)
+    link = trunks.link(name)
+    assert link is not None, "it has a proxy"
     with sole_error():
         async with asyncio.TaskGroup() as tasks:
             await agent.start(sip.host, 0, tasks)

@@ -40,6 +40,11 @@ class TrunkSettings(Section):
     )
     password_file: Path | None = Field(default=None, description="file with the password")
     password: SecretStr = Field(default=SecretStr(""), description="environment only")
+    caller_id: str = Field(
+        default="",
+        pattern=r"^\+?[0-9A-Za-z._-]{0,64}$",
+        description="who calls, as they see it whom we call; default: user",
+    )
     register_s: int = Field(
         default=0, ge=0, le=86_400, description="REGISTER with it for so many seconds, and again in time; 0: never"
     )
@@ -59,7 +64,7 @@ class TrunkSettings(Section):
     dial: tuple[Pattern, ...] = Field(
         default=(), description="numbers that may be called through it, or `0039*` and `*`; default: none"
     )
-    calls_a_day: int = Field(default=100, ge=1, description="calls through it in any 24 hours")
+    calls_a_day: int = Field(default=100, ge=1, description="calls that we place through it in any 24 hours")
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

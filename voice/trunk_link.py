@@ -54,6 +54,7 @@ class TrunkLink:
         self._found = found
         self._chance = chance
         self._password = settings.secret(name)
+        self._hosts: tuple[str, ...] = ()
         self._turn = 0
         self._unfound = ""
         self._told = Standing.UNKNOWN
@@ -100,9 +101,9 @@ class TrunkLink:
 
     async def address(self) -> Address:
         """Where requests to it go now: of several addresses the next one after each failure. Raises OSError."""
-        hosts = await self._agent.find(self.settings.proxy)
-        self._found(hosts)
-        host, port = hosts[self._turn % len(hosts)], self.settings.proxy_port
+        self._hosts = await self._agent.find(self.settings.proxy)
+        self._found(self._hosts)
+        host, port = self._hosts[self._turn % len(self._hosts)], self.settings.proxy_port
         return (host, port) if self.settings.transport == "udp" else Flow(host, port, self.settings.transport.upper())
 
     async def run(self) -> None:
@@ -145,7 +146,7 @@ class TrunkLink:
     def lost(self, flow: Flow) -> None:
         """A connection has ended; calls to us may have depended on it."""
         ours = (flow.port, flow.transport) == (self.settings.proxy_port, self.settings.transport.upper())
-        if ours and self._registration is not None:
+        if ours and flow.host in self._hosts and self._registration is not None:
             self._registration.lost(self._now())
             self._moved.set()
 

@@ -84,9 +84,9 @@ class Trunks:
         return self._settings.sip.allows(address) or self.at(address) != ""
 
     def found(self, name: str, addresses: Iterable[str]) -> None:
-        """The proxy of a trunk is at these addresses now."""
-        self._proxies = {address: owner for address, owner in self._proxies.items() if owner != name}
-        self._proxies.update(dict.fromkeys(addresses, name))
+        """The proxy of a trunk is at these addresses now; one that serves two trunks brings calls for the first."""
+        others = {address: owner for address, owner in self._proxies.items() if owner != name}
+        self._proxies = dict.fromkeys(addresses, name) | others
 
     def bot_for(self, name: str, dialled: str) -> str:
         """The bot that answers `dialled`, by the trunk's own plan or the node's; "" for a number that none has."""
@@ -114,6 +114,5 @@ class Trunks:
             raise Overloaded("trunk_rate")
 
     def _lost(self, flow: Flow) -> None:
-        link = self._links.get(self.at(flow.host))
-        if link is not None:
+        for link in self._links.values():
             link.lost(flow)

@@ -34,6 +34,9 @@ def test_a_trunk_is_known_by_its_longest_prefix_and_its_proxy_by_where_it_was_fo
     it.found("narrow", ["192.0.2.9", "198.51.100.1"])
     assert (it.at("192.0.2.9"), it.at("198.51.100.1")) == ("narrow", "narrow")
     assert it.allows("198.51.100.1")
+    it.found("wide", ["198.51.100.1"])
+    assert it.at("198.51.100.1") == "narrow", "which was there first"
+    it.found("wide", [])
     it.found("narrow", ["192.0.2.9"])
     assert it.at("198.51.100.1") == "", "it has moved"
 

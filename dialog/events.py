@@ -27,7 +27,7 @@ class _Event(BaseModel):
 
 
 class CallStarted(_Event):
-    """A caller reached us. `started_at` is ISO 8601 UTC."""
+    """A caller reached us. `started_at` is ISO 8601 UTC; `trunk` is the carrier or PBX that brought the call."""
 
     type: Literal["call_started"] = "call_started"
     transport: Literal["sip", "browser", "stream"]
@@ -37,6 +37,7 @@ class CallStarted(_Event):
     started_at: str
     recording: str = Field(default="", description="file name in the recordings folder; empty when off")
     headers: tuple[tuple[str, str], ...] = Field(default=(), description="what the SIP side told of it, by header")
+    trunk: str = Field(default="", description="its name in the settings; empty for any other caller")
 
 
 class CallAnswered(_Event):

@@ -36,23 +36,27 @@ from voice.calls import Calls
 from voice.config import Settings
 from voice.data_folder import held
 from voice.desk import OpenDesk, open_desk
+from voice.dialling import Dialling
 from voice.media.plane import MediaPlane
 from voice.media.recorder import Recorder
-from voice.net.certificate import ensure_certificate, server_tls
+from voice.net.certificate import ensure_certificate, server_tls, trusted
 from voice.net.ice_guard import IceAddress, IceGuard
 from voice.net.rtp_port import RtpPorts
 from voice.net.sip_agent import SipAgent
 from voice.net.sip_streams import StreamSettings
 from voice.net.whip import Whip
 from voice.observe import LoopLag, Metrics
+from voice.outbound import Outbound
 from voice.phones import Phones
 from voice.platforms import ALLOWANCES, OpenStreams, open_streams
 from voice.services import Services
+from voice.sip_audio import Audios
 from voice.speech.host import SpeechHost
 from voice.speech.settings import EngineSettings
 from voice.status import CountedAnswers, status_router
 from voice.tasks import sole_error
 from voice.trunk import Trunk
+from voice.trunks import Trunks
 from voice.web_phones import WebPhones
 from voice.wire.sip.registrar import Registrar
 
@@ -160,12 +164,15 @@ class _Builder:
         registrar = Registrar()
         phones = Phones(settings, settings.sip.phone_users, registrar, plane, ports)
         desk = await self._open_desk(calls, plane, database, phones)
-        agent = await self._open_sip(calls, plane, ports, registrar, phones)
+        trunks = Trunks(settings)
+        agent = await self._open_sip(calls, plane, ports, registrar, phones, trunks)
         streams = await open_streams(settings, calls, plane, self._metrics, stack)
         self._listeners.append(streams.calls)
         web_port = await self._open_web(calls, plane, store, users, desk, streams)
         stack.push_async_callback(calls.drain, settings.limits.drain_s)
         stack.callback(agent.drain)
+        trunks.start(tasks)
+        stack.push_async_callback(trunks.close)
         self._expose(calls, plane, speech, bots.server, lag)
         lag.forgive()
         return Node(
@@ -228,16 +235,18 @@ class _Builder:
         return desk
 
     async def _open_sip(
-        self, calls: Calls, plane: MediaPlane, ports: RtpPorts, registrar: Registrar, phones: Phones
+        self, calls: Calls, plane: MediaPlane, ports: RtpPorts, registrar: Registrar, phones: Phones, trunks: Trunks
     ) -> SipAgent:
         settings = self._settings
         guard = IceGuard([IceAddress(settings.media_host, settings.media.advertised or settings.sip.advertised or "")])
-        trunk = Trunk(settings, calls, plane, ports, WebPhones(calls, plane, guard, self._tasks))
+        web_phones = WebPhones(calls, plane, guard, self._tasks)
+        trunk = Trunk(settings, calls, plane, ports, trunks, web_phones)
         authenticator = open_authenticator(settings.sip)
         agent = SipAgent(
             trunk,
-            settings.sip.allows,
+            trunks.allows,
             advertised=settings.sip.advertised or "",
+            told=trunks.signalling_host,
             streams=self._sip_streams(),
             max_calls=settings.limits.calls + UNSETTLED_CALLS,
             authenticator=authenticator,
@@ -246,7 +255,10 @@ class _Builder:
             session_s=settings.sip.session_expires_s,
             pass_headers=settings.sip.pass_headers,
         )
-        trunk.serve(agent)
+        trunks.reach(agent, SystemRandom().random)
+        dialling = Dialling(agent)
+        outbound = Outbound(trunks, dialling, Audios(plane, ports, settings.sip), calls.obstacle)
+        trunk.serve(agent, dialling)
         phones.serve(agent)
         count = self._metrics.count
         count("centralino_sip_dropped", "Datagrams at the SIP port without effect", "reason", lambda: agent.dropped)
@@ -260,6 +272,9 @@ class _Builder:
             "reason",
             lambda: {str(k): n for k, n in pages.items()},
         )
+        gauge("centralino_trunk_up", "Trunks that answer and take our registration", "trunk", lambda: trunks.up)
+        gauge("centralino_trunk_calls", "Calls by trunks", "trunk", lambda: trunks.load)
+        count("centralino_outbound_refused", "Calls of ours that were not", "code", lambda: outbound.refused)
         count("centralino_sip_refused", "INVITEs refused, by the code of the error", "code", lambda: trunk.refused)
         if authenticator is not None:
             counts = authenticator.counts
@@ -285,7 +300,7 @@ class _Builder:
             tls_port=sip.tls_port or None,
             wss_port=sip.wss_port or None,
             tls=_tls("sip", certificate, key),
-            trusted=_trusted(sip.authorities),
+            trusted=trusted(sip.authorities),
         )
 
     async def _open_web(
@@ -401,15 +416,6 @@ def _tls(section: str, certificate: Path, key: Path | None) -> ssl.SSLContext:
         files = f"{certificate} with {key}" if key else f"{certificate}"
         raise ConfigurationError(
             f"{section}.certificate: {files} cannot be used ({error.strerror or error})"
-        ) from error
-
-
-def _trusted(authorities: Path | None) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=authorities)
-    except OSError as error:
-        raise ConfigurationError(
-            f"sip.authorities: {authorities} cannot be used ({error.strerror or error})"
         ) from error
 
 

@@ -4,29 +4,28 @@
 """
 
 import asyncio
-import secrets
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from random import SystemRandom
+from typing import Self
 from urllib.parse import quote
 
 import numpy as np
 
-from dialog.errors import PeerError, PeerTimeout
-from voice.media.codecs import open_codec
-from voice.media.leg import MediaLeg
+from voice.dialling import Dialling, PlacedCall
 from voice.media.plane import MediaPlane
-from voice.net.rtp_port import RtpPorts, UdpWire, media_address
+from voice.net.rtp_port import RtpPorts
 from voice.net.sip_agent import SipAgent
+from voice.net.sip_streams import StreamSettings
 from voice.ports import RATE_HZ, TICK_MS, Frame, Pcm
+from voice.sip_audio import SipAudio
 from voice.tasks import sole_error
-from voice.wire.negotiation import NO_KEYS, make_offer, read_answer
-from voice.wire.sdes import SECRET_OCTETS, Sdes, Srtp
-from voice.wire.sdp import parse_sdp
+from voice.wire.sdes import Srtp
+from voice.wire.sdp import Codec
 from voice.wire.sip.auth import Login
 from voice.wire.sip.dialog import bracketed, is_ip
-from voice.wire.sip.events import CallRef, DialogEnded, InviteAnswered, InviteCancelled, InviteRefused, SipEvent
+from voice.wire.sip.events import SipEvent
 from voice.wire.sip.grammar import WireURI
 
 BLOCK = RATE_HZ
@@ -38,31 +37,20 @@ VOICED = 0.5
 FIRST_PORT, LAST_PORT = 30_000, 39_998
 """RTP ports of a caller: beyond those a node takes by default."""
 
+CODECS = (Codec.PCMU, Codec.PCMA)
+"""What a caller speaks: what every line does."""
+
 LONGEST_MS = 3_600_000
 """What was heard is kept up to an hour."""
 
 
-class CallRefused(PeerError):
-    """The far end did not take the call."""
+class OutgoingLine(PlacedCall):
+    """A call whose sound is kept. Times are ms of its audio clock, which starts with the answer."""
 
-    code = "peer.refused"
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(f"{status} {reason}".strip())
-        self.status = status
-
-
-class OutgoingLine:
-    """One call that we placed. Times are ms of its audio clock, which starts with the answer."""
-
-    def __init__(self, wire: UdpWire) -> None:
-        self.wire = wire
-        self.leg: MediaLeg | None = None
+    def __init__(self, audio: SipAudio) -> None:
+        super().__init__(audio)
         self.heard: list[Pcm] = []
         self.voice: list[float] = []
-        self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self.answered: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
-        self.hang_up: Callable[[], None] = lambda: None
         self._ticks = 0
         self._ticked = asyncio.Event()
         self._playback = 0
@@ -71,6 +59,12 @@ class OutgoingLine:
     @property
     def now_ms(self) -> int:
         return self._ticks * TICK_MS
+
+    def listen(self) -> Self:
+        """Begin to hear: the call is answered."""
+        assert self.leg is not None, "listen() comes after the answer"
+        self.leg.listen(self.on_frame)
+        return self
 
     def on_frame(self, frame: Frame) -> None:
         """One tick of the leg."""
@@ -82,12 +76,8 @@ class OutgoingLine:
         self._ticked.set()
 
     def over(self, cause: str) -> None:
-        """The call is over, whoever ended it."""
-        if not self.ended.done():
-            self.ended.set_result(cause)
+        super().over(cause)
         self._ticked.set()
-        if self.leg is not None:
-            self.leg.close()
 
     async def say(self, pcm: Pcm) -> None:
         """Speak, and return when the last sample has left or the call is over."""
@@ -137,32 +127,18 @@ class OutgoingLine:
 class Caller:
     """Places calls from `host`. Use `open_caller`."""
 
-    def __init__(self, host: str, plane: MediaPlane, ports: RtpPorts) -> None:
-        self._host = host
-        self._plane = plane
-        self._ports = ports
-        self._lines: dict[CallRef, OutgoingLine] = {}
-        self.agent = SipAgent(self, lambda _address: True)
+    def __init__(
+        self, host: str, plane: MediaPlane, ports: RtpPorts, advertised: str = "", streams: StreamSettings | None = None
+    ) -> None:
+        self.plane = plane
+        self.ports = ports
+        self.agent = SipAgent(self, lambda _address: True, advertised=advertised, streams=streams)
+        self.dialling = Dialling(self.agent)
+        self._host = advertised or host
 
     async def on_event(self, event: SipEvent) -> None:
         """One event of the SIP agent."""
-        line = self._lines.get(event.call)
-        if line is None:
-            return
-        match event:
-            case InviteAnswered():
-                if not line.answered.done():  # else nobody waits for it any more, and it has been hung up
-                    line.answered.set_result(event.sdp)
-            case InviteRefused():
-                del self._lines[event.call]
-                if not line.answered.done():
-                    line.answered.set_exception(CallRefused(event.status, event.reason))
-                line.over("refused")
-            case DialogEnded() | InviteCancelled():
-                del self._lines[event.call]
-                line.over("far end" if isinstance(event, DialogEnded) and event.cause == "remote" else "us")
-            case _:
-                pass
+        self.dialling.on_event(event)
 
     async def dial(
         self, uri: str, limit_s: float = 30.0, login: Login | None = None, *, srtp: bool = False
@@ -172,33 +148,10 @@ class Caller:
 
         Raises CallRefused, PeerTimeout, NoCommonCodec, NotEncrypted, ProtocolError, OSError.
         """
-        line = OutgoingLine(self._ports.open(None))
-        sdes = Sdes(Srtp.DEMANDED, secrets.token_bytes(SECRET_OCTETS)) if srtp else NO_KEYS
-        offer = make_offer(self._host, line.wire.port, secrets.randbits(31), 1, sdes=sdes)
-        try:
-            user = quote(login.name if login else "centralino")
-            ref = await self.agent.invite(
-                uri, offer, f"sip:{user}@{bracketed(self._host)}:{self.agent.port}", login=login
-            )
-            self._lines[ref] = line
-            line.hang_up = lambda: None if self.agent.hangup(ref) else line.over("us")
-            async with asyncio.timeout(limit_s):
-                sdp = await line.answered
-            agreed = read_answer(parse_sdp(sdp or b""), sdes)
-            line.wire.remote = media_address(agreed.remote_addr, agreed.remote_port)
-            line.wire.agree(agreed)
-            line.leg = self._plane.add_leg(
-                line.wire, open_codec(agreed.codec), agreed.payload_type, agreed.event_payload_type
-            )
-            line.wire.control.begin(line.leg)
-        except TimeoutError as error:
-            raise PeerTimeout(f"{uri} did not answer within {limit_s:g} s") from error
-        finally:
-            if line.leg is None:
-                line.hang_up()
-                line.wire.close()
-        line.leg.listen(line.on_frame)
-        return line
+        line = OutgoingLine(SipAudio(self._host, CODECS, Srtp.DEMANDED if srtp else Srtp.OFF, self.plane, self.ports))
+        user = quote(login.name if login else "centralino")
+        await self.dialling.place(line, uri, f"sip:{user}@{bracketed(self._host)}:{self.agent.port}", limit_s, login)
+        return line.listen()
 
 
 async def facing(uri: str) -> str:
@@ -216,10 +169,16 @@ async def facing(uri: str) -> str:
 
 
 @asynccontextmanager
-async def open_caller(host: str = "127.0.0.1", ports: RtpPorts | None = None) -> AsyncIterator[Caller]:
+async def open_caller(
+    host: str = "127.0.0.1",
+    ports: RtpPorts | None = None,
+    advertised: str = "",
+    streams: StreamSettings | None = None,
+) -> AsyncIterator[Caller]:
     """A caller with a media plane and a SIP port of its own; calls still up are hung up at the end."""
     plane = MediaPlane(asyncio.get_running_loop(), allowance_ms=0)
-    caller = Caller(host, plane, ports or RtpPorts(host, FIRST_PORT, LAST_PORT, SystemRandom()))
+    ports = ports or RtpPorts(host, FIRST_PORT, LAST_PORT, SystemRandom())
+    caller = Caller(host, plane, ports, advertised, streams)
     plane.start()
     try:
         with sole_error():

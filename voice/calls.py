@@ -94,9 +94,12 @@ class Calls:
             return "full"
         return "lagging" if self._lag_ms() > self._limits.loop_lag_ms else ""
 
-    def admit(self, address: str) -> None:
-        """Raise Overloaded, with the reason, when a call from `address` must not be taken now."""
-        reason = self.obstacle() or self._excess(address)
+    def admit(self, address: str, *, many: bool = False) -> None:
+        """Raise Overloaded, with the reason, when a call from `address` must not be taken now.
+
+        An address with `many` callers behind it has limits of its own, and not those of one caller.
+        """
+        reason = self.obstacle() or ("" if many else self._excess(address))
         if reason:
             self.refused[reason] += 1
             raise Overloaded(reason)
@@ -119,6 +122,7 @@ class Calls:
         dialled: str,
         bot: str,
         codec: str,
+        trunk: str = "",
         ended: Callable[[str], None],
         headers: tuple[tuple[str, str], ...] = (),
         refer: Refer | None = None,
@@ -139,6 +143,7 @@ class Calls:
             caller=caller,
             dialled=dialled,
             bot=bot,
+            trunk=trunk,
             started_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
             recording=recording.path.name if recording is not None else "",
             headers=headers,

@@ -1,6 +1,7 @@
 """The command `centralino`: options are named here, work is done in `voice/commands`."""
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -53,21 +54,26 @@ def check(config: Config = None, assignments: Assignments = None, json: Json = F
 
 @app.command()
 def call(
-    uri: Annotated[str, typer.Argument(help="Whom to call, for example sip:100@127.0.0.1")],
+    to: Annotated[str, typer.Argument(help="Whom: sip:100@127.0.0.1, for example, or with --trunk a number.")],
     say: Annotated[list[Path] | None, typer.Option("--say", help="Play a WAV file, then listen.")] = None,
     text: Annotated[list[str] | None, typer.Option("--text", help="Speak a text, then listen.")] = None,
     dtmf: Annotated[list[str] | None, typer.Option("--dtmf", help="Press keys, then listen.")] = None,
     audio: Annotated[Path, typer.Option("--audio", help="Sound file for what was heard.")] = Path("heard.wav"),
     user: Annotated[str, typer.Option("--user", help="Who calls, if asked; password: CENTRALINO_PASSWORD.")] = "",
     srtp: Annotated[bool, typer.Option("--srtp", help="Encrypted (SRTP), or not at all.")] = False,
+    trunk: Annotated[str, typer.Option("--trunk", help="Through which trunk of the settings, if any.")] = "",
+    config: Config = None,
+    assignments: Assignments = None,
     json: Json = False,
 ) -> None:
     """Phone somebody by SIP: say, key and print what was heard, in the order of the options."""
+    from voice.commands.call import by_trunk, by_uri, read_login, steps_in_order
     from voice.commands.call import call as run
-    from voice.commands.call import steps_in_order
 
     steps = steps_in_order(sys.argv, {"--say": map(str, say or []), "--text": text or [], "--dtmf": dtmf or []})
-    raise SystemExit(0 if run(uri, steps, audio, user, srtp=srtp, as_json=json) else 1)
+    settings = _settings(config, assignments)
+    way = by_trunk(settings, trunk, to) if trunk else by_uri(to, read_login(user, os.environ), srtp=srtp)
+    raise SystemExit(0 if run(to, way, steps, audio, as_json=json) else 1)
 
 
 @app.command()

@@ -8,12 +8,12 @@ import os
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field, ValidationError
 
 from dialog.errors import ConfigurationError
-from voice.settings.base import SECRETS, Section, environment_name
+from voice.settings.base import SECRETS, BotName, Section, environment_name
+from voice.settings.numbers import Pattern, look_up
 from voice.settings.sections import (
     AnnouncementSettings,
     DeskSettings,
@@ -32,11 +32,9 @@ from voice.settings.streams import MediaStreamSettings
 
 
 class Settings(Section):
-    """All of it. `bots` maps dialled numbers to bots; `*` is any other number."""
+    """All of it. `bots` maps dialled numbers to bots; `0039*` is any number that begins so, `*` any other."""
 
-    bots: dict[str, Literal["helpdesk", "keypad", "echo", "milliwatt", "ring", "busy"]] = Field(
-        default={"echo": "echo", "*": "helpdesk"}, description="dialled number to bot"
-    )
+    bots: dict[Pattern, BotName] = Field(default={"echo": "echo", "*": "helpdesk"}, description="dialled number to bot")
     sip: SipSettings = SipSettings()
     media: MediaSettings = MediaSettings()
     streams: MediaStreamSettings = MediaStreamSettings()
@@ -65,7 +63,7 @@ class Settings(Section):
 
     def bot_for(self, dialled: str) -> str:
         """The bot that answers `dialled`; raises nothing: without `*` an unknown number gets ""."""
-        return self.bots.get(dialled, self.bots.get("*", ""))
+        return look_up(self.bots, dialled) or ""
 
 
 def _assign(tree: dict[str, object], path: str, value: str) -> None:

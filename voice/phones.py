@@ -22,7 +22,7 @@ from voice.media.leg import MediaLeg
 from voice.media.plane import MediaPlane
 from voice.net.rtp_port import RtpPorts
 from voice.net.sip_agent import SipHandler
-from voice.sip_audio import SipAudio
+from voice.sip_audio import Audios, SipAudio
 from voice.wire.sip.dialog import bracketed
 from voice.wire.sip.events import (
     CallRef,
@@ -100,8 +100,7 @@ class Phones:
         self._settings = settings
         self._users = users
         self._registrar = registrar
-        self._plane = plane
-        self._ports = ports
+        self._audios = Audios(plane, ports, settings.sip)
         self._lines: dict[CallRef, _Line] = {}
         self._picked_up: dict[str, _Line] = {}
         self._desk: PhoneDesk | None = None
@@ -151,7 +150,7 @@ class Phones:
         if self._dialler is None:
             return
         try:
-            audio = SipAudio(self._settings.media_advertised, self._settings.sip, self._plane, self._ports)
+            audio = self._audios.open(self._settings.media_advertised)
         except CentralinoError as error:
             log.warning("phone not rung", agent=agent, code=error.code)
             return

@@ -9,7 +9,7 @@ ADDRESSES = 4_096
 class RateLimit:
     """A bucket of tokens an address: `burst` at once, `per_minute` in the long run. Forgets the longest silent."""
 
-    def __init__(self, per_minute: int, burst: int) -> None:
+    def __init__(self, per_minute: float, burst: int) -> None:
         self._per_s = per_minute / 60
         self._burst = float(burst)
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()

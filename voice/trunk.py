@@ -15,11 +15,13 @@ from voice.call import Call
 from voice.calls import Calls
 from voice.config import Settings
 from voice.destinations import Destinations
+from voice.dialling import Dialling
 from voice.line_test import BUSY, RING, RING_S
 from voice.media.plane import MediaPlane
 from voice.net.rtp_port import RtpPorts
 from voice.net.sip_agent import SipAgent
-from voice.sip_audio import SipAudio
+from voice.sip_audio import Audios, SipAudio
+from voice.trunks import Trunks
 from voice.web_phones import WebPhones, offers_dtls
 from voice.wire.sdes import Srtp
 from voice.wire.sip.events import (
@@ -64,6 +66,7 @@ class _Line:
     invite: InviteReceived
     bot: str
     audio: SipAudio
+    trunk: str = ""
     replaces: "_Line | None" = None
     call: Call | None = None
 
@@ -77,27 +80,33 @@ class Trunk:
         calls: Calls,
         plane: MediaPlane,
         ports: RtpPorts,
+        trunks: Trunks | None = None,
         web_phones: WebPhones | None = None,
     ) -> None:
         """Without `web_phones` a browser's offer has no format of ours."""
         self._settings = settings
         self._calls = calls
-        self._plane = plane
-        self._ports = ports
+        self._audios = Audios(plane, ports, settings.sip)
         self._web_phones = web_phones
         self._accounts = AccountLimits(settings.sip.accounts)
         self._destinations = Destinations(settings.sip.transfer_to)
         self._lines: dict[CallRef, _Line] = {}
         self._agent: SipAgent | None = None
+        self._dialling: Dialling | None = None
         self.refused: Counter[str] = Counter()
+        self._trunks = trunks or Trunks(settings)
+        self._trunks.carries(lambda: [line.trunk for line in self._lines.values()])
         calls.expect(lambda: [line.invite.source[0] for line in self._lines.values() if line.call is None])
 
-    def serve(self, agent: SipAgent) -> None:
-        """Answer on `agent`."""
+    def serve(self, agent: SipAgent, dialling: Dialling | None = None) -> None:
+        """Answer on `agent`; what it tells of calls that we placed is for `dialling`."""
         self._agent = agent
+        self._dialling = dialling
 
     async def on_event(self, event: SipEvent) -> None:
         """One event of the agent, in order."""
+        if self._dialling is not None and self._dialling.on_event(event):
+            return
         if self._web_phones is not None and self._web_phones.on_event(event):
             return
         match event:
@@ -123,7 +132,7 @@ class Trunk:
             case DialogEnded():
                 self._ended(event.call, _CAUSES.get(event.cause, "caller"))
             case _:
-                pass  # the rest belongs to calls that we place, and this side places none
+                pass  # the rest belongs to calls that we place
 
     @property
     def agent(self) -> SipAgent:
@@ -160,7 +169,8 @@ class Trunk:
         if invite.replaces is not None:
             self._replacing(invite, invite.replaces)
             return
-        bot = self._settings.bot_for(invite.dialled)
+        trunk = self._trunks.at(invite.source[0])
+        bot = self._trunks.bot_for(trunk, invite.dialled)
         if not bot:
             raise NotFound("bots names neither the number dialled nor '*'")
         if bot == BUSY:
@@ -172,11 +182,13 @@ class Trunk:
             if self._web_phones is not None:
                 accounts += self._web_phones.accounts
             self._accounts.admit(invite.account, accounts)
-        self._calls.admit(invite.source[0])
+        if trunk:
+            self._trunks.admit(trunk)
+        self._calls.admit(invite.source[0], many=bool(trunk))
         if self._web_phones is not None and dtls:
             self._web_phones.invited(self.agent, invite, bot, self._refuse)
             return
-        sdp = self._open_line(invite, bot)
+        sdp = self._open_line(invite, bot, trunk)
         if bot == RING:
             self.agent.ring(invite.call)
             # who has given up by then is answered in vain: the agent knows the call no more
@@ -192,19 +204,20 @@ class Trunk:
         elif any(line.replaces is former for line in self._lines.values()):
             self.agent.reject(invite.call, 491)
         else:
-            self.agent.answer(invite.call, self._open_line(invite, former.bot, replaces=former))
+            self.agent.answer(invite.call, self._open_line(invite, former.bot, former.trunk, replaces=former))
 
-    def _open_line(self, invite: InviteReceived, bot: str, replaces: _Line | None = None) -> bytes:
+    def _open_line(self, invite: InviteReceived, bot: str, trunk: str, replaces: _Line | None = None) -> bytes:
         """A line for a call that is taken; the SDP to answer with."""
         if self._settings.sip.srtp is Srtp.DEMANDED and not is_private(invite.source):
             raise NotEncrypted("keys could be read on their way: call by TLS")
-        audio = SipAudio(self._settings.media_advertised, self._settings.sip, self._plane, self._ports)
+        encrypted = replaces is not None and replaces.audio.encrypted  # and stays so
+        audio = self._audios.open(self._trunks.media_host(trunk), encrypted=encrypted)
         try:
             sdp = audio.respond(invite.offer)
         except CentralinoError:
             audio.close()
             raise
-        self._lines[invite.call] = _Line(invite, bot, audio, replaces)
+        self._lines[invite.call] = _Line(invite, bot, audio, trunk, replaces)
         return sdp
 
     def _acknowledged(self, line: _Line, sdp: bytes | None) -> None:
@@ -240,6 +253,7 @@ class Trunk:
             dialled=invite.dialled,
             bot=line.bot,
             codec=line.audio.codec,
+            trunk=line.trunk,
             ended=lambda _cause: self._hang_up(line.invite.call),
             headers=invite.headers,
             refer=lambda to: self._refer(line, to),

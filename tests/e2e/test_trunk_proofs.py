@@ -16,9 +16,10 @@ from tests.e2e.test_sip_peers import SCENARIOS, SIPP_PORT, answering, counts, li
 from tests.fakes.sip_uas import HOST, SilentCallee
 from tests.fakes.speech import FakeEars, FakeMouth
 from tests.peers import peer
-from voice.caller import CallRefused, open_caller
+from voice.caller import open_caller
 from voice.calls import Calls
 from voice.config import Settings
+from voice.dialling import CallRefused
 from voice.media.plane import MediaPlane
 from voice.net.rtp_port import RtpPorts
 from voice.net.sip_agent import SipAgent

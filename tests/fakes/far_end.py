@@ -9,10 +9,12 @@ from random import Random
 import numpy as np
 
 from tests.fakes.house import House, house
-from voice.caller import OutgoingLine
+from voice.caller import CODECS, OutgoingLine
 from voice.net.rtp_port import RtpPorts
 from voice.ports import Frame
+from voice.sip_audio import SipAudio
 from voice.wire.rtp import RtpPacket
+from voice.wire.sdes import Srtp
 
 HOST = "127.0.0.1"
 
@@ -26,9 +28,11 @@ class FarEnd:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
         self._socket.bind((HOST, 0))
-        self.line = OutgoingLine(RtpPorts(HOST, 30_000, 39_998, Random()).open(self._socket.getsockname()))
-        self.line.leg = home.plane.add_leg(self.line.wire, "PCMU", 0, 101)
-        self.line.leg.listen(self._on_frame)
+        audio = SipAudio(HOST, CODECS, Srtp.OFF, home.plane, RtpPorts(HOST, 30_000, 39_998, Random()))
+        audio.wire.remote = self._socket.getsockname()
+        audio.leg = home.plane.add_leg(audio.wire, "PCMU", 0, 101)
+        audio.leg.listen(self._on_frame)
+        self.line = OutgoingLine(audio)
 
     def came(self) -> list[RtpPacket]:
         """What we sent since the last look."""

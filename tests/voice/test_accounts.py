@@ -10,8 +10,9 @@ from tests.fakes.clock import virtual_time
 from tests.fakes.house import house
 from tests.fakes.sip_uas import HOST
 from voice.accounts import AccountLimits, open_authenticator
-from voice.caller import CallRefused, open_caller
+from voice.caller import open_caller
 from voice.config import Settings
+from voice.dialling import CallRefused
 from voice.net.rtp_port import RtpPorts
 from voice.net.sip_agent import SipAgent
 from voice.settings.sip import AccountSettings, SipSettings

@@ -14,12 +14,15 @@ from tests.fakes.browser_call import until
 from tests.fakes.far_end import HOST, far_end
 from tests.fakes.sip_uas import SilentCallee
 from tests.fakes.telephone import free
-from voice.caller import LONGEST_MS, Caller, CallRefused, OutgoingLine, facing, open_caller
+from voice.caller import CODECS, LONGEST_MS, Caller, OutgoingLine, facing, open_caller
+from voice.dialling import CallRefused
+from voice.media.plane import MediaPlane
 from voice.media.wires import Address
 from voice.net.rtcp_port import RtcpPort
 from voice.net.rtp_port import RtpPorts, UdpWire
 from voice.net.sip_agent import SipAgent
 from voice.ports import QUEUE_MS, RATE_HZ, TICK_MS, TICK_SAMPLES, Frame, Pcm
+from voice.sip_audio import SipAudio
 from voice.wire.negotiation import answer, make_offer
 from voice.wire.sdes import SECRET_OCTETS, Sdes, Srtp
 from voice.wire.sdp import parse_sdp
@@ -250,7 +253,8 @@ class Heard:
     """A line whose far end the test lets speak."""
 
     def __init__(self) -> None:
-        self.line = OutgoingLine(RtpPorts(HOST, 30_000, 39_998, Random()).open(None))
+        plane = MediaPlane(asyncio.get_running_loop(), capacity=1)
+        self.line = OutgoingLine(SipAudio(HOST, CODECS, Srtp.OFF, plane, RtpPorts(HOST, 30_000, 39_998, Random())))
         self._tick = 0
 
     async def frames(self, ms: int, voice: float = 0.0, level: int = 0) -> None:
@@ -267,7 +271,7 @@ class Heard:
 async def heard() -> AsyncIterator[Heard]:
     line = Heard()
     yield line
-    line.line.wire.close()
+    line.line.audio.close()
 
 
 async def test_quiet_is_a_silence_after_speech(heard: Heard) -> None:

@@ -55,7 +55,7 @@ async def page(bot: str = "echo") -> AsyncIterator[Page]:
     settings = Settings.model_validate({"bots": {"*": bot}})
     async with house() as home:
         phones = WebPhones(home.calls, home.plane, IceGuard([IceAddress(HOST)]), home.tasks)
-        trunk = Trunk(settings, home.calls, home.plane, RtpPorts(HOST, 25_000, 25_998, Random()), phones)
+        trunk = Trunk(settings, home.calls, home.plane, RtpPorts(HOST, 25_000, 25_998, Random()), web_phones=phones)
         agent = SipAgent(trunk, lambda host: True)
         trunk.serve(agent)
         await agent.start(HOST, 0, home.tasks)

@@ -2,10 +2,11 @@
 
 import asyncio
 import json
-import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from random import SystemRandom
 
 import numpy as np
 import soundfile
@@ -14,10 +15,18 @@ import typer
 from dialog.actions import Expect
 from dialog.errors import ConfigurationError, EngineTimeout
 from dsp.resample import resample
-from voice.caller import CallRefused, OutgoingLine, facing, open_caller
+from voice.caller import OutgoingLine, facing, open_caller
+from voice.config import Settings
+from voice.dialling import CallRefused
+from voice.net.certificate import trusted
+from voice.net.rtp_port import RtpPorts
+from voice.net.sip_streams import StreamSettings
+from voice.outbound import Outbound
 from voice.ports import RATE_HZ, Ears, EarsEvent, FinalText, Mouth, Pcm
+from voice.sip_audio import Audios
 from voice.speech.host import SpeechHost
 from voice.speech.settings import EngineSettings
+from voice.trunks import Trunks
 from voice.wire.sip.auth import Login
 
 FINAL_S = 10.0
@@ -121,29 +130,51 @@ def read_login(user: str, environ: Mapping[str, str]) -> Login | None:
     return Login(user, environ[PASSWORD])
 
 
-def call(uri: str, steps: Sequence[Step], audio: Path, user: str = "", *, srtp: bool = False, as_json: bool) -> bool:
-    """Place the call and print the outcome; False when it was refused. `srtp`: encrypted, or not at all."""
+Way = AbstractAsyncContextManager[OutgoingLine]
+"""To whom is called: entered, the call is answered."""
+
+
+@asynccontextmanager
+async def by_uri(uri: str, login: Login | None = None, *, srtp: bool = False) -> AsyncIterator[OutgoingLine]:
+    """Straight to a SIP URI; with `srtp` encrypted, or not at all."""
+    async with open_caller(await facing(uri)) as caller:
+        yield await caller.dial(uri, login=login, srtp=srtp)
+
+
+@asynccontextmanager
+async def by_trunk(settings: Settings, name: str, number: str) -> AsyncIterator[OutgoingLine]:
+    """To a number through a trunk of the settings, within what that may dial."""
+    sip, media, trunks = settings.sip, settings.media, Trunks(settings)
+    trunk = sip.trunks.get(name)
+    async with open_caller(
+        sip.host,
+        RtpPorts(settings.media_host, media.first_port, media.last_port, SystemRandom()),
+        (trunk and trunk.advertised) or sip.advertised or "",
+        StreamSettings(trusted=trusted(sip.authorities)),
+    ) as caller:
+        trunks.reach(caller.agent, SystemRandom().random)
+        audios = Audios(caller.plane, caller.ports, sip)
+        yield (await Outbound(trunks, caller.dialling, audios).call(name, number, OutgoingLine)).listen()
+
+
+def call(to: str, way: Way, steps: Sequence[Step], audio: Path, *, as_json: bool) -> bool:
+    """Call `to` by that `way` and print the outcome; False when the call was refused."""
     check_audio(audio)
-    return asyncio.run(_call(uri, steps, audio, read_login(user, os.environ), srtp=srtp, as_json=as_json))
+    return asyncio.run(_call(to, way, steps, audio, as_json=as_json))
 
 
-async def _call(
-    uri: str, steps: Sequence[Step], audio: Path, login: Login | None, *, srtp: bool, as_json: bool
-) -> bool:
+async def _call(to: str, way: Way, steps: Sequence[Step], audio: Path, *, as_json: bool) -> bool:
     speech = SpeechHost(EngineSettings())
     await speech.start()
-    outcome: dict[str, object] = {"uri": uri}
+    outcome: dict[str, object] = {"uri": to}
     try:
-        async with open_caller(await facing(uri)) as caller:
-            try:
-                line = await caller.dial(uri, login=login, srtp=srtp)
-            except CallRefused as error:
-                outcome |= {"status": error.status, "cause": str(error)}
-            else:
-                outcome |= {"status": 200, "heard": await converse(line, steps, speech.ears, speech.mouth)}
-                line.hang_up()
-                outcome |= {"cause": await line.ended, "duration_ms": line.now_ms, "audio": str(audio)}
-                soundfile.write(audio, line.heard_between(0), RATE_HZ)
+        async with way as line:
+            outcome |= {"status": 200, "heard": await converse(line, steps, speech.ears, speech.mouth)}
+            line.hang_up()
+            outcome |= {"cause": await line.ended, "duration_ms": line.now_ms, "audio": str(audio)}
+            soundfile.write(audio, line.heard_between(0), RATE_HZ)
+    except CallRefused as error:
+        outcome |= {"status": error.status, "cause": str(error)}
     finally:
         await speech.close()
     if as_json:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from random import SystemRandom
 from tempfile import TemporaryDirectory
 
 import numpy as np
@@ -23,9 +24,15 @@ from voice.caller import open_caller
 from voice.commands.call import read_back
 from voice.commands.replay import private
 from voice.config import Settings
+from voice.net.certificate import trusted
+from voice.net.sip_agent import SipAgent
+from voice.net.sip_streams import StreamSettings
 from voice.ports import RATE_HZ
 from voice.settings.sections import DialogSettings
 from voice.speech.models import list_models
+from voice.tasks import sole_error
+from voice.trunks import Trunks
+from voice.wire.sip.events import SipEvent
 
 TONE_HZ = 440
 LOUD = 2_000
@@ -56,6 +63,11 @@ def check(settings: Settings, *, as_json: bool) -> bool:
 async def _check(settings: Settings) -> list[Verdict]:
     """First what needs no node, then a node of its own, in which the rest is tried."""
     verdicts = [await _try("ports", _ports(settings)), await _try("models", _models(settings))]
+    verdicts += [
+        await _try(f"trunk {name}", ask_trunk(settings, name))
+        for name, trunk in settings.sip.trunks.items()
+        if trunk.proxy
+    ]
     try:
         with TemporaryDirectory() as folder:
             async with open_node(private(settings, Path(folder))) as node:
@@ -88,6 +100,34 @@ async def _models(settings: Settings) -> str:
         if model.state != "ready":
             raise OSError(f"{model.name} is {model.state}: run `make setup`")
     return ", ".join(model.name for model in models) + ": every file is the one we know"
+
+
+async def ask_trunk(settings: Settings, name: str) -> str:
+    """A trunk is asked from a port of its own, by one who only wants to know: a node that runs is not disturbed."""
+    sip, trunks = settings.sip, Trunks(settings)
+    agent = SipAgent(
+        _Nobody(),
+        trunks.allows,
+        advertised=sip.advertised or "",
+        told=trunks.signalling_host,
+        streams=StreamSettings(trusted=trusted(sip.authorities)),
+    )
+    trunks.reach(agent, SystemRandom().random)
+    link = trunks.link(name)
+    assert link is not None, "it has a proxy"
+    with sole_error():
+        async with asyncio.TaskGroup() as tasks:
+            await agent.start(sip.host, 0, tasks)
+            try:
+                return await link.prove()
+            finally:
+                await agent.close()
+
+
+class _Nobody:
+    """Who looks whether a trunk is there takes no calls of it."""
+
+    async def on_event(self, event: SipEvent) -> None: ...
 
 
 async def ask_rasa(settings: DialogSettings, rasa: RasaEngine | None) -> str:

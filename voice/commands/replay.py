@@ -22,7 +22,7 @@ def private(settings: Settings, folder: Path) -> Settings:
     sip_ports = {"tcp": bool(settings.sip.tcp), "tls_port": 0}
     changes = {
         "bots": {"echo": "echo", "*": settings.bots.get("*", "helpdesk")},
-        "sip": settings.sip.model_copy(update=loopback | {"peers": ("127.0.0.0/8",)} | sip_ports),
+        "sip": settings.sip.model_copy(update=loopback | {"peers": ("127.0.0.0/8",), "trunks": {}} | sip_ports),
         "web": settings.web.model_copy(update=loopback | {"certificate": None}),
         "media": settings.media.model_copy(update={"host": None, "advertised": None}),
         "record": settings.record.model_copy(update={"folder": folder}),

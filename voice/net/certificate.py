@@ -15,6 +15,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from dialog.errors import ConfigurationError
+
 DAYS = 397
 """Browsers distrust certificates that are valid for longer."""
 
@@ -28,6 +30,16 @@ def server_tls(certificate: Path, key: Path | None) -> ssl.SSLContext:
     context.options |= ssl.OP_NO_RENEGOTIATION
     context.load_cert_chain(certificate, key)
     return context
+
+
+def trusted(authorities: Path | None) -> ssl.SSLContext:
+    """Whom to trust where we open a TLS connection. Raises ConfigurationError when the file cannot be used."""
+    try:
+        return ssl.create_default_context(cafile=authorities)
+    except OSError as error:
+        raise ConfigurationError(
+            f"sip.authorities: {authorities} cannot be used ({error.strerror or error})"
+        ) from error
 
 
 def ensure_certificate(folder: Path, host: str, name: str = "web") -> tuple[Path, Path]:

@@ -8,7 +8,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from sipmessage import Response
+
 from dialog.errors import ConfigurationError, NotReady
+from voice.net.resolver import Resolver
 from voice.net.sip_streams import SipStreams, StreamSettings
 from voice.net.udp import UdpSocket
 from voice.rate import RateLimit
@@ -18,12 +21,15 @@ from voice.wire.sip.endpoint import SipEndpoint
 from voice.wire.sip.events import END_EVENTS, CallRef, InviteReceived, ReferProgressed, Ringing, SipEvent
 from voice.wire.sip.flow import Flow, hop
 from voice.wire.sip.grammar import WireURI
+from voice.wire.sip.guard import Received
 from voice.wire.sip.message import NO_HEADERS, Address
 from voice.wire.sip.reason import Reason
 from voice.wire.sip.refer import ReferTo
 from voice.wire.sip.registrar import Registrar
 from voice.wire.sip.throttle import network
+from voice.wire.sip.transaction import Transaction
 from voice.wire.sip.uas import RETRY_AFTER_S
+from voice.wire.sip.watch import Watch
 
 MAX_UNHANDLED = 1_024
 """Events that may wait for the handler. Beyond: a new call gets 503, a provisional response (to us, or to whom we
@@ -51,6 +57,22 @@ class SipHandler(Protocol):
         ...
 
 
+class _Answer:
+    """The final response to a request that belongs to no call; None where none came."""
+
+    def __init__(self) -> None:
+        self.final: asyncio.Future[Response | None] = asyncio.get_running_loop().create_future()
+
+    def on_passed(self, transaction: Transaction, received: Received, source: Address, now: float) -> None:
+        response = received.message
+        if isinstance(response, Response) and response.code >= 200 and not self.final.done():
+            self.final.set_result(response)
+
+    def on_timed_out(self, transaction: Transaction, now: float) -> None:
+        if not self.final.done():
+            self.final.set_result(None)
+
+
 class SipAgent:
     """Serves one SIP address over UDP, and over TCP and TLS as `streams` says.
 
@@ -59,8 +81,9 @@ class SipAgent:
     accounts of which the `registrar` knows a phone from now on, or none any more.
     `session_s` is how long calls shall last without a sign of life (RFC 4028); 0: as long as they last.
     `pass_headers` are told of an INVITE beside those that always are.
-    `advertised` is the host peers are told to reach, where it is not the one bound (NAT). Commands are the endpoint's,
-    with the time filled in; each returns False when the call is over or its state does not allow it.
+    `advertised` is the host peers are told to reach, where it is not the one bound (NAT); `told` may have another for
+    a peer's address, or "". Commands are the endpoint's, with the time filled in; each returns False when the call is
+    over or its state does not allow it.
     """
 
     def __init__(
@@ -69,6 +92,7 @@ class SipAgent:
         allow: Callable[[str], bool],
         *,
         advertised: str = "",
+        told: Callable[[str], str] = lambda address: "",
         streams: StreamSettings | None = None,
         max_calls: int = 500,
         token: Callable[[], str] = lambda: secrets.token_hex(8),
@@ -95,10 +119,16 @@ class SipAgent:
             pass_headers=pass_headers,
         )
         self._endpoint.reach.connects = True
+        self._endpoint.reach.told = told
         self._socket: UdpSocket | None = None
         streams = streams or StreamSettings()
         self._shares_port = streams.tcp_port == 0
-        self._streams = SipStreams(streams, self._hears, self._receive, self._disconnected)
+        self._resolver = Resolver(socket.AF_INET)
+        self._streams = SipStreams(
+            streams, self._hears, self._receive, self._disconnected, lambda address: self._resolver.name_of(address)
+        )
+        self.lost: Callable[[Flow], None] = lambda flow: None
+        """Is told of each connection that has ended, or could not be opened."""
         self._unlisted = 0
         self._of_each = RateLimit(STRANGER_PER_S * 60, STRANGER_BURST)
         self._of_all = RateLimit(STRANGERS_PER_S * 60, STRANGERS_BURST)
@@ -117,6 +147,7 @@ class SipAgent:
         """
         if host in ("0.0.0.0", "::") and not self._advertised:
             raise ConfigurationError(f"SIP bound to {host} needs the address that peers reach: set the advertised host")
+        self._resolver = Resolver(socket.AF_INET6 if ":" in host else socket.AF_INET)
         await self._bind(host, port, tasks)
         self._endpoint.reach.host = self._advertised or host
         self._endpoint.reach.port = self.port
@@ -244,21 +275,17 @@ class SipAgent:
         from_name: str = "",
         login: Login | None = None,
         headers: Mapping[str, str] = NO_HEADERS,
+        next_hop: Address | None = None,
     ) -> CallRef:
-        """Call `uri` with an offer and `headers`; a host that is a name is looked up. `login` answers a challenge.
+        """Call `uri` with an offer and `headers`, by way of `next_hop`; else its host is looked up. `login` answers a
+        challenge.
 
         Raises ProtocolError, OSError.
         """
         target = WireURI.parse(uri)
-        next_hop: Address | None = None
-        if not is_ip(target.host.strip("[]")):
-            loop = asyncio.get_running_loop()
-            found = await loop.getaddrinfo(
-                target.host, target.port or 5060, family=socket.AF_INET, type=socket.SOCK_DGRAM
-            )
-            address, port = str(found[0][4][0]), int(found[0][4][1])
-            way = hop(target)
-            next_hop = way._replace(host=address) if isinstance(way, Flow) else (address, port)
+        if next_hop is None and not is_ip(target.host.strip("[]")):
+            address, way = (await self.find(target.host))[0], hop(target)
+            next_hop = way._replace(host=address) if isinstance(way, Flow) else (address, way[1])
         call = self._endpoint.invite(uri, sdp, from_uri, self._now(), next_hop, from_name, login, headers)
         self._pump()
         return call
@@ -270,6 +297,25 @@ class SipAgent:
         self._handlers[call] = handler
         self._pump()
         return call
+
+    async def find(self, host: str) -> tuple[str, ...]:
+        """The addresses of `host`. Raises OSError where there is none."""
+        return await self._resolver.find(host)
+
+    async def ask(self, watch: Watch, addr: Address, limit_s: float) -> Response | None:
+        """Send the next request of `watch`, and wait for its final response; None where there is none in time."""
+        answer = _Answer()
+        core = self._endpoint.core
+        core.request(watch.request(core, addr), addr, self._now(), answer)
+        self._pump()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(limit_s):
+                return await answer.final
+        return None
+
+    def keep_alive(self, flow: Flow) -> None:
+        """Find out whether the far end of a connection is still there (RFC 5626 section 3.5.1), if there is one."""
+        self._streams.keep_alive(flow)
 
     # the shell
 
@@ -300,6 +346,7 @@ class SipAgent:
     def _disconnected(self, flow: Flow) -> None:
         try:
             self._endpoint.disconnected(flow, self._now())
+            self.lost(flow)
         finally:
             self._pump()
 

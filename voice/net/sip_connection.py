@@ -11,6 +11,11 @@ MAX_UNSENT = 1 << 18
 SILENT_S = 32.0
 """How long a connection that was taken may say nothing: 64*T1, as long as a transaction waits for its answer."""
 
+PONG_S = 10.0
+"""How long the answer to a keep-alive is waited for (RFC 5626 section 4.4.1)."""
+
+PING = b"\r\n\r\n"
+
 IDLE_S = 900.0
 """How long one that has spoken may be quiet; keep-alives come more often (RFC 5626 section 4.4.1)."""
 
@@ -58,6 +63,7 @@ class SipConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._active = 0.0
+        self._pinged: float | None = None
         self._reason = ""
 
     @property
@@ -73,6 +79,13 @@ class SipConnection(asyncio.Protocol):
         self.spoken = True
         if self._transport.get_write_buffer_size() > MAX_UNSENT:
             self.cut("does not read")
+
+    def keep_alive(self) -> None:
+        """Ask whether the far end is there (RFC 5626 section 3.5.1); one that says nothing in time is cut."""
+        if self._transport is not None and self.usable and self._pinged is None:
+            self._transport.write(PING)
+            self._pinged = self._now()
+            self._set_timer()
 
     def cut(self, reason: str) -> None:
         """Close at once; nothing that waits is sent any more."""
@@ -93,6 +106,7 @@ class SipConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._active = self._now()
+        self._pinged = None
         messages = self._framing.receive(data, self._active)
         for message in messages:
             self.spoken = True
@@ -121,7 +135,8 @@ class SipConnection(asyncio.Protocol):
     def _deadline(self) -> float:
         idle = self._active + (IDLE_S if self.spoken else SILENT_S)
         message = self._framing.deadline()
-        return idle if message is None else min(idle, message)
+        pong = None if self._pinged is None else self._pinged + PONG_S
+        return min(due for due in (idle, message, pong) if due is not None)
 
     def _set_timer(self) -> None:
         """See to it that the timer runs no later than it must; one that runs too early is set again."""
@@ -137,4 +152,6 @@ class SipConnection(asyncio.Protocol):
         self._framing.on_timer(now)
         if not self._framing.fault and self._active + (IDLE_S if self.spoken else SILENT_S) <= now:
             self.cut("idle")
+        elif self._pinged is not None and self._pinged + PONG_S <= now:
+            self.cut("no pong")
         self._judge()

@@ -57,7 +57,8 @@ class SipStreams:
     """Connections by their far end.
 
     `allow` decides by IP address who is let in; `receive` takes whole messages; `lost` is told of each flow that has
-    ended, or could not be opened. `cut` counts by reason those that we refused or cut.
+    ended, or could not be opened. `cut` counts by reason those that we refused or cut. `name_of` tells whose
+    certificate is to be shown at an address.
     """
 
     def __init__(
@@ -66,12 +67,14 @@ class SipStreams:
         allow: Callable[[str], bool],
         receive: Callable[[bytes, Flow], None],
         lost: Callable[[Flow], None],
+        name_of: Callable[[str], str] = lambda address: address,
     ) -> None:
         self.cut: Counter[str] = Counter()
         self._settings = settings
         self._allow = allow
         self._receive = receive
         self._lost = lost
+        self._name_of = name_of
         self._host = ""
         self._tasks: asyncio.TaskGroup | None = None
         self._working: set[asyncio.Task[None]] = set()
@@ -128,6 +131,12 @@ class SipStreams:
             self._work(self._dial(target), "sip connect")
         if len(self._waiting[target]) < MAX_WAITING:
             self._waiting[target].append((data, flow))
+
+    def keep_alive(self, flow: Flow) -> None:
+        """Find out whether the far end of a connection is still there, if there is one."""
+        connection = self._live.get(flow.peer)
+        if connection is not None:
+            connection.keep_alive()
 
     async def close(self) -> None:
         """Close all connections, each when it has sent what it had to, and wait until the ports are free."""
@@ -221,7 +230,7 @@ class SipStreams:
                     target.host,
                     target.port,
                     ssl=(self._settings.trusted or ssl.create_default_context()) if secure else None,
-                    server_hostname=target.host if secure else None,
+                    server_hostname=self._name_of(target.host) if secure else None,
                     local_addr=None if self._host in ("0.0.0.0", "::") else (self._host, 0),
                 )
         except OSError:

@@ -3,7 +3,7 @@
 import re
 from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
@@ -32,7 +32,11 @@ Url = Annotated[str, AfterValidator(_url)]
 Port = Annotated[int, Field(ge=0, le=65_535)]
 Networks = Annotated[tuple[str, ...], AfterValidator(_networks)]
 
-SECRETS = re.compile(r"dialog\.rasa_token|webhook\.secret|sip\.accounts\.[^.]+\.password|streams\.[^.]+\.secret")
+BotName = Literal["helpdesk", "keypad", "echo", "milliwatt", "ring", "busy"]
+
+SECRETS = re.compile(
+    r"dialog\.rasa_token|webhook\.secret|sip\.(accounts|trunks)\.[^.]+\.password|streams\.[^.]+\.secret"
+)
 """They come from the environment only: files are copied about, and command lines are seen by every user."""
 
 
@@ -55,6 +59,19 @@ def secret_of(path: str, file: Path | None, value: SecretStr) -> bytes:
         return file.read_bytes().strip()
     except OSError as error:
         raise ConfigurationError(f"{path}: {file}: {error.strerror}") from error
+
+
+def password_of(path: str, file: Path | None, value: SecretStr) -> str:
+    """The password of the section `path`. Raises ConfigurationError when there is none, or its file cannot be read."""
+    try:
+        password = secret_of(f"{path}.password_file", file, value).decode()
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{path}.password_file: {file}: not UTF-8") from None
+    if not password:
+        raise ConfigurationError(
+            f"{path}: no password; name a password_file or set {environment_name(f'{path}.password')}"
+        )
+    return password
 
 
 def environment_name(path: str) -> str:

@@ -5,8 +5,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator
 
-from dialog.errors import ConfigurationError
-from voice.settings.base import LOOPBACK, Address, Networks, Port, Section, environment_name, secret_of, within
+from voice.settings.base import LOOPBACK, Address, Networks, Port, Section, password_of, within
+from voice.settings.trunks import TrunkSettings
 from voice.wire.sdes import Srtp
 from voice.wire.sdp import Codec
 from voice.wire.sip.digest import STRONGEST_FIRST, Algorithm
@@ -40,16 +40,7 @@ class AccountSettings(Section):
 
     def secret(self, name: str) -> str:
         """The password of `name`. Raises ConfigurationError when there is none, or its file cannot be read."""
-        path = f"sip.accounts.{name}"
-        try:
-            password = secret_of(f"{path}.password_file", self.password_file, self.password).decode()
-        except UnicodeDecodeError:
-            raise ConfigurationError(f"{path}.password_file: {self.password_file}: not UTF-8") from None
-        if not password:
-            raise ConfigurationError(
-                f"{path}: no password; name a password_file or set {environment_name(f'{path}.password')}"
-            )
-        return password
+        return password_of(f"sip.accounts.{name}", self.password_file, self.password)
 
 
 class SipSettings(Section):
@@ -89,6 +80,9 @@ class SipSettings(Section):
         default=Srtp.ALLOWED,
         description='"off"; "allowed": where the far end wants it; "demanded": no call without it, and none whose keys '
         "do not come by TLS",
+    )
+    trunks: dict[Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")], TrunkSettings] = Field(
+        default={}, description="carriers and PBXes, by name"
     )
     realm: str = Field(
         default="centralino", pattern=r"^[A-Za-z0-9._@-]{1,64}$", description="what accounts are asked to sign in to"

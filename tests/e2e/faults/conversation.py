@@ -13,7 +13,8 @@ from hibari import Hibari
 
 from dialog.events import CallEnded, FinalHeard, PlaybackStarted, ReplyGiven, TurnUnderstood
 from tests.e2e.node import Node
-from voice.caller import Caller, CallRefused, OutgoingLine
+from voice.caller import Caller, OutgoingLine
+from voice.dialling import CallRefused
 from voice.ports import RATE_HZ, Pcm
 
 HOURS = "What are your opening hours?"

@@ -19,7 +19,8 @@ from tests.e2e.faults.conversation import dial, until
 from tests.e2e.faults.mutation import real_messages
 from tests.e2e.node import Node, serving
 from tests.fakes.sip_network import HERE
-from voice.caller import Caller, CallRefused, OutgoingLine, open_caller
+from voice.caller import Caller, OutgoingLine, open_caller
+from voice.dialling import CallRefused
 from voice.ports import RATE_HZ
 
 pytestmark = pytest.mark.timeout(90)

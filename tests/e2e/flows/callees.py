@@ -9,7 +9,8 @@ from dialog.errors import PeerTimeout
 from tests.e2e.flows.flow import NAME, PASSWORD, Flow, Place
 from tests.e2e.flows.script import Script, sdp
 from tests.e2e.flows.sipp import called
-from voice.caller import CallRefused, OutgoingLine
+from voice.caller import OutgoingLine
+from voice.dialling import CallRefused
 from voice.wire.sip.auth import Login
 
 CHALLENGE = 'Digest realm="far", nonce="f1a2", algorithm=MD5, qop="auth"'

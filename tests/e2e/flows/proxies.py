@@ -17,7 +17,8 @@ from tests.e2e.flows.script import Script, call, sdp
 from tests.e2e.flows.sipp import called, calls
 from tests.e2e.test_sip_connections import PROXY_PORT, kamailio
 from tests.e2e.test_sip_peers import SIPP_PORT
-from voice.caller import CallRefused, OutgoingLine
+from voice.caller import OutgoingLine
+from voice.dialling import CallRefused
 from voice.wire.sip.auth import Login
 
 MODULES = ("tm", "sl", "rr", "pv", "siputils", "textops", "corex")

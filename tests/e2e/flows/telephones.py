@@ -11,7 +11,8 @@ from tests.e2e.flows.callees import hang_up, hung_up
 from tests.e2e.flows.flow import HOST, NAME, PASSWORD, Flow, Place
 from tests.e2e.phones import ANSWER_S, Baresip
 from tests.e2e.test_trunk_proofs import level_dbm0
-from voice.caller import CallRefused, OutgoingLine
+from voice.caller import OutgoingLine
+from voice.dialling import CallRefused
 
 FIRST_PORT = 19_000
 """Each has two, the second for TLS: below those that the system and the node give away."""

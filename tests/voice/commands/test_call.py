@@ -8,14 +8,16 @@ import numpy as np
 import pytest
 import soundfile
 
-from dialog.errors import ConfigurationError, EngineTimeout
+from dialog.errors import ConfigurationError, EngineTimeout, PeerForbidden
 from tests.fakes.clock import virtual_time
 from tests.fakes.far_end import FarEnd, far_end
+from tests.fakes.sip_uas import HOST, SilentCallee
 from tests.fakes.speech import FakeEars, FakeMouth
 from voice.commands.call import (
     FINAL_S,
     PASSWORD,
     Step,
+    by_trunk,
     check_audio,
     converse,
     read_audio,
@@ -23,7 +25,9 @@ from voice.commands.call import (
     read_login,
     steps_in_order,
 )
+from voice.config import Settings
 from voice.ports import RATE_HZ, TICK_MS, Pcm
+from voice.wire.sip.events import InviteReceived
 
 SOUND: Pcm = np.full(RATE_HZ // 2, 1_000, np.int16)
 
@@ -134,3 +138,18 @@ async def test_when_the_far_end_hangs_up_the_other_steps_are_left_out() -> None:
         it.line.over("far end")
         assert [turn["after"] for turn in await run(it, conversing)] == ["answer", "--text Hello."]
         assert mouth.spoken == ["Hello."]
+
+
+async def test_through_a_trunk_only_what_it_may_dial_is_called() -> None:
+    callee = SilentCallee()
+    async with asyncio.TaskGroup() as tasks:
+        await callee.agent.start(HOST, 0, tasks)
+        trunk = {"proxy": HOST, "port": callee.agent.port, "dial": ["0039*"], "caller_id": "39021"}
+        settings = Settings.model_validate({"sip": {"trunks": {"carrier": trunk}}})
+        with pytest.raises(PeerForbidden):
+            async with by_trunk(settings, "carrier", "0049"):
+                raise AssertionError("it was called")
+        async with by_trunk(settings, "carrier", "003902") as line:
+            line.hang_up()
+        assert [event.dialled for event in callee.events if isinstance(event, InviteReceived)] == ["003902"]
+        await callee.agent.close()

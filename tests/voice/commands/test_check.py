@@ -9,9 +9,11 @@ import pytest
 
 from dialog.engines.rasa import RasaEngine
 from dialog.engines.rasa_server import ExternalRasa, RasaAddress
-from dialog.errors import EngineUnavailable, NotReady
+from dialog.errors import EngineUnavailable, NotReady, PeerError
+from tests.fakes.clock import virtual_time
 from tests.fakes.rasa_channel import FakeChannel
-from voice.commands.check import ask_rasa, check
+from tests.fakes.registrar import PASSWORD, Registrar
+from voice.commands.check import ask_rasa, ask_trunk, check
 from voice.config import Settings
 from voice.settings.sections import DialogSettings
 
@@ -47,6 +49,29 @@ async def test_a_rasa_that_is_not_installed_or_not_wanted_is_told() -> None:
     with pytest.raises(NotReady, match="make setup"):
         await ask_rasa(DialogSettings(), None)
     assert await ask_rasa(DialogSettings(engine="keypad"), None) == "not wanted (dialog.engine is keypad)"
+
+
+async def test_a_trunk_is_asked_whether_it_is_there_and_knows_us_and_nothing_is_bound() -> None:
+    async with Registrar().by_udp() as registrar:
+        proxy = {"proxy": "127.0.0.1", "port": registrar.port}
+        known = proxy | {"user": "alice", "password": PASSWORD, "register_s": 60}
+        trunks = {"mute": proxy, "known": known, "both": known | {"ping_s": 30}, "wrong": known | {"password": "guess"}}
+        settings = Settings.model_validate({"sip": {"trunks": trunks}})
+        assert await ask_trunk(settings, "mute") == "it answers"
+        assert await ask_trunk(settings, "known") == "it knows us"
+        assert await ask_trunk(settings, "both") == "it knows us and it answers"
+        with pytest.raises(PeerError, match="REGISTER: 403 Forbidden"):
+            await ask_trunk(settings, "wrong")
+        assert registrar.bound == {}
+
+
+@virtual_time
+async def test_a_trunk_that_says_nothing_is_told() -> None:
+    async with Registrar().by_udp() as registrar:
+        registrar.mute = True
+        proxy = {"proxy": "127.0.0.1", "port": registrar.port}
+        with pytest.raises(PeerError, match="OPTIONS: no answer"):
+            await ask_trunk(Settings.model_validate({"sip": {"trunks": {"carrier": proxy}}}), "carrier")
 
 
 def verdicts(settings: Settings, capsys: pytest.CaptureFixture[str]) -> tuple[bool, dict[str, tuple[bool, str]]]:

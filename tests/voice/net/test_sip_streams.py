@@ -145,6 +145,17 @@ async def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) 
         await until(lambda: callee.agent.cut == {"handshake": 1})
 
 
+async def test_a_certificate_has_to_show_the_name_that_was_called(tmp_path: Path) -> None:
+    settings, trusting = by_tls(tmp_path)
+    callee, caller = listening(settings), Caller()
+    caller.agent = SipAgent(caller, lambda host: True, streams=StreamSettings(trusted=trusting))
+    async with running(callee.agent, caller.agent):
+        uri = f"sip:200@localhost:{callee.agent.stream_ports['TLS']};transport=tls"
+        call = await caller.agent.invite(uri, b"", "sip:1@127.0.0.1")
+        assert await caller.events.get() == InviteRefused(call, 503, "Service Unavailable")
+        await until(lambda: callee.agent.cut == {"handshake": 1})
+
+
 async def test_nobody_listens() -> None:
     caller = Caller()
     async with running(caller.agent):

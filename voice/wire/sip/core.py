@@ -19,8 +19,8 @@ class Core(Protocol):
     session_s: int
     """For how long a session is asked to last without a refresh; 0: nothing is asked."""
 
-    def identity(self, addr: Address) -> Mapping[str, str]:
-        """The headers that tell `addr` who and what we are: Contact, Allow, Accept."""
+    def identity(self, addr: Address, user: str = "") -> Mapping[str, str]:
+        """The headers that tell `addr` who and what we are: Contact, with our name if we have one, Allow, Accept."""
         ...
 
     def token(self) -> str:

@@ -11,6 +11,7 @@ from sipmessage import Response
 
 from voice.wire.sip.auth import Authenticator, Login
 from voice.wire.sip.call import Call
+from voice.wire.sip.core import Core
 from voice.wire.sip.dialog import bracketed, is_ip
 from voice.wire.sip.events import CallRef, SipEvent
 from voice.wire.sip.flow import Flow, hop
@@ -227,6 +228,11 @@ class SipEndpoint:
         call = self._stack.calls[ref] = OutgoingCall(self._stack, ref, request, next_hop, now, login)
         self._stack.settle_call(call)
         return ref
+
+    @property
+    def core(self) -> Core:
+        """What makes and sends requests outside calls (`watch`)."""
+        return self._stack
 
     # inside
 

@@ -20,6 +20,9 @@ MAX_URI = 512
 MAX_TEL_DIGITS = 40
 MAX_PARAMETERS = 32
 
+UNESCAPED = "-_.!~*'()&=+$,;?/"
+"""What may stand in the user part of a URI as it is, beside letters and digits (RFC 3261 section 25.1)."""
+
 TOKEN = r"[A-Za-z0-9\-.!%*_+`'~]++"
 _QUOTED = r'"(?>[^"\\]|\\.)*+"'
 _HOST = r"(?P<host>\[[0-9A-Fa-f:.]{2,64}\]|[A-Za-z0-9](?:[A-Za-z0-9._\-]{0,253})|[A-Za-z0-9])"

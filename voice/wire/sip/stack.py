@@ -79,9 +79,9 @@ class Stack:
 
     # services for calls (core.Core)
 
-    def identity(self, addr: Address) -> Mapping[str, str]:
+    def identity(self, addr: Address, user: str = "") -> Mapping[str, str]:
         """The headers that tell `addr` who and what we are (RFC 3261 section 11.2)."""
-        return self.reach.identity(addr)
+        return self.reach.identity(addr, user)
 
     def token(self) -> str:
         """A fresh random word."""

@@ -1,0 +1,143 @@
+"""A node and Kamailio as its carrier, which asks for a password: bound, called, renewed, gone, back, and let go."""
+
+import asyncio
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.e2e.node import Node, free_port, serving, wait_for
+from tests.e2e.test_sip_peers import SCENARIOS, sipp
+from tests.fakes.sip_uas import HOST
+from tests.peers import peer
+
+BINDING_S = 5
+"""What Kamailio grants."""
+
+CARRIER = """
+children=1
+tcp_children=1
+listen=udp:HOST:PORT
+listen=tcp:HOST:PORT
+loadmodule "tm.so"
+loadmodule "sl.so"
+loadmodule "rr.so"
+loadmodule "pv.so"
+loadmodule "textops.so"
+loadmodule "siputils.so"
+loadmodule "xlog.so"
+loadmodule "usrloc.so"
+loadmodule "registrar.so"
+loadmodule "auth.so"
+modparam("registrar", "max_expires", BINDING_S)
+request_route {
+    if (is_method("OPTIONS")) { sl_send_reply("200", "OK"); exit; }
+    if (is_method("REGISTER")) {
+        if (!pv_www_authenticate("carrier", "wonder", "0")) { www_challenge("carrier", "0"); exit; }
+        xlog("L_ALERT", "alice asks for $hdr(Expires) s\\n");
+        save("location");
+        exit;
+    }
+    if (has_totag()) {
+        if (loose_route()) t_relay();
+        exit;
+    }
+    record_route();
+    if (!lookup("location")) { sl_send_reply("404", "Not Found"); exit; }
+    t_relay();
+}
+"""
+
+NODE = """
+[bots]
+alice = "echo"
+[dialog]
+engine = "keypad"
+"""
+
+REGISTERED = """
+[sip.trunks.carrier]
+proxy = "HOST"
+port = PORT
+user = "alice"
+password_file = "FOLDER/password"
+register_s = 600
+"""
+
+WATCHED = """
+[sip.trunks.carrier]
+proxy = "localhost"
+port = PORT
+transport = "tcp"
+ping_s = 1
+"""
+
+
+def prepared(folder: Path, trunk: str) -> str:
+    """Kamailio's configuration in `folder`, on a free port; the settings of a trunk to it."""
+    names = {"HOST": HOST, "PORT": str(free_port()), "FOLDER": str(folder), "BINDING_S": str(BINDING_S)}
+
+    def fill(text: str) -> str:
+        return re.sub("|".join(names), lambda found: names[found[0]], text)
+
+    (folder / "kamailio.cfg").write_text(fill(CARRIER))
+    (folder / "password").write_text("wonder\n")
+    return fill(trunk)
+
+
+@contextmanager
+def kamailio(folder: Path) -> Iterator[Path]:
+    """The carrier, until the block is left; its log."""
+    log = folder / "kamailio.log"
+    with log.open("ab") as lines:
+        process = subprocess.Popen(
+            (peer("kamailio", "kamailio"), "-f", "kamailio.cfg", "-DD", "-E", "-Y", str(folder), "-w", str(folder)),
+            stdout=lines,
+            stderr=subprocess.STDOUT,
+            cwd=folder,
+        )
+    try:
+        yield log
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(10)
+
+
+def until_up(node: Node, up: int) -> None:
+    def look() -> bool | None:
+        return node.figures()["centralino_trunk_up"]["carrier"] == up or None
+
+    wait_for(f"the trunk to be {'up' if up else 'down'}", look, 60)
+
+
+def until_asked(log: Path, times: int) -> None:
+    """For so many REGISTERs with the right password."""
+    line = "alice asks for 600 s"
+    wait_for("a registration", lambda: log.read_text(errors="replace").count(line) >= times or None, 60)
+
+
+def test_a_carrier_that_asks_for_a_password(tmp_path: Path) -> None:
+    trunk = prepared(tmp_path, REGISTERED)
+    proxy = f"{HOST}:{re.findall('port = (.+)', trunk)[0]}"
+    call = ("-sf", str(SCENARIOS / "caller.xml"), "-s", "alice", "-m", "3", "-r", "3", proxy)
+    with kamailio(tmp_path) as log:
+        with serving(tmp_path, NODE + trunk) as node:
+            until_up(node, 1)
+            asyncio.run(sipp(tmp_path, *call))
+            until_asked(log, 4)  # the first binding is over by now
+            asyncio.run(sipp(tmp_path, *call))
+            assert not node.bad_lines()
+        assert "alice asks for 0 s" in log.read_text(errors="replace").splitlines()[-1]
+
+
+def test_a_carrier_that_goes_and_comes_back_is_seen(tmp_path: Path) -> None:
+    with serving(tmp_path, NODE + prepared(tmp_path, WATCHED)) as node:
+        for _ in range(2):
+            with kamailio(tmp_path):
+                until_up(node, 1)
+            until_up(node, 0)
+        lines = [line for line in node.log.splitlines() if "trunk up" in line or "trunk down" in line]
+        assert [line.split()[4] for line in lines[-4:]] == ["up", "down"] * 2
+        assert not node.bad_lines()

@@ -1,0 +1,124 @@
+"""A registrar and its proxy, message by message: asks who calls, binds contacts, answers OPTIONS, or does not."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from sipmessage import Request, Response
+
+from tests.fakes.telephone import HOST
+from voice.net.udp import UdpSocket
+from voice.wire.sip.auth import Authenticator
+from voice.wire.sip.digest import Algorithm
+from voice.wire.sip.flow import Flow
+from voice.wire.sip.framing import Framing
+from voice.wire.sip.grammar import read_address
+from voice.wire.sip.guard import Received, examine
+from voice.wire.sip.message import Address, make_response, stateless_tag
+
+USER, PASSWORD = "alice", "wonder"
+
+
+class Registrar:
+    """Knows alice. `came` is all that it was asked, `bound` by contact for how many seconds.
+
+    `says` answers everything by that status, `mute` nothing at all; `least_s` is what it wants to be asked for at
+    least, `most_s` what it grants at most.
+    """
+
+    def __init__(self, *, asks: bool = True, least_s: int = 0, most_s: int = 3_600) -> None:
+        self.came: list[Request] = []
+        self.bound: dict[str, int] = {}
+        self.says = 0
+        self.mute = False
+        self.headers: dict[str, str] = {}
+        self._least_s = least_s
+        self._most_s = most_s
+        self._asks = Authenticator("carrier", {USER: PASSWORD}, bytes(32), tuple(Algorithm)) if asks else None
+        self._tokens = 0
+        self.port = 0
+        self.pings = 0
+        self._connections: set[asyncio.StreamWriter] = set()
+
+    @asynccontextmanager
+    async def by_udp(self) -> AsyncIterator["Registrar"]:
+        """Serve at `port`."""
+
+        def receive(data: bytes, source: tuple[str, int]) -> None:
+            if reply := self._reply(data, source):
+                udp.send(reply, source)
+
+        udp = await UdpSocket.open(HOST, self.port, receive)
+        self.port = udp.address[1]
+        try:
+            yield self
+        finally:
+            await udp.close()
+
+    @asynccontextmanager
+    async def by_tcp(self) -> AsyncIterator["Registrar"]:
+        """Serve at `port`; `pings` counts keep-alives that were answered."""
+        server = await asyncio.start_server(self._serve, HOST, self.port)
+        self.port = server.sockets[0].getsockname()[1]
+        try:
+            yield self
+        finally:
+            server.close()
+            self.hang_up()
+            await server.wait_closed()
+
+    def hang_up(self) -> None:
+        """Cut every connection."""
+        for writer in self._connections:
+            writer.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        framing, now = Framing(), asyncio.get_running_loop().time
+        self._connections.add(writer)
+        host, port = writer.get_extra_info("peername")
+        while data := await reader.read(65_536):
+            for message in framing.receive(data, now()):
+                writer.write(self._reply(message, Flow(host, port)))
+            if not self.mute and (pong := framing.to_send()):
+                self.pings += 1
+                writer.write(pong)
+        self._connections.discard(writer)
+        writer.close()
+
+    def _reply(self, data: bytes, source: Address) -> bytes:
+        received = examine(data)
+        assert isinstance(received, Received) and isinstance(received.message, Request), data
+        response = self.answer(received.message, source, asyncio.get_running_loop().time())
+        return b"" if response is None else bytes(response)
+
+    def methods(self) -> list[str]:
+        return [request.method for request in self.came]
+
+    def answer(self, request: Request, source: Address, now: float) -> Response | None:
+        """The final response, or None."""
+        if self.mute:
+            return None
+        self.came.append(request)
+        tag = stateless_tag(request)
+        if self.says:
+            return make_response(request, self.says, to_tag=tag, headers=self.headers)
+        if request.method != "REGISTER":
+            return make_response(request, 200, to_tag=tag)
+        if self._asks is not None:
+            self._tokens += 1
+            verdict = self._asks.judge(request, source[0], f"nonce{self._tokens}", now)
+            if not isinstance(verdict, str):
+                return verdict
+        if request.headers.get("Contact") is None:
+            return make_response(request, 200, to_tag=tag)
+        asked = int(request.headers["Expires"])
+        if 0 < asked < self._least_s:
+            return make_response(request, 423, to_tag=tag, headers={"Min-Expires": str(self._least_s)})
+        contact = str(read_address(request.headers["Contact"]).uri)
+        self.bound[contact] = min(asked, self._most_s)
+        if not asked:
+            del self.bound[contact]
+        response = make_response(request, 200, to_tag=tag)
+        others = ["<sip:elsewhere@192.0.2.77>;expires=9"]
+        response.headers.setlist("Contact", others + [f"<{uri}>;expires={s}" for uri, s in self.bound.items()])
+        return response

@@ -1,0 +1,259 @@
+"""Calls through a trunk: whom it may dial, how often, what it is told, and how a call comes to nothing."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from random import Random
+
+import pytest
+
+from dialog.errors import CentralinoError, NotFound, Overloaded, PeerError, PeerForbidden, PeerTimeout
+from tests.fakes.browser_call import until
+from tests.fakes.clock import virtual_time
+from tests.fakes.house import house
+from tests.fakes.registrar import PASSWORD, Registrar
+from tests.fakes.telephone import HOST, free
+from voice.config import Settings
+from voice.dialling import CallRefused, Dialling, PlacedCall
+from voice.media.wires import Address
+from voice.net.rtcp_port import RtcpPort
+from voice.net.rtp_port import RtpPorts, UdpWire
+from voice.net.sip_agent import SipAgent
+from voice.outbound import DAY_S, Outbound
+from voice.sip_audio import Audios
+from voice.trunk import Trunk
+from voice.trunks import Trunks
+from voice.wire.negotiation import make_offer
+from voice.wire.sip.auth import Authenticator
+from voice.wire.sip.events import (
+    DialogEnded,
+    InviteAcknowledged,
+    InviteCancelled,
+    InviteReceived,
+    ReinviteRefused,
+    SipEvent,
+)
+
+GOOD = make_offer(HOST, 40_000, 1, 1)
+
+
+@dataclass
+class Carrier:
+    """The far side of the trunk: does with each call what `do` says, and asks who calls."""
+
+    do: Callable[[SipAgent, InviteReceived], object]
+    came: list[SipEvent] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        known = Authenticator("carrier", {"alice": PASSWORD}, bytes(32))
+        self.agent = SipAgent(self, lambda host: False, authenticator=known)
+
+    async def on_event(self, event: SipEvent) -> None:
+        self.came.append(event)
+        if isinstance(event, InviteReceived):
+            self.do(self.agent, event)
+
+    def has(self, kind: type[SipEvent]) -> bool:
+        return any(isinstance(event, kind) for event in self.came)
+
+    @property
+    def invite(self) -> InviteReceived:
+        (first,) = [event for event in self.came if isinstance(event, InviteReceived)]
+        return first
+
+
+@dataclass
+class Node:
+    """Our side: its calls out, and all wires that were opened for them."""
+
+    outbound: Outbound
+    trunks: Trunks
+    carrier: Carrier
+    wires: list[UdpWire]
+    obstacle: str = ""
+
+    async def call(self, number: str = "0039021234", limit_s: float = 5.0) -> PlacedCall:
+        return await self.outbound.call("carrier", number, PlacedCall, limit_s)
+
+    def nothing_is_held(self) -> bool:
+        return self.trunks.load == {"carrier": 0} and all(free(wire.port + 1) for wire in self.wires)
+
+
+@asynccontextmanager
+async def node(
+    do: Callable[[SipAgent, InviteReceived], object] = lambda agent, invite: agent.answer(invite.call, GOOD),
+    **trunk: object,
+) -> AsyncIterator[Node]:
+    """A node whose trunk `carrier` may dial 0039 and nothing else."""
+    carrier = Carrier(do)
+    wires: list[UdpWire] = []
+
+    def make(sock: socket.socket, remote: Address | None, control: RtcpPort) -> UdpWire:
+        wires.append(UdpWire(sock, remote, control))
+        return wires[-1]
+
+    async with house() as home:
+        await carrier.agent.start(HOST, 0, home.tasks)
+        given = {"proxy": HOST, "port": carrier.agent.port, "dial": ["0039*"], "user": "alice", "password": PASSWORD}
+        settings = Settings.model_validate({"sip": {"peers": [], "trunks": {"carrier": given | trunk}}})
+        trunks = Trunks(settings)
+        ports = RtpPorts(HOST, 25_000, 25_998, Random(), make)
+        calls = Trunk(settings, home.calls, home.plane, ports, trunks)
+        agent = SipAgent(calls, trunks.allows, told=trunks.signalling_host)
+        await agent.start(HOST, 0, home.tasks)
+        trunks.reach(agent, lambda: 0.5)
+        dialling = Dialling(agent)
+        calls.serve(agent, dialling)
+        it = Node(
+            Outbound(trunks, dialling, Audios(home.plane, ports, settings.sip), lambda: it.obstacle),
+            trunks,
+            carrier,
+            wires,
+        )
+        try:
+            yield it
+        finally:
+            await agent.close()
+            await carrier.agent.close()
+            await home.tick(20)
+
+
+async def test_a_number_that_is_allowed_is_called_with_our_name_and_password() -> None:
+    async with node(domain="example.net", caller_id="+39021") as it:
+        call = await it.call()
+        assert it.trunks.load == {"carrier": 1}
+        await until(lambda: it.carrier.has(InviteAcknowledged))
+        invite = it.carrier.invite
+        assert (invite.dialled, invite.account) == ("0039021234", "alice")
+        assert (invite.from_uri.user, invite.from_uri.host, invite.to_uri.host) == (
+            "+39021",
+            "example.net",
+            "example.net",
+        )
+        call.hang_up()
+        assert await call.ended == "us"
+        await until(lambda: it.carrier.has(DialogEnded))
+        await until(lambda: it.trunks.load == {"carrier": 0})
+        assert it.outbound.refused == {}
+
+
+async def test_the_trunk_hears_the_address_that_it_is_told() -> None:
+    async with node(advertised="192.0.2.99") as it:
+        call = await it.call()
+        assert b"c=IN IP4 192.0.2.99" in (it.carrier.invite.offer or b"")
+        call.hang_up()
+
+
+async def test_the_far_end_hangs_up() -> None:
+    async with node() as it:
+        call = await it.call()
+        await until(lambda: it.carrier.has(InviteAcknowledged))
+        it.carrier.agent.hangup(it.carrier.invite.call)
+        assert await call.ended == "far end"
+        await until(lambda: it.trunks.load == {"carrier": 0})
+
+
+async def test_other_media_are_refused_and_the_call_goes_on() -> None:
+    async with node() as it:
+        call = await it.call()
+        await until(lambda: it.carrier.has(InviteAcknowledged))
+        it.carrier.agent.reoffer(it.carrier.invite.call, GOOD)
+        await until(lambda: it.carrier.has(ReinviteRefused))
+        assert not call.ended.done()
+        call.hang_up()
+
+
+@pytest.mark.parametrize(
+    "number", ["0049301234", "", "alice", "0039@example.org", "0039;x=y", "0039 02", "00391" + "0" * 30]
+)
+async def test_whatever_is_not_allowed_is_not_dialled(number: str) -> None:
+    async with node() as it:
+        with pytest.raises(PeerForbidden):
+            await it.call(number)
+        assert (it.carrier.came, it.wires, it.outbound.refused) == ([], [], {"peer.forbidden": 1})
+
+
+async def test_nothing_is_allowed_until_a_setting_says_so() -> None:
+    async with node(dial=[]) as it:
+        with pytest.raises(PeerForbidden, match=r"sip\.trunks\.carrier\.dial"):
+            await it.call()
+        with pytest.raises(NotFound):
+            await it.outbound.call("other", "0039", PlacedCall)
+
+
+async def test_a_full_node_or_trunk_places_none() -> None:
+    async with node(calls=1) as it:
+        it.obstacle = "full"
+        with pytest.raises(Overloaded, match="full"):
+            await it.call()
+        it.obstacle = ""
+        call = await it.call()
+        with pytest.raises(Overloaded, match="trunk_calls"):
+            await it.call()
+        call.hang_up()
+        await until(lambda: it.trunks.load == {"carrier": 0})
+        (await it.call()).hang_up()
+
+
+@virtual_time
+async def test_so_many_a_day() -> None:
+    async with node(lambda agent, invite: agent.reject(invite.call, 486), calls_a_day=2) as it:
+
+        async def outcome() -> type[CentralinoError]:
+            with pytest.raises(CentralinoError) as caught:
+                await it.call()
+            return caught.type
+
+        assert [await outcome() for _ in range(3)] == [CallRefused, CallRefused, Overloaded]
+        await asyncio.sleep(DAY_S)
+        assert await outcome() is CallRefused
+
+
+@virtual_time
+async def test_a_trunk_that_is_down_is_not_waited_for() -> None:
+    async with Registrar().by_udp() as registrar, node(port=registrar.port, ping_s=30) as it:
+        registrar.mute = True
+        async with asyncio.TaskGroup() as tasks:
+            it.trunks.start(tasks)
+            await asyncio.sleep(120)
+            with pytest.raises(PeerError, match="carrier is down: OPTIONS: no answer"):
+                await it.call()
+            await it.trunks.close()
+        assert it.wires == []
+
+
+async def test_a_name_that_leads_nowhere_costs_nothing() -> None:
+    async with node(proxy="nowhere.invalid") as it:
+        with pytest.raises(PeerError, match="cannot be reached"):
+            await it.call()
+        assert it.nothing_is_held()
+
+
+@pytest.mark.parametrize("status", [302, 404, 486, 503])
+async def test_a_refusal_is_told_and_nobody_else_is_called(status: int) -> None:
+    async with node(lambda agent, invite: agent.reject(invite.call, status)) as it:
+        with pytest.raises(CallRefused) as caught:
+            await it.call()
+        assert caught.value.status == status
+        assert it.nothing_is_held()
+        assert it.outbound.refused == {"peer.refused": 1}
+
+
+async def test_who_does_not_answer_in_time_is_not_called_any_longer() -> None:
+    async with node(lambda agent, invite: agent.ring(invite.call)) as it:
+        with pytest.raises(PeerTimeout):
+            await it.call(limit_s=0.2)
+        await until(lambda: it.carrier.has(InviteCancelled))
+        assert it.nothing_is_held()
+
+
+async def test_who_gives_up_hangs_up() -> None:
+    async with node(lambda agent, invite: agent.ring(invite.call)) as it:
+        calling = asyncio.create_task(it.call())
+        await until(lambda: it.carrier.has(InviteReceived))
+        calling.cancel()
+        await asyncio.wait((calling,))
+        await until(lambda: it.carrier.has(InviteCancelled))
+        assert it.nothing_is_held()

@@ -1,0 +1,119 @@
+"""Calls that we place: an offer goes out, an answer comes in, and a leg stands. A caller and a node both dial so."""
+
+import asyncio
+from collections.abc import Callable
+
+from dialog.errors import PeerError, PeerTimeout
+from voice.media.leg import MediaLeg
+from voice.net.rtp_port import UdpWire
+from voice.net.sip_agent import SipAgent
+from voice.sip_audio import SipAudio
+from voice.wire.sip.auth import Login
+from voice.wire.sip.events import (
+    CallRef,
+    DialogEnded,
+    EndCause,
+    InviteAnswered,
+    InviteCancelled,
+    InviteRefused,
+    ReinviteReceived,
+    SipEvent,
+)
+from voice.wire.sip.message import Address
+
+
+class CallRefused(PeerError):
+    """The far end did not take the call."""
+
+    code = "peer.refused"
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(f"{status} {reason}".strip())
+        self.status = status
+
+
+class PlacedCall:
+    """One call that we placed. Its `audio` has a leg once it is answered; `ended` tells who ended it."""
+
+    def __init__(self, audio: SipAudio) -> None:
+        self.audio = audio
+        self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.answered: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
+        self.hang_up: Callable[[], None] = lambda: None
+
+    @property
+    def wire(self) -> UdpWire:
+        return self.audio.wire
+
+    @property
+    def leg(self) -> MediaLeg | None:
+        """There once the call is answered."""
+        return self.audio.leg
+
+    def over(self, cause: str) -> None:
+        """The call is over, whoever ended it."""
+        if not self.ended.done():
+            self.ended.set_result(cause)
+        self.audio.close()
+
+
+class Dialling:
+    """Places calls by `agent`, whose events about them it has to be told."""
+
+    def __init__(self, agent: SipAgent) -> None:
+        self._agent = agent
+        self._calls: dict[CallRef, PlacedCall] = {}
+
+    def on_event(self, event: SipEvent) -> bool:
+        """Take one event of the agent; False where it is of no call that was placed here."""
+        call = self._calls.get(event.call)
+        if call is None:
+            return False
+        match event:
+            case InviteAnswered():
+                if not call.answered.done():  # else nobody waits for it any more, and it has been hung up
+                    call.answered.set_result(event.sdp)
+            case ReinviteReceived():
+                self._agent.reject(event.call, 488)  # the media stay as they are (RFC 3261 section 14.2)
+            case InviteRefused():
+                del self._calls[event.call]
+                if not call.answered.done():
+                    call.answered.set_exception(CallRefused(event.status, event.reason))
+                call.over("refused")
+            case DialogEnded() | InviteCancelled():
+                del self._calls[event.call]
+                remote = isinstance(event, DialogEnded) and event.cause is EndCause.REMOTE
+                call.over("far end" if remote else "us")
+            case _:
+                pass
+        return True
+
+    async def place(
+        self,
+        call: PlacedCall,
+        uri: str,
+        from_uri: str,
+        limit_s: float,
+        login: Login | None = None,
+        next_hop: Address | None = None,
+    ) -> None:
+        """Call `uri`, by way of `next_hop` if there is one, and wait for the answer.
+
+        A call that comes to nothing is hung up; to be sent elsewhere (3xx) is to be refused.
+        `login` answers a challenge. Raises CallRefused, PeerTimeout, NoCommonCodec, NotEncrypted, Overloaded,
+        ProtocolError, OSError.
+        """
+        try:
+            ref = await self._agent.invite(uri, call.audio.offer(), from_uri, login=login, next_hop=next_hop)
+            self._calls[ref] = call
+            call.hang_up = lambda: None if self._agent.hangup(ref) else call.over("us")
+            async with asyncio.timeout(limit_s):
+                sdp = await call.answered
+            call.audio.agree(sdp or b"")
+            call.audio.begin()
+        except TimeoutError as error:
+            raise PeerTimeout(f"{uri} did not answer within {limit_s:g} s") from error
+        finally:
+            if call.leg is None:
+                call.hang_up()
+                call.audio.close()

@@ -1,0 +1,99 @@
+"""Calls out of the house, through a trunk: denied unless its settings allow the number, and bounded in every way."""
+
+import asyncio
+import re
+from collections import Counter, deque
+from collections.abc import Callable
+from typing import TypeVar
+
+import structlog
+
+from dialog.errors import CentralinoError, NotFound, Overloaded, PeerError, PeerForbidden
+from voice.dialling import Dialling, PlacedCall
+from voice.settings.numbers import best_match
+from voice.sip_audio import Audios, SipAudio
+from voice.trunk_link import TrunkLink
+from voice.trunks import Trunks
+from voice.wire.sip.watch import Standing
+
+DAY_S = 86_400.0
+RING_S = 60.0
+"""How long a call of ours may ring."""
+
+_NUMBER = re.compile(r"\+?[0-9*#]{1,32}\Z")
+"""What may be dialled at all: a name, or whatever else a URI may hold, is no number."""
+
+C = TypeVar("C", bound=PlacedCall)
+
+log = structlog.get_logger("outbound")
+
+
+class Outbound:
+    """Places calls through `trunks`. `obstacle` says why the node takes on no call at all now; "" when it does.
+
+    The calls of the last 24 hours are known since the start of the node.
+    """
+
+    def __init__(
+        self, trunks: Trunks, dialling: Dialling, audios: Audios, obstacle: Callable[[], str] = lambda: ""
+    ) -> None:
+        self.refused: Counter[str] = Counter()
+        """Calls that were not placed or came to nothing, by the code of the error."""
+        self._trunks = trunks
+        self._dialling = dialling
+        self._audios = audios
+        self._obstacle = obstacle
+        self._live: dict[PlacedCall, str] = {}
+        self._placed: dict[str, deque[float]] = {}
+        trunks.carries(self._live.values)
+
+    async def call(self, trunk: str, number: str, make: Callable[[SipAudio], C], limit_s: float = RING_S) -> C:
+        """Call `number` through `trunk`; the call that `make` makes of its sound, answered.
+
+        Raises NotFound for a trunk without a proxy, PeerForbidden for a number that it must not dial, PeerError when it
+        is down, Overloaded beyond a limit, and what `Dialling.place` raises.
+        """
+        try:
+            link = self._admit(trunk, number)
+            call = make(self._audios.open(self._trunks.media_host(link.name)))
+            await self._place(call, link, number, limit_s)
+        except CentralinoError as error:
+            self.refused[error.code] += 1
+            log.info("call not placed", trunk=trunk, code=error.code, pii={"dialled": number})
+            raise
+        call.ended.add_done_callback(lambda _: self._live.pop(call))
+        log.info("call placed", trunk=trunk, pii={"dialled": number})
+        return call
+
+    def _admit(self, name: str, number: str) -> TrunkLink:
+        link = self._trunks.link(name)
+        if link is None:
+            raise NotFound(f"no trunk called {name!r} has a proxy")
+        if not _NUMBER.match(number):
+            raise PeerForbidden(f"{number!r} is no number: digits, * and #, and + before them")
+        if best_match(link.settings.dial, number) is None:
+            raise PeerForbidden(f"{number} may not be dialled: sip.trunks.{name}.dial does not allow it")
+        if link.standing is Standing.DOWN:
+            raise PeerError(f"trunk {name} is down: {link.reason}")
+        if reason := self._obstacle():
+            raise Overloaded(reason)
+        today, now = self._placed.setdefault(name, deque()), asyncio.get_running_loop().time()
+        while today and today[0] <= now - DAY_S:
+            today.popleft()
+        if len(today) >= link.settings.calls_a_day:
+            raise Overloaded("trunk_calls_a_day")
+        self._trunks.admit(name)
+        today.append(now)
+        return link
+
+    async def _place(self, call: PlacedCall, link: TrunkLink, number: str, limit_s: float) -> None:
+        self._live[call] = link.name
+        try:
+            address = await link.address()
+            await self._dialling.place(call, link.uri(number), link.caller, limit_s, link.login(), address)
+        except OSError as error:
+            raise PeerError(f"trunk {link.name} cannot be reached: {error}") from error
+        finally:
+            if call.leg is None:
+                del self._live[call]
+                call.audio.close()

@@ -1,0 +1,87 @@
+"""`[sip.trunks.NAME]`: carriers and PBXes, each with its way, its numbers and its limits."""
+
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, SecretStr, model_validator
+
+from voice.settings.base import Address, BotName, Port, Section, password_of
+from voice.settings.numbers import Pattern
+
+DEFAULT_PORT = {"udp": 5_060, "tcp": 5_060, "tls": 5_061}
+"""RFC 3261 section 19.1.2."""
+
+
+def _network(value: str) -> str:
+    return str(ip_network(value))
+
+
+Network = Annotated[str, AfterValidator(_network)]
+
+Host = Annotated[str, Field(pattern=r"^([A-Za-z0-9]([A-Za-z0-9._-]{0,252}[A-Za-z0-9])?|[0-9A-Fa-f:.]{2,45})?$")]
+
+
+class TrunkSettings(Section):
+    """One carrier or PBX. Its calls are known by their source address; calls to it go to its proxy.
+
+    The environment alone gives a password as well: `CENTRALINO_SIP__TRUNKS__NAME__PASSWORD`.
+    """
+
+    peers: tuple[Network, ...] = Field(
+        default=(), description="addresses or networks its calls come from, beside its proxy; the longest match counts"
+    )
+    proxy: Host = Field(default="", description="host that takes our requests, address or name; empty: none does")
+    port: Port = Field(default=0, description="its port; 0: 5060, or 5061 by TLS")
+    transport: Literal["udp", "tcp", "tls"] = Field(default="udp", description="the way to it: udp, tcp or tls")
+    domain: Host = Field(default="", description="domain of our address with it; default: proxy")
+    user: str = Field(
+        default="", pattern=r'^[^"\\\x00-\x1f\x7f]{0,128}$', description="our name with it; empty: it asks for none"
+    )
+    password_file: Path | None = Field(default=None, description="file with the password")
+    password: SecretStr = Field(default=SecretStr(""), description="environment only")
+    caller_id: str = Field(
+        default="",
+        pattern=r"^\+?[0-9A-Za-z._-]{0,64}$",
+        description="who calls, as they see it whom we call; default: user",
+    )
+    register_s: int = Field(
+        default=0, ge=0, le=86_400, description="REGISTER with it for so many seconds, and again in time; 0: never"
+    )
+    ping_s: int = Field(
+        default=0, ge=0, le=3_600, description="ask it by OPTIONS, this often, whether it is there; 0: never"
+    )
+    calls: int = Field(default=30, ge=1, le=1_000, description="calls at once, in both directions")
+    calls_per_second: float = Field(
+        default=5.0, gt=0, le=1_000, description="new calls a second, in both directions; beyond, a caller gets 503"
+    )
+    bots: dict[Pattern, BotName] = Field(
+        default={}, description="dialled number, or `0039*` and `*`, to bot; what fits none is looked up in `bots`"
+    )
+    advertised: Address | None = Field(
+        default=None, description="our address as it is told this trunk, in signalling and SDP; default: the node's"
+    )
+    dial: tuple[Pattern, ...] = Field(
+        default=(), description="numbers that may be called through it, or `0039*` and `*`; default: none"
+    )
+    calls_a_day: int = Field(default=100, ge=1, description="calls that we place through it in any 24 hours")
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        wants = [name for name in ("register_s", "ping_s", "dial") if getattr(self, name)]
+        if wants and not self.proxy:
+            raise ValueError(f"{wants[0]} needs a proxy")
+        if self.register_s and not self.user:
+            raise ValueError("register_s needs a user")
+        if not (self.peers or self.proxy):
+            raise ValueError("name peers, a proxy, or both")
+        return self
+
+    @property
+    def proxy_port(self) -> int:
+        return self.port or DEFAULT_PORT[self.transport]
+
+    def secret(self, name: str) -> str:
+        """The password of the trunk called `name`; "" where it needs none. Raises ConfigurationError when there is
+        none, or its file cannot be read."""
+        return password_of(f"sip.trunks.{name}", self.password_file, self.password) if self.user else ""

@@ -49,7 +49,7 @@ async def open_streams(
     """Take streams; `stack` closes what has a port of its own. Raises ConfigurationError."""
     streams = StreamCalls(settings, calls, plane)
     metrics.count("centralino_streams_refused", "Streams refused, by the error's code", "code", lambda: streams.refused)
-    doors = {stream.NAME: door for stream, door in _doors(settings.streams)}
+    doors = _doors(settings.streams)
     where = settings.streams.audiosocket
     if where.port:
         server = StreamServer(streams, AudioSocketStream, where.allows)
@@ -62,19 +62,19 @@ async def open_streams(
     return OpenStreams(streams, StreamSockets(streams, doors).router, settings.limits.calls if doors else 0)
 
 
-def _doors(settings: MediaStreamSettings) -> list[tuple[type[MediaStream], Door]]:
-    """Of those that come by WebSocket, and are on."""
+def _doors(settings: MediaStreamSettings) -> dict[str, Door]:
+    """Of those that come by WebSocket and are on, by name."""
     proofs: list[tuple[type[MediaStream], PlatformSettings, Callable[[bytes], Proof]]] = [
         (TwilioStream, settings.twilio, lambda key: _signed_by_twilio(settings.twilio.url, key)),
         (AsteriskStream, settings.asterisk, _with_password),
         (FreeswitchStream, settings.freeswitch, _with_password),
         (GenesysStream, settings.genesys, lambda key: _signed_by_genesys(settings.genesys.api_key, key)),
     ]
-    return [
-        (stream, Door(stream, _admits(platform, prove(platform.key(stream.NAME)))))
+    return {
+        stream.NAME: Door(stream, _admits(platform, prove(platform.key(stream.NAME))))
         for stream, platform, prove in proofs
         if platform.on
-    ]
+    }
 
 
 def _admits(platform: PlatformSettings, proves: Proof) -> Proof:

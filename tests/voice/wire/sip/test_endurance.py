@@ -175,7 +175,7 @@ class Endurance(RuleBasedStateMachine):
     def change_weather(self, loss: float, doubling: float, delay: float) -> None:
         self.weather.loss, self.weather.doubling, self.weather.delay = loss, doubling, delay
 
-    @rule(seconds=st.sampled_from([0.005, 0.02, 0.3, 1.0, 5.0, 40.0, 100.0]))
+    @rule(seconds=st.sampled_from([0.005, 0.02, 0.3, 1.0, 5.0, 40.0, 200.0]))
     def pass_time(self, seconds: float) -> None:
         self.network.run(seconds)
 

@@ -18,7 +18,6 @@ from voice.net.certificate import ensure_certificate, server_tls
 from voice.net.sip_agent import SipAgent
 from voice.net.sip_streams import StreamSettings
 from voice.wire.sip import framing
-from voice.wire.sip.endpoint import MAX_OVER_UDP
 from voice.wire.sip.events import (
     DialogEnded,
     EndCause,
@@ -28,6 +27,7 @@ from voice.wire.sip.events import (
     InviteRefused,
     Ringing,
 )
+from voice.wire.sip.stack import MAX_OVER_UDP
 
 SDP = (
     "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"

@@ -2,10 +2,12 @@
 
 from sipmessage import Request
 
-from voice.wire.sip.message import ALLOW, SDP
+from voice.wire.sip.message import ALLOW, SDP, SUPPORTED, tokens
+from voice.wire.sip.session_timer import MIN_S, is_too_brief
 
 ALLOWED = frozenset(ALLOW.split(", "))
-KNOWN = frozenset(("REGISTER", "SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE", "REFER", "UPDATE", "PRACK", "INFO"))
+EXTENSIONS = frozenset(SUPPORTED.split(", "))
+KNOWN = frozenset(("REGISTER", "SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE", "REFER", "INFO"))
 """Methods that exist and that we do not serve; any other is not even known."""
 
 Refused = tuple[int, dict[str, str]]
@@ -18,13 +20,15 @@ def refuse(request: Request) -> Refused | None:
         return (405 if request.method in KNOWN else 501), {"Allow": ALLOW}
     if (refused := refuse_extensions(request)) is not None:
         return refused
-    if request.method != "INVITE":
+    if request.method not in ("INVITE", "UPDATE"):
         return None
     if request.body and _media_type(request.headers.get("Content-Type") or "") != SDP:
         return 415, {"Accept": SDP}
-    if any(name.lower() != "identity" for name in _tokens(request, "Content-Encoding")):
+    if any(name.lower() != "identity" for name in tokens(request, "Content-Encoding")):
         return 415, {"Accept-Encoding": "identity"}
-    accepted = {_media_type(name) for name in _tokens(request, "Accept")}
+    if is_too_brief(request):
+        return 422, {"Min-SE": str(MIN_S)}
+    accepted = {_media_type(name) for name in tokens(request, "Accept")}
     if accepted and not accepted & {SDP, "application/*", "*/*"}:
         return 406, {}
     return None
@@ -32,12 +36,8 @@ def refuse(request: Request) -> Refused | None:
 
 def refuse_extensions(request: Request) -> Refused | None:
     """Why this request is refused for what it requires of us, or None (RFC 3261 section 8.2.2.3)."""
-    required = [name for name in _tokens(request, "Require") if name]
-    return (420, {"Unsupported": ", ".join(required)}) if required else None
-
-
-def _tokens(request: Request, name: str) -> list[str]:
-    return [token.strip() for value in request.headers.getlist(name) for token in value.split(",")]
+    unsupported = [name for name in tokens(request, "Require") if name.lower() not in EXTENSIONS]
+    return (420, {"Unsupported": ", ".join(unsupported)}) if unsupported else None
 
 
 def _media_type(value: str) -> str:

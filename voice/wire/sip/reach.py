@@ -7,23 +7,27 @@ from sipmessage import Request
 
 from voice.wire.sip.dialog import bracketed
 from voice.wire.sip.flow import Flow
-from voice.wire.sip.message import ALLOW, SDP, Address, make_via
+from voice.wire.sip.message import ALLOW, SDP, SUPPORTED, Address, make_via
 
 
 @dataclass(slots=True)
 class Reach:
-    """Our host and UDP port, as peers are told, and the ports of connections by transport (`flow.TCP`, `flow.TLS`)."""
+    """Our host and UDP port, as peers are told, and the ports of connections by transport (`flow.TCP`, `flow.TLS`).
+
+    `connects` says whether there are connections to be had: if so, requests too long for UDP go by TCP.
+    """
 
     host: str
     port: int
     stream_ports: dict[str, int] = field(default_factory=dict)
+    connects: bool = False
 
     def identity(self, addr: Address) -> Mapping[str, str]:
         """The headers that tell `addr` who and what we are (section 11.2)."""
         way = f"{self._port(addr)}"
         if isinstance(addr, Flow) and addr.transport in self.stream_ports:
             way += f";transport={addr.transport.lower()}"
-        return {"Contact": f"<sip:{bracketed(self.host)}:{way}>", "Allow": ALLOW, "Accept": SDP}
+        return {"Contact": f"<sip:{bracketed(self.host)}:{way}>", "Allow": ALLOW, "Accept": SDP, "Supported": SUPPORTED}
 
     def via(self, addr: Address, branch: str) -> str:
         """A Via value for a request to `addr`."""

@@ -6,7 +6,7 @@ from sipmessage import Request
 from tests.fakes.sip_network import HERE, make_endpoint
 from tests.voice.wire.sip.test_endpoint import header, request
 from tests.voice.wire.sip.test_transaction import make, reply, run, seen, sent
-from voice.wire.sip.endpoint import MAX_OVER_UDP, SipEndpoint
+from voice.wire.sip.endpoint import SipEndpoint
 from voice.wire.sip.events import (
     DialogEnded,
     EndCause,
@@ -19,6 +19,7 @@ from voice.wire.sip.flow import TLS, Flow, hop
 from voice.wire.sip.grammar import WireURI
 from voice.wire.sip.guard import Received, examine
 from voice.wire.sip.message import Address, make_response
+from voice.wire.sip.stack import MAX_OVER_UDP
 from voice.wire.sip.transaction import MessagePassed, TimedOut, Transaction
 
 FLOW = Flow("192.0.2.9", 40_001)
@@ -30,7 +31,7 @@ class Peer:
 
     def __init__(self, **ports: int) -> None:
         self.endpoint: SipEndpoint = make_endpoint(HERE, "t")
-        self.endpoint.connects = True
+        self.endpoint.reach.connects = True
         self.endpoint.reach.stream_ports = ports or {"TCP": 5060, "TLS": 5061}
         self.now = 10.0
 
@@ -271,6 +272,6 @@ def test_a_long_request_that_was_answered_stays_with_tcp() -> None:
 @pytest.mark.parametrize("connects", [True, False])
 def test_what_fits_goes_by_udp_and_so_does_all_where_there_is_nothing_else(connects: bool) -> None:
     peer = Peer()
-    peer.endpoint.connects = connects
+    peer.endpoint.reach.connects = connects
     _, addr = peer.dial("sip:2@192.0.2.9", b"v" * (100 if connects else MAX_OVER_UDP))
     assert addr == ("192.0.2.9", 5060)

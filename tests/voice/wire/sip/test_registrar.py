@@ -24,7 +24,7 @@ class House:
     def __init__(self) -> None:
         self.registrar = Registrar()
         self.authenticator = Authenticator("house", {"eve": "moon", "bob": "sun"}, bytes(32), (Algorithm.MD5,))
-        self.endpoint = make_endpoint(HERE, "t", self.authenticator, self.registrar)
+        self.endpoint = make_endpoint(HERE, "t", self.authenticator, (), self.registrar)
         self.now = 10.0
         self._sequence = 0
 
@@ -286,5 +286,5 @@ def test_a_phone_on_a_connection_is_called_by_it_and_gone_with_it() -> None:
 
 def test_a_node_that_drains_still_knows_its_phones() -> None:
     house = House()
-    house.endpoint.accepting = False
+    house.endpoint.drain()
     assert expiries(house.register("<sip:eve@10.0.0.5>")) != {}

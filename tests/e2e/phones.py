@@ -74,6 +74,8 @@ class Baresip:
     target: str
     codec: str
     moves: tuple[Move, ...]
+    authority: Path | None = None
+    """Whose certificate it trusts: it calls by TLS then, and encrypted or not at all."""
     name: str = "baresip"
     _process: subprocess.Popen[bytes] | None = None
     _control: socket.socket | None = None
@@ -85,8 +87,12 @@ class Baresip:
         program = peer("baresip", "baresip-core")
         port = free_port()
         self._write("silence.wav", nothing())
+        address, encryption, modules = f"{self.caller}@127.0.0.1", "", ""
+        if self.authority is not None:
+            address, encryption = f"{address};transport=tls", ";mediaenc=srtp-mand"
+            modules = f"module srtp.so\nsip_cafile {self.authority}\nsip_verify_server yes\n"
         (self.folder / "accounts").write_text(
-            f"<sip:{self.caller}@127.0.0.1>;regint=0;audio_codecs={self.codec.lower()}/8000/1\n"
+            f"<sip:{address}>;regint=0;audio_codecs={self.codec.lower()}/8000/1{encryption}\n"
         )
         (self.folder / "contacts").write_text("")
         (self.folder / "config").write_text(
@@ -95,7 +101,7 @@ class Baresip:
             "audio_channels 1\nausrc_srate 8000\nauplay_srate 8000\n"
             f"rtp_ports {(first := 44_000 + port % 5_000 * 2)}-{first + 20}\njitter_buffer_delay 1-5\n"
             f"module_path {_modules(program)}\nmodule stdio.so\nmodule g711.so\nmodule aufile.so\nmodule sndfile.so\n"
-            "module_tmp account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\n"
+            f"{modules}module_tmp account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\n"
             f"ctrl_tcp_listen 127.0.0.1:{port}\nsnd_path .\n"
         )
         with (self.folder / "baresip.log").open("wb") as log:

@@ -23,6 +23,7 @@ from voice.wire.sip.events import (
     InviteCancelled,
     InviteReceived,
     InviteRefused,
+    ProgressAcknowledged,
     ReinviteAnswered,
     ReinviteReceived,
     SipEvent,
@@ -120,6 +121,16 @@ async def test_calls_put_on_hold(tmp_path: Path) -> None:
     async with answering(callee) as address:
         await sipp(tmp_path, "-sf", str(SCENARIOS / "hold.xml"), "-m", "20", "-r", "20", address)
     assert callee.count(ReinviteReceived) == 40
+    assert callee.count(DialogEnded) == 20
+
+
+async def test_calls_with_early_media_and_session_timers(tmp_path: Path) -> None:
+    """RFC 3262, RFC 4028 and RFC 3311, as the scenario reads them."""
+    callee = SilentCallee(early=True)
+    async with answering(callee) as address:
+        await sipp(tmp_path, "-sf", str(SCENARIOS / "early.xml"), "-m", "20", "-r", "20", address)
+    assert callee.count(ProgressAcknowledged) == 20
+    assert callee.count(ReinviteReceived) == 20
     assert callee.count(DialogEnded) == 20
 
 

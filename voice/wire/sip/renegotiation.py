@@ -16,7 +16,7 @@ from voice.wire.sip.events import (
     ReinviteRefused,
 )
 from voice.wire.sip.guard import Received
-from voice.wire.sip.message import NO_HEADERS, Address, make_response, set_body
+from voice.wire.sip.message import NO_HEADERS, Address, make_cancel, make_response, set_body
 from voice.wire.sip.session_timer import SessionTimer
 from voice.wire.sip.tables import T1
 from voice.wire.sip.transaction import Transaction
@@ -33,6 +33,10 @@ class MediaCue:
     status: int = 0
     reason: str = ""
     body: bytes = b""
+
+
+PATIENCE_S = 180.0
+"""How long a re-INVITE of ours may be under way before it is cancelled: what a proxy grants one (RFC 3261 16.6)."""
 
 
 class Renegotiation:
@@ -58,6 +62,7 @@ class Renegotiation:
         self._offer = b""
         self._ack = (0, b"")
         self._retry_at: float | None = None
+        self._cancel_at: float | None = None
         self._unanswered: Transaction | None = None
         self._forget_at: float | None = None
 
@@ -106,7 +111,7 @@ class Renegotiation:
         self._step(MediaInput.END, MediaCue(now))
         self._asked = self._refresh = None
         self._answered = None
-        self._retry_at = None
+        self._retry_at = self._cancel_at = None
 
     # messages
 
@@ -157,7 +162,8 @@ class Renegotiation:
         if transaction is self._refresh:
             self._refresh = None
         else:
-            self._asked = None
+            self._asked = self._unanswered = None
+            self._cancel_at = self._forget_at = None
             self._step(outcome, cue)
         if cue.status in (408, 481):
             self._owner.fail(CallInput.LOST, cue.now)  # RFC 3261 section 12.2.1.2
@@ -165,7 +171,8 @@ class Renegotiation:
     # time
 
     def deadline(self) -> float | None:
-        times = (self._answered.deadline() if self._answered else None, self._retry_at, self._forget_at)
+        answered = self._answered.deadline() if self._answered else None
+        times = (answered, self._retry_at, self._cancel_at, self._forget_at)
         return min((time for time in times if time is not None), default=None)
 
     def on_timer(self, now: float) -> None:
@@ -175,9 +182,14 @@ class Renegotiation:
         if self._retry_at is not None and self._retry_at <= now:
             self._retry_at = None
             self._step(MediaInput.RETRY, MediaCue(now))
+        if self._asked is not None and self._cancel_at is not None and self._cancel_at <= now:
+            self._cancel_at = None
+            self._core.request(make_cancel(self._asked.request), self._asked.addr, now, None)
+            self._unanswered, self._forget_at = self._asked, now + 64 * T1
         if self._unanswered is not None and self._forget_at is not None and self._forget_at <= now:
-            self._core.abandon(self._unanswered)
-            self._unanswered = self._forget_at = None
+            forgotten, self._unanswered, self._forget_at = self._unanswered, None, None
+            self._core.abandon(forgotten)
+            self.on_timed_out(forgotten, now)
 
     # the table's interpreter
 
@@ -245,6 +257,8 @@ class Renegotiation:
         hop = self._dialog.next_hop()
         request = self._dialog.request(method, self._core.via(hop))
         set_body(request, body, {**self._core.identity(hop), **self._timer.renewal()})
+        if method == "INVITE":
+            self._cancel_at = now + PATIENCE_S
         return self._core.request(request, hop, now, self._owner)
 
     def _send_ack(self, cue: MediaCue) -> None:

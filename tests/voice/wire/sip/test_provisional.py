@@ -243,6 +243,12 @@ class Callee(Peer):
         }
         return self.say(request(method, headers=headers, body=body))
 
+    def reply(self, sent: str, status: int, body: str = "", **headers: str) -> list[str]:
+        """Answer a request that was sent."""
+        lines = [it for it in sent.split("\r\n") if it.split(":")[0] in ("Via", "From", "To", "Call-ID", "CSeq")]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        return self.say("\r\n".join([f"SIP/2.0 {status} X", *lines, "", body]).encode())
+
     def respond(self, status: int, tag: str = "a", body: str = "", **headers: str) -> list[str]:
         """What comes of a response with this tag: the first lines."""
         return [message.split("\r\n")[0] for message in self.say_to(status, tag, body, **headers)]

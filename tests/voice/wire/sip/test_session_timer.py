@@ -141,12 +141,6 @@ class Refreshed(Callee):
         self.now = end
         return sent
 
-    def reply(self, sent: str, status: int, body: str = "", **headers: str) -> list[str]:
-        """Answer a request that was sent."""
-        lines = [it for it in sent.split("\r\n") if it.split(":")[0] in ("Via", "From", "To", "Call-ID", "CSeq")]
-        lines += [f"{name}: {value}" for name, value in headers.items()]
-        return self.say("\r\n".join([f"SIP/2.0 {status} X", *lines, "", body]).encode())
-
 
 def test_who_takes_no_update_gets_a_re_invite_with_the_media_as_they_are() -> None:
     peer = Refreshed()

@@ -240,6 +240,18 @@ def test_a_change_of_a_call_that_we_gave_up() -> None:
     assert peer.endpoint.events() == []
 
 
+def test_the_answer_to_a_change_of_a_call_that_we_gave_up_is_no_news() -> None:
+    peer = Callee()
+    call = peer.called()
+    peer.respond(183, Require="100rel", RSeq="1", body="v=0", Allow="UPDATE")
+    assert peer.endpoint.reoffer(call, HOLD, peer.now)
+    (update,) = peer.heard()
+    peer.endpoint.hangup(call, peer.now)
+    peer.endpoint.events()
+    peer.reply(update, 200, "v=0 a")
+    assert peer.endpoint.events() == []
+
+
 def test_the_callee_hangs_up_during_a_change() -> None:
     network = Network()
     call, theirs = early(network)

@@ -158,7 +158,6 @@ class Trunk:
         if bot == BUSY:
             self.agent.reject(invite.call, 486)
             return
-        self._check_privacy(invite)
         if invite.account:
             self._accounts.admit(invite.account, (line.invite.account for line in self._lines.values()))
         self._calls.admit(invite.source[0])
@@ -170,13 +169,8 @@ class Trunk:
         else:
             self.agent.answer(invite.call, line.answer)
 
-    def _check_privacy(self, invite: InviteReceived) -> None:
-        if self._settings.sip.srtp is Srtp.DEMANDED and not is_private(invite.source):
-            raise NotEncrypted("keys could be read on their way: call by TLS")
-
     def _replacing(self, invite: InviteReceived, ref: CallRef) -> None:
         """A call that is to take another's place: as that one has been admitted, this one is not asked again."""
-        self._check_privacy(invite)
         former = self._lines.get(ref)
         if former is None or former.call is None:
             self.agent.reject(invite.call, 481)
@@ -198,6 +192,8 @@ class Trunk:
 
     def _respond(self, line: _Line, offer: bytes | None) -> bytes:
         """The SDP to send: an answer, or an offer of ours when the peer made none (RFC 3264)."""
+        if self._settings.sip.srtp is Srtp.DEMANDED and not is_private(line.invite.source):
+            raise NotEncrypted("keys could be read on their way: call by TLS")
         host, codecs, spoken = self._settings.media_advertised, self._codecs(line), line.agreed
         keys = None if spoken is None else spoken.keys
         line.sdes = Sdes(self._policy(line), secrets.token_bytes(SECRET_OCTETS), keys)

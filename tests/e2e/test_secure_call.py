@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dialog.events import CallEnded
+from dialog.events import CallAnswered, CallEnded
 from tests.e2e.callers import say
 from tests.e2e.conversation import check_spoken, hold
 from tests.e2e.node import free_port, serving
@@ -31,10 +31,11 @@ def test_a_conversation_that_nobody_can_read_on_the_way(tmp_path: Path) -> None:
 
         target = f"sip:100@{HOST}:{tls_port};transport=tls"
         authority = node.data / "sip.crt"
-        phone = Baresip(tmp_path, "secure", target, "PCMA", moves, authority)
+        phone = Baresip(tmp_path, "secure", target, "G722", moves, authority)
         held = hold(node, phone, "secure", turns)
         for exchange in held.exchanges:
             check_spoken(exchange, held.bot if held.telephone is None else held.telephone)
+        assert CallAnswered(codec="G722") in [record.event for record in held.journal]
         ended = held.journal[-1].event
         assert isinstance(ended, CallEnded)
         assert ended.lost_packets <= ended.duration_ms // 2_000  # one in a hundred

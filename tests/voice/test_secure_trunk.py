@@ -106,6 +106,17 @@ async def test_where_it_is_demanded_a_caller_with_keys_is_answered() -> None:
         assert opened(it, secure)
 
 
+@pytest.mark.parametrize("source", [("192.0.2.7", 5060), Flow("192.0.2.7", 5060, TCP)])
+async def test_where_it_is_demanded_keys_do_not_come_in_the_clear(source: tuple[str, int]) -> None:
+    async with exchange(srtp=Srtp.DEMANDED) as it:
+        it.desk.source = source
+        assert (await it.refused(sdp(it, key()))).status == 488
+        assert it.trunk.refused == {"peer.not_encrypted": 1}
+    async with exchange() as it:
+        it.desk.source = source
+        await call(it, key())
+
+
 async def test_an_answer_to_our_offer_that_is_not_encrypted_ends_the_call() -> None:
     async with exchange(srtp=Srtp.DEMANDED) as it:
         it.phone.invite()

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 import pytest
@@ -29,21 +29,25 @@ from voice.net.sip_agent import SipAgent
 from voice.settings.sections import LimitSettings
 from voice.trunk import Trunk
 from voice.wire.sdes import Srtp
-from voice.wire.sip.events import SipEvent
+from voice.wire.sip.events import InviteReceived, SipEvent
 
 FIRST, LAST = 25_000, 25_998
 
 
 class Desk:
-    """Hands events to the trunk while it is `open`: a loop that is behind comes to them later."""
+    """Hands events to the trunk while it is `open`: a loop that is behind comes to them later. `source`: where calls
+    seem to come from."""
 
     def __init__(self, trunk: Trunk) -> None:
         self._trunk = trunk
+        self.source: tuple[str, int] | None = None
         self.open = asyncio.Event()
         self.open.set()
 
     async def on_event(self, event: SipEvent) -> None:
         await self.open.wait()
+        if self.source is not None and isinstance(event, InviteReceived):
+            event = replace(event, source=self.source)
         await self._trunk.on_event(event)
 
 

@@ -10,7 +10,9 @@ from tests.voice.test_trunk import Exchange, exchange
 from voice.trunk import is_private
 from voice.wire.rtp import RtpPacket
 from voice.wire.sdes import Crypto, Keys, Srtp, Suite
+from voice.wire.sip.events import CallRef, InviteReceived
 from voice.wire.sip.flow import TCP, TLS, Flow
+from voice.wire.sip.grammar import WireURI
 from voice.wire.srtp import SecureStream, secured
 
 
@@ -194,3 +196,31 @@ async def test_a_hold_changes_no_keys_and_new_keys_are_answered_with_new_ones() 
 )
 def test_keys_come_by_ways_that_nobody_else_reads(source: tuple[str, int] | Flow, private: bool) -> None:
     assert is_private(source) == private
+
+
+async def test_who_takes_the_place_of_an_encrypted_caller_brings_keys_too() -> None:
+    async with exchange() as it:
+        await call(it, key())
+        first, plain = it.phone, await it.another()
+        plain.invite(plain.sdp(), first.replaces)
+        assert (await plain.answer()).status == 488
+        plain.ack(refused=True)
+        it.phone = await it.another()
+        theirs = key()
+        it.phone.invite(sdp(it, theirs), first.replaces)
+        (ours,) = crypto_of(await it.phone.answer())
+        it.phone.ack()
+        await first.hung_up_on()
+        await it.house.tick(100)
+        assert len(opened(it, stream(theirs, ours))) >= 4
+
+
+async def test_where_it_is_demanded_nobody_takes_a_place_by_a_way_that_others_read() -> None:
+    async with exchange(srtp=Srtp.DEMANDED) as it:
+        await call(it, key())
+        uri = WireURI.parse("sip:200@192.0.2.9")
+        source = ("192.0.2.9", 5060)
+        await it.trunk.on_event(
+            InviteReceived(CallRef(99), "other", uri, "", uri, "200", None, source, (), replaces=CallRef(1))
+        )
+        assert it.trunk.refused == {"peer.not_encrypted": 1}

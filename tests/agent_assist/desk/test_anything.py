@@ -12,6 +12,7 @@ from agent_assist.desk.ports import GRACE_S, Conflict, LeaveWhy, Presence
 from agent_assist.desk.rules import Rules
 from dialog.commands import Command
 from dialog.errors import StoreError
+from dialog.events import TransferFailed
 from tests.agent_assist.desk.house import House
 from tests.fakes.live_calls import Place
 
@@ -27,6 +28,7 @@ class Anything:
         self.random = random.Random(seed)
         self.house = House(RULES)
         self.house.calls.during = self._during
+        self.house.calls.reachable.add("112")
         self.started = 0
         self.conflicts = 0
         self.cut: dict[str, float] = {}
@@ -54,6 +56,8 @@ class Anything:
             self.hangs_up,
             self.hands_back,
             self.transfers,
+            self.transfers_outside,
+            self.outside_answers,
             self.hours_change,
             self.store_refuses,
         ]
@@ -165,6 +169,19 @@ class Anything:
     def transfers(self) -> None:
         self.house.desk.transfer(self._agent(Presence.TALKING), self._agent(Presence.READY))
 
+    def transfers_outside(self) -> None:
+        self.house.desk.transfer_outside(self._agent(Presence.TALKING), self.random.choice(["112", "113"]))
+
+    def outside_answers(self) -> None:
+        call = self.house.screen(self._agent(Presence.TALKING)).call
+        if call is None or call.transferring_to != "112":
+            raise Conflict("nobody rings there")
+        if self.random.random() < 0.5:
+            self.house.calls.tell(call.call_id, TransferFailed(why="failed", status=486))
+        else:
+            self.house.desk.leave(call.call_id, LeaveWhy.TRANSFERRED)
+            self.house.calls.end(call.call_id)
+
     def wraps_up(self) -> None:
         agent = self._agent(Presence.WRAPPING)
         due = self.house.screen(agent).wrap_up
@@ -209,7 +226,7 @@ class Anything:
             assert (screen.offer is not None) == (screen.me.presence is Presence.RINGING)
             assert (screen.wrap_up is not None) or screen.me.presence is not Presence.WRAPPING
             assert screen.wrap_up is None or screen.me.presence in (Presence.WRAPPING, Presence.OFFLINE)
-            if screen.call and screen.call.transferring_to:
+            if screen.call and screen.call.transferring_to in AGENTS:
                 assert screens[screen.call.transferring_to].offer is not None
 
         # Music ends: the agent wished it, or is back within the grace, or the caller waits again.

@@ -122,6 +122,7 @@ class _Builder:
         self._recordings = self._folder / "recordings"
         self._listeners: list[Listener] = []
         self._metrics = Metrics()
+        self._trunks = Trunks(settings)
         self._calls: Calls | None = None
 
     async def build(self) -> Node:
@@ -156,13 +157,12 @@ class _Builder:
         )
         calls = self._calls = Calls(settings.limits, services, self._open_recorder(), tasks, lag)
         desk = await self._open_desk(calls, plane, database)
-        trunks = Trunks(settings)
-        agent = await self._open_sip(calls, plane, trunks)
+        agent = await self._open_sip(calls, plane)
         web_port = await self._open_web(calls, plane, store, users, desk)
         stack.push_async_callback(calls.drain, settings.limits.drain_s)
         stack.callback(agent.drain)
-        trunks.start(tasks)
-        stack.push_async_callback(trunks.close)
+        self._trunks.start(tasks)
+        stack.push_async_callback(self._trunks.close)
         self._expose(calls, plane, speech, bots.server, lag)
         lag.forgive()
         return Node(
@@ -222,8 +222,8 @@ class _Builder:
         self._metrics.gauge("centralino_desk", "Callers and agents at the desk", "what", lambda: desk.host.figures)
         return desk
 
-    async def _open_sip(self, calls: Calls, plane: MediaPlane, trunks: Trunks) -> SipAgent:
-        settings = self._settings
+    async def _open_sip(self, calls: Calls, plane: MediaPlane) -> SipAgent:
+        settings, trunks = self._settings, self._trunks
         ports = RtpPorts(settings.media_host, settings.media.first_port, settings.media.last_port, SystemRandom())
         trunk = Trunk(settings, calls, plane, ports, trunks)
         authenticator = open_authenticator(settings.sip)
@@ -281,7 +281,7 @@ class _Builder:
         app.include_router(Whip(browsers, guard).router)
         if desk is not None:
             app.include_router(Whip(desk.lines, guard, path="/api/agent/audio", who=agent_name).router)
-        app.include_router(status_router(self._metrics, calls.obstacle))
+        app.include_router(status_router(self._metrics, calls.obstacle, lambda: self._trunks.down))
         certificate, key = web.certificate, web.key
         if web.secure and certificate is None:
             certificate, key = ensure_certificate(self._folder, web.host)

@@ -78,6 +78,7 @@ class Node:
     lag: LoopLag
     store: SqlCallStore
     sip: SipAgent
+    outbound: Outbound
     web_port: int
     rasa: RasaEngine | None
     first_password: str | None
@@ -157,7 +158,7 @@ class _Builder:
         )
         calls = self._calls = Calls(settings.limits, services, self._open_recorder(), tasks, lag)
         desk = await self._open_desk(calls, plane, database)
-        agent = await self._open_sip(calls, plane)
+        agent, outbound = await self._open_sip(calls, plane)
         web_port = await self._open_web(calls, plane, store, users, desk)
         stack.push_async_callback(calls.drain, settings.limits.drain_s)
         stack.callback(agent.drain)
@@ -173,6 +174,7 @@ class _Builder:
             lag=lag,
             store=store,
             sip=agent,
+            outbound=outbound,
             web_port=web_port,
             rasa=bots.rasa,
             # last: a password that a failed start swallowed would be shown to nobody
@@ -222,7 +224,7 @@ class _Builder:
         self._metrics.gauge("centralino_desk", "Callers and agents at the desk", "what", lambda: desk.host.figures)
         return desk
 
-    async def _open_sip(self, calls: Calls, plane: MediaPlane) -> SipAgent:
+    async def _open_sip(self, calls: Calls, plane: MediaPlane) -> tuple[SipAgent, Outbound]:
         settings, trunks = self._settings, self._trunks
         ports = RtpPorts(settings.media_host, settings.media.first_port, settings.media.last_port, SystemRandom())
         trunk = Trunk(settings, calls, plane, ports, trunks)
@@ -257,7 +259,7 @@ class _Builder:
         except OSError as error:
             raise taken("sip", settings.sip.host, settings.sip.port, error) from error
         self._stack.push_async_callback(agent.close)
-        return agent
+        return agent, outbound
 
     def _sip_streams(self) -> StreamSettings:
         sip = self._settings.sip

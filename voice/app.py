@@ -83,6 +83,7 @@ class Node:
     lag: LoopLag
     store: SqlCallStore
     sip: SipAgent
+    outbound: Outbound
     web_port: int
     rasa: RasaEngine | None
     first_password: str | None
@@ -127,6 +128,7 @@ class _Builder:
         self._recordings = self._folder / "recordings"
         self._listeners: list[Listener] = []
         self._metrics = Metrics()
+        self._trunks = Trunks(settings)
         self._calls: Calls | None = None
 
     async def build(self) -> Node:
@@ -164,15 +166,14 @@ class _Builder:
         registrar = Registrar()
         phones = Phones(settings, settings.sip.phone_users, registrar, plane, ports)
         desk = await self._open_desk(calls, plane, database, phones)
-        trunks = Trunks(settings)
-        agent = await self._open_sip(calls, plane, ports, registrar, phones, trunks)
+        agent, outbound = await self._open_sip(calls, plane, ports, registrar, phones)
         streams = await open_streams(settings, calls, plane, self._metrics, stack)
         self._listeners.append(streams.calls)
         web_port = await self._open_web(calls, plane, store, users, desk, streams)
         stack.push_async_callback(calls.drain, settings.limits.drain_s)
         stack.callback(agent.drain)
-        trunks.start(tasks)
-        stack.push_async_callback(trunks.close)
+        self._trunks.start(tasks)
+        stack.push_async_callback(self._trunks.close)
         self._expose(calls, plane, speech, bots.server, lag)
         lag.forgive()
         return Node(
@@ -183,6 +184,7 @@ class _Builder:
             lag=lag,
             store=store,
             sip=agent,
+            outbound=outbound,
             web_port=web_port,
             rasa=bots.rasa,
             # last: a password that a failed start swallowed would be shown to nobody
@@ -235,9 +237,9 @@ class _Builder:
         return desk
 
     async def _open_sip(
-        self, calls: Calls, plane: MediaPlane, ports: RtpPorts, registrar: Registrar, phones: Phones, trunks: Trunks
-    ) -> SipAgent:
-        settings = self._settings
+        self, calls: Calls, plane: MediaPlane, ports: RtpPorts, registrar: Registrar, phones: Phones
+    ) -> tuple[SipAgent, Outbound]:
+        settings, trunks = self._settings, self._trunks
         guard = IceGuard([IceAddress(settings.media_host, settings.media.advertised or settings.sip.advertised or "")])
         web_phones = WebPhones(calls, plane, guard, self._tasks)
         trunk = Trunk(settings, calls, plane, ports, trunks, web_phones)
@@ -285,7 +287,7 @@ class _Builder:
         except OSError as error:
             raise taken("sip", settings.sip.host, settings.sip.port, error) from error
         self._stack.push_async_callback(agent.close)
-        return agent
+        return agent, outbound
 
     def _sip_streams(self) -> StreamSettings:
         sip = self._settings.sip
@@ -323,7 +325,7 @@ class _Builder:
         if desk is not None:
             app.include_router(Whip(desk.lines, guard, path="/api/agent/audio", who=agent_name).router)
         app.include_router(streams.router)
-        app.include_router(status_router(self._metrics, calls.obstacle))
+        app.include_router(status_router(self._metrics, calls.obstacle, lambda: self._trunks.down))
         certificate, key = web.certificate, web.key
         if web.secure and certificate is None:
             certificate, key = ensure_certificate(self._folder, web.host)

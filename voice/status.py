@@ -1,7 +1,7 @@
 """What a node says of itself over HTTP: alive, ready, and its figures."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 
 from fastapi import APIRouter
@@ -41,8 +41,10 @@ class CountedAnswers:
         await self._app(scope, receive, counted)
 
 
-def status_router(metrics: Metrics, unready: Callable[[], str]) -> APIRouter:
-    """`unready` gives the reason why no call would be taken now, or ""."""
+def status_router(
+    metrics: Metrics, unready: Callable[[], str], amiss: Callable[[], Iterable[str]] = tuple
+) -> APIRouter:
+    """`unready` gives the reason why no call would be taken now, or ""; `amiss` what else is wrong, a line each."""
     router = APIRouter(tags=["status"])
 
     @router.get("/healthz", response_class=PlainTextResponse)
@@ -52,9 +54,10 @@ def status_router(metrics: Metrics, unready: Callable[[], str]) -> APIRouter:
 
     @router.get("/readyz", response_class=PlainTextResponse)
     async def readyz() -> Response:
-        """A call would be taken now; otherwise 503 and the reason."""
+        """A call would be taken now; otherwise 503 and the reason. Lines below tell of trunks that are down."""
         reason = unready()
-        return PlainTextResponse(f"{reason or 'ok'}\n", status_code=503 if reason else 200)
+        lines = (reason or "ok", *amiss())
+        return PlainTextResponse("".join(f"{line}\n" for line in lines), status_code=503 if reason else 200)
 
     @router.get("/metrics", response_class=PlainTextResponse)
     async def figures() -> Response:

@@ -191,6 +191,8 @@ class TrunkLink:
         try:
             address = await self.address()
         except OSError as error:
+            if not self._unfound:
+                log.warning("trunk not found", trunk=self.name, reason=str(error))
             self._unfound = f"{self.settings.proxy}: {error.strerror or 'its address was not found in time'}"
             return None
         self._unfound = ""

@@ -65,6 +65,12 @@ class Trunks:
         return {name: link.standing is Standing.UP for name, link in self._links.items() if link.watched}
 
     @property
+    def down(self) -> list[str]:
+        """A line for each trunk that is down, with the reason."""
+        links = self._links.values()
+        return [f"trunk {link.name} is down: {link.reason}" for link in links if link.standing is Standing.DOWN]
+
+    @property
     def load(self) -> dict[str, int]:
         """The calls that each trunk carries."""
         present = Counter(trunk for calls in self._carried for trunk in calls())

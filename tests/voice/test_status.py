@@ -10,7 +10,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from agent_assist.web.settings import SiteSettings
 from tests.fakes.http_server import serving
-from voice.status import CountedAnswers
+from voice.observe import Metrics
+from voice.status import CountedAnswers, status_router
 
 
 async def test_refused_requests_and_refused_sockets_are_counted_by_status() -> None:
@@ -43,3 +44,16 @@ async def test_refused_requests_and_refused_sockets_are_counted_by_status() -> N
             with pytest.raises(ConnectionClosed):
                 await socket.recv()
     assert refused == {"404": 1, "401": 1, "403": 1}, "a socket that was taken and closed is no refusal"
+
+
+async def test_a_node_is_ready_though_something_else_is_amiss() -> None:
+    app, unready = FastAPI(), [""]
+    app.include_router(
+        status_router(Metrics(), lambda: unready[0], lambda: ["trunk carrier is down: OPTIONS: no answer"])
+    )
+    async with serving(app, SiteSettings()) as url, httpx.AsyncClient(trust_env=False) as client:
+        answer = await client.get(f"{url}/readyz")
+        assert (answer.status_code, answer.text) == (200, "ok\ntrunk carrier is down: OPTIONS: no answer\n")
+        unready[0] = "full"
+        answer = await client.get(f"{url}/readyz")
+        assert (answer.status_code, answer.text.splitlines()[0]) == (503, "full")

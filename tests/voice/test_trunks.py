@@ -1,7 +1,7 @@
 """Trunks: whose a call is, what answers it, how much each may carry, and what it is told of us."""
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from random import Random
 
 import pytest
@@ -15,6 +15,7 @@ from tests.fakes.telephone import HOST, telephone
 from voice.config import Settings
 from voice.net.rtp_port import RtpPorts
 from voice.net.sip_agent import SipAgent
+from voice.settings.sections import LimitSettings
 from voice.trunk import Trunk
 from voice.trunks import Trunks
 
@@ -75,7 +76,7 @@ async def node(trunk: Mapping[str, object]) -> AsyncIterator[tuple[House, int]]:
     """A node with one trunk, called `carrier`, and no other peer; its SIP port."""
     settings = Settings.model_validate({"sip": {"peers": [], "trunks": {"carrier": trunk}}})
     table = Trunks(settings)
-    async with house() as home:
+    async with house(limits=LimitSettings(calls=4, calls_per_minute=1)) as home:
         calls = Trunk(settings, home.calls, home.plane, RtpPorts(HOST, 25_000, 25_998, Random()), table)
         agent = SipAgent(calls, table.allows, told=table.signalling_host)
         calls.serve(agent)
@@ -113,3 +114,13 @@ async def test_one_call_too_many_of_a_trunk_is_refused_for_now() -> None:
         assert (refusal.status, refusal.headers["retry-after"]) == (503, "5")
         second.ack(refused=True)
         first.ack()
+
+
+async def test_what_one_caller_must_not_do_a_trunk_may() -> None:
+    """Three calls in a minute that nobody has acknowledged: to one address two would be granted, and one a minute."""
+    async with node({"peers": ["127.0.0.2"]}) as (_, port), AsyncExitStack() as stack:
+        for _ in range(3):
+            phone = await stack.enter_async_context(telephone(port, "200", "127.0.0.2"))
+            phone.invite(phone.sdp())
+            assert (await phone.answer()).status == 200
+            stack.callback(phone.ack)

@@ -1,11 +1,13 @@
 """REGISTER as a client, answer by answer: who we are, for how long, and what follows a failure."""
 
 import pytest
+from sipmessage import Request, Response
 
 from tests.fakes.registrar import PASSWORD, USER, Registrar
 from tests.fakes.sip_network import HERE, THERE, counting_tokens, make_endpoint
 from voice.wire.sip.auth import Login
 from voice.wire.sip.grammar import WireURI
+from voice.wire.sip.message import Address
 from voice.wire.sip.registration import BASE_S, LONGEST_S, RETURN_S, Registration
 from voice.wire.sip.watch import Standing
 
@@ -96,8 +98,12 @@ def test_a_refusal_for_too_little_that_names_nothing_better_is_a_failure(headers
 
 
 def test_a_registrar_that_always_wants_more_is_asked_no_more() -> None:
-    it = Line(Registrar(asks=False), expires_s=60)
-    it.registrar.says, it.registrar.headers = 423, {"Min-Expires": "61"}
+    class Greedy(Registrar):
+        def answer(self, request: Request, source: Address, now: float) -> Response | None:
+            self.says, self.headers = 423, {"Min-Expires": str(int(request.headers["Expires"]) + 1)}
+            return super().answer(request, source, now)
+
+    it = Line(Greedy(), expires_s=60)
     it.ask()
     assert (it.standing(), len(it.registrar.came)) == (Standing.DOWN, 2)
 
@@ -155,6 +161,14 @@ def test_a_lost_connection_brings_the_next_round_forward_and_never_back() -> Non
     assert it.registration.deadline() == pytest.approx(it.now + RETURN_S * 0.75)
     it.registration.lost(it.now + 1)
     assert it.registration.deadline() == pytest.approx(it.now + RETURN_S * 0.75)
+
+
+def test_a_lost_connection_does_not_shorten_the_wait_after_a_failure() -> None:
+    it = Line(Registrar())
+    it.registrar.mute = True
+    wait = it.ask()
+    it.registration.lost(it.now)
+    assert it.registration.deadline() == it.now + wait
 
 
 def test_who_only_asks_binds_nothing_and_finds_out_whether_he_is_known() -> None:

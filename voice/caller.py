@@ -19,7 +19,8 @@ from voice.net.rtp_port import RtpPorts, UdpWire, media_address
 from voice.net.sip_agent import SipAgent
 from voice.ports import RATE_HZ, TICK_MS, Frame, Pcm
 from voice.tasks import sole_error
-from voice.wire.sdp import make_offer, parse_sdp, read_answer
+from voice.wire.negotiation import make_offer, read_answer
+from voice.wire.sdp import parse_sdp
 from voice.wire.sip.auth import Login
 from voice.wire.sip.events import CallRef, DialogEnded, InviteAnswered, InviteCancelled, InviteRefused, SipEvent
 

@@ -18,7 +18,8 @@ from voice.media.leg import MediaLeg
 from voice.media.plane import MediaPlane
 from voice.net.rtp_port import RtpPorts, UdpWire, media_address
 from voice.net.sip_agent import SipAgent
-from voice.wire.sdp import Codec, Negotiated, answer, make_offer, parse_sdp, read_answer
+from voice.wire.negotiation import Negotiated, answer, make_offer, read_answer
+from voice.wire.sdp import Codec, parse_sdp
 from voice.wire.sip.events import (
     CallRef,
     DialogEnded,

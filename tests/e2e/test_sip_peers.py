@@ -13,7 +13,8 @@ from tests.fakes.lossy_relay import LossyRelay
 from tests.fakes.sip_uas import HOST, RTP_PORT, SilentCallee
 from tests.peers import peer
 from voice.net.sip_agent import SipAgent
-from voice.wire.sdp import Codec, Direction, make_offer, parse_sdp, read_answer
+from voice.wire.negotiation import make_offer, read_answer
+from voice.wire.sdp import Codec, Direction, parse_sdp
 from voice.wire.sip.events import (
     DialogEnded,
     EndCause,

@@ -2,7 +2,8 @@
 
 from voice.net.sip_agent import SipAgent
 from voice.net.sip_streams import StreamSettings
-from voice.wire.sdp import Codec, answer, make_offer, parse_sdp, read_answer
+from voice.wire.negotiation import answer, make_offer, read_answer
+from voice.wire.sdp import Codec, parse_sdp
 from voice.wire.sip.events import CallRef, InviteAcknowledged, InviteReceived, ReinviteReceived, SipEvent
 
 HOST = "127.0.0.1"

@@ -20,7 +20,7 @@ from voice.net.rtcp_port import RtcpPort
 from voice.net.rtp_port import RtpPorts, UdpWire
 from voice.net.sip_agent import SipAgent
 from voice.ports import QUEUE_MS, RATE_HZ, TICK_MS, TICK_SAMPLES, Frame, Pcm
-from voice.wire.sdp import make_offer
+from voice.wire.negotiation import make_offer
 from voice.wire.sip.events import DialogEnded, EndCause, InviteAcknowledged, InviteCancelled, InviteReceived, SipEvent
 
 PATIENCE_S = 0.1

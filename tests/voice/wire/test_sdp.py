@@ -6,17 +6,8 @@ import time
 import pytest
 
 from dialog.errors import NoCommonCodec, ProtocolError
-from voice.wire.sdp import (
-    MAX_BYTES,
-    Codec,
-    Direction,
-    Negotiated,
-    Session,
-    answer,
-    make_offer,
-    parse_sdp,
-    read_answer,
-)
+from voice.wire.negotiation import Negotiated, answer, make_offer, read_answer
+from voice.wire.sdp import MAX_BYTES, Codec, Direction, Session, parse_sdp
 
 SOFTPHONE = b"""v=0\r
 o=alice 53655765 2353687637 IN IP4 192.0.2.7\r

@@ -42,9 +42,24 @@ class Packet:
 
 
 def make_endpoint(
-    address: Address, prefix: str, authenticator: Authenticator | None = None, /, **limits: int
+    address: Address,
+    prefix: str,
+    authenticator: Authenticator | None = None,
+    records: bool = False,
+    /,
+    *,
+    max_calls: int = 500,
+    max_transactions: int = 20_000,
 ) -> SipEndpoint:
-    return SipEndpoint(address[0], address[1], counting_tokens(prefix), authenticator=authenticator, **limits)
+    return SipEndpoint(
+        address[0],
+        address[1],
+        counting_tokens(prefix),
+        max_calls=max_calls,
+        max_transactions=max_transactions,
+        authenticator=authenticator,
+        records=records,
+    )
 
 
 @dataclass

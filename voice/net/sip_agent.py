@@ -45,7 +45,8 @@ class SipAgent:
     `allow` decides by IP address whose datagrams are looked at and whose connections are taken; those of others are
     counted and never answered, unless there is an `authenticator` to ask them who they are.
     `advertised` is the host peers are told to reach, where it is not the one bound (NAT). Commands are the endpoint's,
-    with the time filled in; each returns False when the call is over or its state does not allow it.
+    with the time filled in; each returns False when the call is over or its state does not allow it. Recording clients
+    (RFC 7866) may call where it `records`.
     """
 
     def __init__(
@@ -58,12 +59,15 @@ class SipAgent:
         max_calls: int = 500,
         token: Callable[[], str] = lambda: secrets.token_hex(8),
         authenticator: Authenticator | None = None,
+        records: bool = False,
     ) -> None:
         self._handler = handler
         self._allow = allow
         self._advertised = advertised
         self._strangers = authenticator is not None
-        self._endpoint = SipEndpoint(advertised, 0, token, max_calls=max_calls, authenticator=authenticator)
+        self._endpoint = SipEndpoint(
+            advertised, 0, token, max_calls=max_calls, authenticator=authenticator, records=records
+        )
         self._endpoint.reach.connects = True
         self._socket: UdpSocket | None = None
         streams = streams or StreamSettings()

@@ -208,7 +208,7 @@ def test_control_ports() -> None:
         audio(media="m=audio 1 RTP/AVP 128"),
         audio(media="m=audio 1 RTP/AVP x"),
         audio(media="m=audio 1 RTP/AVP" + " 1" * 65),
-        audio(*["m=audio 1 RTP/AVP 0"] * 8),
+        audio(*["m=audio 1 RTP/AVP 0"] * 16),
     ],
 )
 def test_descriptions_that_are_none(data: bytes) -> None:

@@ -82,8 +82,8 @@ def test_who_comes_and_goes_is_told_by_changes() -> None:
     change = parse_metadata(
         document(
             '<participant participant_id="p3"><nameID aor="sip:2002@pbx.example"><name>Bob</name></nameID>'
-            '</participant><participantsessionassoc participant_id="p2" session_id="s1"><disassociate-time>2026-11-02T09:40:00Z'
-            "</disassociate-time></participantsessionassoc>"
+            '</participant><participantsessionassoc participant_id="p2" session_id="s1">'
+            "<disassociate-time>2026-11-02T09:40:00Z</disassociate-time></participantsessionassoc>"
             '<participantsessionassoc participant_id="p3" session_id="s1"/>'
             '<participantstreamassoc participant_id="p2"><send>b</send><disassociate-time>2026-11-02T09:40:00Z'
             "</disassociate-time></participantstreamassoc>"

@@ -28,8 +28,8 @@ class SipEndpoint:
 
     `local_host` and `local_port` are what peers are told to reach; `token` gives fresh random words. At most
     `max_calls` calls and `max_transactions` transactions are held; beyond, new calls get 503 with Retry-After.
-    Strangers, whose address is not listed, may only call, and only where an
-    `authenticator` knows them.
+    Strangers, whose address is not listed, may only call, and only where an `authenticator` knows them. Recording
+    sessions (RFC 7866) are taken where it `records`.
     """
 
     def __init__(
@@ -41,10 +41,11 @@ class SipEndpoint:
         max_calls: int = 500,
         max_transactions: int = 20_000,
         authenticator: Authenticator | None = None,
+        records: bool = False,
     ) -> None:
         self.reach = Reach(local_host, local_port)
         self._stack = Stack(self.reach, token, max_transactions)
-        self._server = UserAgentServer(self._stack, max_calls, authenticator)
+        self._server = UserAgentServer(self._stack, max_calls, authenticator, records=records)
 
     # what the shell calls
 

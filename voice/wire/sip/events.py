@@ -36,6 +36,7 @@ class InviteReceived:
 
     `dialled` is the user part of the Request-URI; `headers` has those of PASSED_HEADERS that came, first value each.
     `account` is whose credentials let in a caller from an address that is not listed; "" from one that is.
+    `recording`: who calls is a recording client (RFC 7866); `metadata` is what it tells of the call it records.
     """
 
     call: CallRef
@@ -48,6 +49,8 @@ class InviteReceived:
     source: Address
     headers: tuple[tuple[str, str], ...]
     account: str = ""
+    recording: bool = False
+    metadata: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +78,14 @@ class DialogEnded:
 
 @dataclass(frozen=True, slots=True)
 class ReinviteReceived:
-    """The peer wants other media. Wants `reanswer` or `reject`. `offer` is None when we are to make the offer."""
+    """The peer wants other media. Wants `reanswer` or `reject`. `offer` is None when we are to make the offer.
+
+    `metadata` is what a recording client tells anew (RFC 7866 section 9.1).
+    """
 
     call: CallRef
     offer: bytes | None
+    metadata: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

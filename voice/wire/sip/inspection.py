@@ -2,7 +2,11 @@
 
 from sipmessage import Request
 
+from dialog.errors import ProtocolError
+from voice.wire.multipart import MULTIPART, media_type
+from voice.wire.sip.content import parts_of
 from voice.wire.sip.message import ALLOW, SDP
+from voice.wire.siprec import METADATA, OPTION_TAG
 
 ALLOWED = frozenset(ALLOW.split(", "))
 KNOWN = frozenset(("REGISTER", "SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE", "REFER", "UPDATE", "PRACK", "INFO"))
@@ -12,20 +16,28 @@ Refused = tuple[int, dict[str, str]]
 """A status and the headers that explain it."""
 
 
-def refuse(request: Request) -> Refused | None:
-    """Why this request is refused, or None. In the order of RFC 3261: method, extensions, content."""
+def refuse(request: Request, *, records: bool = False) -> Refused | None:
+    """Why this request is refused, or None. In the order of RFC 3261: method, extensions, content.
+
+    `records`: recording sessions are taken (RFC 7866).
+    """
     if request.method not in ALLOWED:
         return (405 if request.method in KNOWN else 501), {"Allow": ALLOW}
-    required = [name for name in _tokens(request, "Require") if name]
+    required = [name for name in _tokens(request, "Require") if name and not (records and name == OPTION_TAG)]
     if required:
         return 420, {"Unsupported": ", ".join(required)}
     if request.method != "INVITE":
         return None
-    if request.body and _media_type(request.headers.get("Content-Type") or "") != SDP:
-        return 415, {"Accept": SDP}
+    readable = (SDP, METADATA) if records else (SDP,)
+    try:
+        unread = [part for part in parts_of(request) if part.required and part.content_type not in readable]
+    except ProtocolError:
+        return 400, {}
+    if unread:
+        return 415, {"Accept": ", ".join((*readable, MULTIPART))}
     if any(name.lower() != "identity" for name in _tokens(request, "Content-Encoding")):
         return 415, {"Accept-Encoding": "identity"}
-    accepted = {_media_type(name) for name in _tokens(request, "Accept")}
+    accepted = {media_type(name) for name in _tokens(request, "Accept")}
     if accepted and not accepted & {SDP, "application/*", "*/*"}:
         return 406, {}
     return None
@@ -33,7 +45,3 @@ def refuse(request: Request) -> Refused | None:
 
 def _tokens(request: Request, name: str) -> list[str]:
     return [token.strip() for value in request.headers.getlist(name) for token in value.split(",")]
-
-
-def _media_type(value: str) -> str:
-    return value.partition(";")[0].strip().lower()

@@ -8,6 +8,7 @@ from typing import ClassVar
 from sipmessage import Response
 
 from voice.wire.sip.call_table import MEDIA, CallInput, MediaDo, MediaInput, MediaState
+from voice.wire.sip.content import content_of
 from voice.wire.sip.core import Core, MediaOwner, UnacknowledgedAnswer
 from voice.wire.sip.dialog import Dialog
 from voice.wire.sip.events import (
@@ -126,11 +127,12 @@ class Renegotiation:
         return True
 
     def _accept_invite(self, cue: MediaCue) -> None:
-        assert cue.received is not None
+        assert cue.received is not None and cue.transaction is not None
         self._retry_at = None
         self._pending = cue.transaction
         self._dialog.refresh(cue.received, cue.source)
-        self._core.emit(ReinviteReceived(self._owner.ref, cue.received.message.body or None))
+        content = content_of(cue.transaction.request)
+        self._core.emit(ReinviteReceived(self._owner.ref, content.sdp, content.metadata))
 
     def _refuse_new(self, cue: MediaCue, status: int, headers: Mapping[str, str] = NO_HEADERS) -> None:
         assert cue.transaction is not None

@@ -10,6 +10,7 @@ from itertools import count
 from sipmessage import Request, Response, Via
 
 from voice.wire.sip.call import Call
+from voice.wire.sip.content import show_feature
 from voice.wire.sip.dialog import DialogKey
 from voice.wire.sip.events import CallRef, SipEvent
 from voice.wire.sip.flow import TCP, Flow
@@ -105,6 +106,7 @@ class Stack:
         self.schedule.note(transaction)
 
     def respond(self, transaction: Transaction, response: Response, now: float) -> None:
+        show_feature(transaction.request, response)
         transaction.respond(response, now)
         self.settle_transaction(transaction, NOWHERE, now)
 

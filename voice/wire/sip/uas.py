@@ -8,6 +8,7 @@ from sipmessage import Request, Response
 
 from voice.wire.sip.auth import Authenticator
 from voice.wire.sip.call import Call
+from voice.wire.sip.content import content_of, is_recording
 from voice.wire.sip.events import PASSED_HEADERS, InviteReceived
 from voice.wire.sip.guard import Received
 from voice.wire.sip.inspection import refuse
@@ -22,10 +23,14 @@ _LATER = {"Retry-After": str(RETRY_AFTER_S)}
 
 
 class UserAgentServer:
-    """Takes the requests of one address. While `accepting` is False, or `max_calls` are held, new calls get 503."""
+    """Takes the requests of one address, and recording sessions where it `records`. While `accepting` is False, or
+    `max_calls` are held, new calls get 503."""
 
-    def __init__(self, stack: Stack, max_calls: int, authenticator: Authenticator | None) -> None:
+    def __init__(
+        self, stack: Stack, max_calls: int, authenticator: Authenticator | None, *, records: bool = False
+    ) -> None:
         self.accepting = True
+        self._records = records
         self._stack = stack
         self._max_calls = max_calls
         self._authenticator = authenticator
@@ -51,7 +56,7 @@ class UserAgentServer:
                 self._stack.settle_call(call)
         elif request.method == "CANCEL":
             self._on_cancel(received, request, source, now, cancelled)
-        elif (refusal := refuse(request)) is not None:
+        elif (refusal := refuse(request, records=self._records)) is not None:
             status, headers = refusal
             self._stack.answer(request, received.via, source, status, headers=headers)
         elif received.to_tag:
@@ -125,6 +130,7 @@ class UserAgentServer:
         transaction = self._stack.transactions.open_server(received, request, source, now, None)
         call = self._stack.calls[ref] = Call.incoming(self._stack, ref, transaction, received, source)
         self._stack.respond(transaction, make_response(request, 100), now)  # RFC 3261 section 17.2.1
+        content = content_of(request)
         self._stack.emit(
             InviteReceived(
                 call=ref,
@@ -133,10 +139,12 @@ class UserAgentServer:
                 from_name=received.from_address.name,
                 to_uri=received.to_address.uri,
                 dialled=request.uri.user or "",
-                offer=request.body or None,
+                offer=content.sdp,
                 source=source,
                 headers=tuple((name, value) for name in PASSED_HEADERS if (value := request.headers.get(name))),
                 account=account,
+                recording=is_recording(request),
+                metadata=content.metadata,
             )
         )
         self._stack.settle_call(call)

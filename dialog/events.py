@@ -27,10 +27,11 @@ class _Event(BaseModel):
 
 
 class CallStarted(_Event):
-    """A caller reached us. `started_at` is ISO 8601 UTC."""
+    """A caller reached us; by `siprec` it is a call of others, which a recording client lets us hear, and has no bot.
+    `started_at` is ISO 8601 UTC."""
 
     type: Literal["call_started"] = "call_started"
-    transport: Literal["sip", "browser"]
+    transport: Literal["sip", "browser", "siprec"]
     caller: str
     dialled: str
     bot: str
@@ -249,6 +250,13 @@ class HoldChanged(_Event):
     agent: str = ""
 
 
+class RecordingPaused(_Event):
+    """The recording client sends nothing for now; or, with `on` false, it does again."""
+
+    type: Literal["recording_paused"] = "recording_paused"
+    on: bool
+
+
 class BotReturned(_Event):
     """The bot has the caller again. `why`: handed_back by an agent, or left: the caller wished to wait no longer."""
 
@@ -370,6 +378,7 @@ Event = (
     | AgentJoined
     | AgentLeft
     | HoldChanged
+    | RecordingPaused
     | BotReturned
     | CallbackRequested
     | NoteWritten

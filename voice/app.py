@@ -45,6 +45,7 @@ from voice.net.sip_agent import SipAgent
 from voice.net.sip_streams import StreamSettings
 from voice.net.whip import Whip
 from voice.observe import LoopLag, Metrics
+from voice.recording_server import ROWS
 from voice.services import Services
 from voice.speech.host import SpeechHost
 from voice.speech.settings import EngineSettings
@@ -137,7 +138,8 @@ class _Builder:
         stack.push_async_callback(bots.close)
         await speech.mouth.prepare([*settings.announcements.fixed(), *bots.prompts])
         agents = settings.desk.agents if settings.desk.queue else 0
-        plane = MediaPlane(asyncio.get_running_loop(), capacity=settings.limits.calls + agents + SPARE_ROWS)
+        rows = settings.limits.calls * (ROWS if settings.sip.siprec.enabled else 1)
+        plane = MediaPlane(asyncio.get_running_loop(), capacity=rows + agents + SPARE_ROWS)
         plane.start()
         stack.push_async_callback(plane.close)
 
@@ -228,6 +230,7 @@ class _Builder:
             streams=self._sip_streams(),
             max_calls=settings.limits.calls + UNSETTLED_CALLS,
             authenticator=authenticator,
+            records=settings.sip.siprec.enabled,
         )
         trunk.serve(agent)
         count = self._metrics.count

@@ -18,6 +18,7 @@ from voice.media.leg import MediaLeg
 from voice.media.plane import MediaPlane
 from voice.net.rtp_port import RtpPorts, UdpWire, media_address
 from voice.net.sip_agent import SipAgent
+from voice.recording_server import RecordingServer
 from voice.wire.negotiation import Negotiated, answer, make_offer, read_answer
 from voice.wire.sdp import Codec, parse_sdp
 from voice.wire.sip.events import (
@@ -65,6 +66,7 @@ class Trunk:
         self._accounts = AccountLimits(settings.sip.accounts)
         self._lines: dict[CallRef, _Line] = {}
         self._agent: SipAgent | None = None
+        self._recordings = RecordingServer(settings, calls, plane, ports)
         self.refused: Counter[str] = Counter()
         calls.expect(lambda: [line.invite.source[0] for line in self._lines.values() if line.call is None])
 
@@ -74,6 +76,9 @@ class Trunk:
 
     async def on_event(self, event: SipEvent) -> None:
         """One event of the agent, in order."""
+        if self._recordings.takes(event):
+            self._refusing(event.call, lambda: self._recordings.on_event(event, self.agent))
+            return
         match event:
             case InviteReceived():
                 self._refusing(event.call, lambda: self._invited(event))

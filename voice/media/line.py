@@ -11,7 +11,7 @@ from voice.media.chain import LAWS, SILENT_OCTETS, Hearing, Speaking
 from voice.media.codecs import FrameCodec, G711Name
 from voice.media.playout import Playout
 from voice.media.receiver import StreamReceiver
-from voice.media.recorder import Recording
+from voice.media.recorder import Tape
 from voice.media.sender import StreamSender
 from voice.media.wires import Wire
 from voice.ports import Frame, Played, Room
@@ -50,7 +50,7 @@ class Line:
         self.sends = True
         self.receives = True
         self.room: Room | None = None
-        self.recording: Recording | None = None
+        self.recording: Tape | None = None
         self.late_frames = 0
         self._start = 0
         self._last_tick = 0

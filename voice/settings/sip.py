@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, SecretStr, field_validator
 
 from dialog.errors import ConfigurationError
 from voice.settings.base import LOOPBACK, Address, Port, Section, environment_name, secret_of
+from voice.settings.siprec import SiprecSettings
 from voice.wire.sip.digest import STRONGEST_FIRST, Algorithm
 
 
@@ -69,6 +70,8 @@ class SipSettings(Section):
         min_length=1,
         description="how passwords are hashed, a challenge each in this order; one alone for a peer that takes no two",
     )
+
+    siprec: SiprecSettings = Field(default=SiprecSettings(), description="calls of a PBX that are only heard")
 
     @field_validator("peers")
     @classmethod

@@ -19,6 +19,7 @@ from voice.ports import TICK_MS
 from voice.wire.rtp import RtpPacket
 
 SILENCE = b"\xff" * 160
+CATCH_UP_S = 0.1
 _LENGTH = re.compile(rb"\r\nContent-Length: *(\d+)", re.IGNORECASE)
 
 
@@ -195,12 +196,13 @@ class RecordingClient:
             source.send()
 
     async def stream(self) -> None:
-        """Send without end, at the pace of the clock."""
+        """Send without end, at the pace of the clock. Who was kept from it for long is late from then on: a burst would
+        be lost."""
         loop = asyncio.get_running_loop()
         due = loop.time()
         while True:
             self.send()
-            due += TICK_MS / 1000
+            due = max(due + TICK_MS / 1000, loop.time() - CATCH_UP_S)
             await asyncio.sleep(max(0.0, due - loop.time()))
 
     # its connection

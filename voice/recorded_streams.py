@@ -31,7 +31,7 @@ class RecordedStreams:
         self.cast = Cast()
         self.paused = False
         self._legs: dict[int, RecordableLeg] = {}
-        self._left: list[RecordableLeg] = []  # those that were closed before the call was
+        self._past = LegStats()  # of streams that are over
         self._tick = -1
         self._sink: FrameSink = _nobody_listens
         self._stream_sink: StreamSink = _nobody_hears
@@ -54,7 +54,7 @@ class RecordedStreams:
         leg = self._legs.pop(number, None)
         if leg is not None:
             leg.close()
-            self._left.append(leg)
+            self._past = _sum(self._past, leg.stats)
             self._track_of.pop(number, None)
 
     def settle(self, cast: Cast, *, paused: bool) -> None:
@@ -79,21 +79,13 @@ class RecordedStreams:
 
     @property
     def stats(self) -> LegStats:
-        stats = [leg.stats for leg in (*self._legs.values(), *self._left)]
-        return LegStats(
-            packets_received=sum(each.packets_received for each in stats),
-            packets_lost=sum(each.packets_lost for each in stats),
-            packets_sent=sum(each.packets_sent for each in stats),
-            late_frames=sum(each.late_frames for each in stats),
-            receiving=any(leg.stats.receiving for leg in self._legs.values()),
-            packets_refused=sum(each.packets_refused for each in stats),
-        )
+        stats = [leg.stats for leg in self._legs.values()]
+        return replace(_sum(*stats, self._past), receiving=any(each.receiving for each in stats))
 
     @property
     def quality(self) -> CallQualityMeasured | None:
         """Of the caller's stream, the oldest where there are several."""
-        legs = [leg for number, leg in self._legs.items() if self._side(number) == LEFT]
-        return next((leg.quality for leg in (*legs, *self._left)), None)
+        return next((leg.quality for number, leg in self._legs.items() if self._side(number) == LEFT), None)
 
     @property
     def queued_ms(self) -> int:
@@ -142,6 +134,16 @@ class RecordedStreams:
             self._sink(replace(frame, tick=self._tick))
         if self._tick >= 0:
             self._stream_sink(number, replace(frame, tick=self._tick))
+
+
+def _sum(*stats: LegStats) -> LegStats:
+    return LegStats(
+        packets_received=sum(each.packets_received for each in stats),
+        packets_lost=sum(each.packets_lost for each in stats),
+        packets_sent=sum(each.packets_sent for each in stats),
+        late_frames=sum(each.late_frames for each in stats),
+        packets_refused=sum(each.packets_refused for each in stats),
+    )
 
 
 def _nobody_listens(_told: object) -> None:

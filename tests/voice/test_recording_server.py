@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from dialog.errors import PeerForbidden
 from dialog.events import AgentJoined, AgentLeft, CallAnswered, CallEnded, CallStarted, RecordingPaused
 from dsp.g711 import MU_LAW, encode_block
 from tests.fakes.browser_call import until
@@ -23,8 +24,11 @@ from voice.net.rtp_port import RtpPorts
 from voice.net.sip_agent import SipAgent
 from voice.net.sip_streams import StreamSettings
 from voice.ports import TICK_MS
+from voice.recording_server import RecordingServer
 from voice.settings.sections import LimitSettings
 from voice.trunk import Trunk
+from voice.wire.sip.events import CallRef, InviteReceived
+from voice.wire.sip.grammar import WireURI
 
 FIRST, LAST = 26_000, 26_998
 
@@ -242,6 +246,17 @@ async def test_a_session_that_cannot_be_is_refused_and_holds_nothing(sdp: str, t
         assert (await it.client.answer()).status == status
         assert it.house.told(CallStarted) == []
         it.house.calls.admit(HOST)
+
+
+async def test_who_signs_in_by_an_account_may_call_but_not_let_us_hear_others() -> None:
+    async with exchange() as it:
+        server = RecordingServer(Settings(), it.house.calls, it.house.plane, RtpPorts(HOST, FIRST, LAST, Random()))
+        uri = WireURI.parse("sip:sbc@192.0.2.9")
+        invite = InviteReceived(
+            CallRef(1), "c", uri, "", uri, "srs", b"", ("192.0.2.9", 5060), (), account="branch", recording=True
+        )
+        with pytest.raises(PeerForbidden):
+            server.on_event(invite, it.agent)
 
 
 async def test_without_metadata_the_first_stream_is_the_callers() -> None:

@@ -44,8 +44,8 @@ class SipEndpoint:
         records: bool = False,
     ) -> None:
         self.reach = Reach(local_host, local_port)
-        self._stack = Stack(self.reach, token, max_transactions)
-        self._server = UserAgentServer(self._stack, max_calls, authenticator, records=records)
+        self._stack = Stack(self.reach, token, max_transactions, records=records)
+        self._server = UserAgentServer(self._stack, max_calls, authenticator)
 
     # what the shell calls
 

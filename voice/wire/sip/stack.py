@@ -26,10 +26,12 @@ MAX_OVER_UDP = 1_300
 
 
 class Stack:
-    """`reach` says how peers reach us, `token` gives fresh random words; at most `max_transactions` are held."""
+    """`reach` says how peers reach us, `token` gives fresh random words; at most `max_transactions` are held. Recording
+    sessions (RFC 7866) are taken where it `records`."""
 
-    def __init__(self, reach: Reach, token: Callable[[], str], max_transactions: int) -> None:
+    def __init__(self, reach: Reach, token: Callable[[], str], max_transactions: int, *, records: bool = False) -> None:
         self.reach = reach
+        self.records = records
         self.dropped: Counter[str] = Counter()
         """Datagrams that led to nothing, by reason; the reasons are a fixed set."""
         self.calls: dict[CallRef, Call] = {}
@@ -106,7 +108,8 @@ class Stack:
         self.schedule.note(transaction)
 
     def respond(self, transaction: Transaction, response: Response, now: float) -> None:
-        show_feature(transaction.request, response)
+        if self.records:
+            show_feature(transaction.request, response)
         transaction.respond(response, now)
         self.settle_transaction(transaction, NOWHERE, now)
 

@@ -23,14 +23,10 @@ _LATER = {"Retry-After": str(RETRY_AFTER_S)}
 
 
 class UserAgentServer:
-    """Takes the requests of one address, and recording sessions where it `records`. While `accepting` is False, or
-    `max_calls` are held, new calls get 503."""
+    """Takes the requests of one address. While `accepting` is False, or `max_calls` are held, new calls get 503."""
 
-    def __init__(
-        self, stack: Stack, max_calls: int, authenticator: Authenticator | None, *, records: bool = False
-    ) -> None:
+    def __init__(self, stack: Stack, max_calls: int, authenticator: Authenticator | None) -> None:
         self.accepting = True
-        self._records = records
         self._stack = stack
         self._max_calls = max_calls
         self._authenticator = authenticator
@@ -56,7 +52,7 @@ class UserAgentServer:
                 self._stack.settle_call(call)
         elif request.method == "CANCEL":
             self._on_cancel(received, request, source, now, cancelled)
-        elif (refusal := refuse(request, records=self._records)) is not None:
+        elif (refusal := refuse(request, records=self._stack.records)) is not None:
             status, headers = refusal
             self._stack.answer(request, received.via, source, status, headers=headers)
         elif received.to_tag:
@@ -143,7 +139,7 @@ class UserAgentServer:
                 source=source,
                 headers=tuple((name, value) for name in PASSED_HEADERS if (value := request.headers.get(name))),
                 account=account,
-                recording=is_recording(request),
+                recording=self._stack.records and is_recording(request),
                 metadata=content.metadata,
             )
         )

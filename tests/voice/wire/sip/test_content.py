@@ -92,6 +92,18 @@ def test_a_part_that_may_be_passed_over_is() -> None:
     assert (event.offer, event.metadata, event.recording) == (b"v", None, False)
 
 
+def test_metadata_that_may_be_passed_over_make_no_recording_where_none_are_taken() -> None:
+    told = "application/rs-metadata+xml\r\nContent-Disposition: recording-session;handling=optional"
+    endpoint = make_endpoint(HERE, "t")
+    body = mixed((told, METADATA), ("application/sdp", OFFER))
+    say(endpoint, request("INVITE", headers={"Content-Type": MIXED}, body=body))
+    event = invited(endpoint)
+    assert not event.recording
+    endpoint.answer(event.call, b"v=0", 10.0)
+    (answer,) = (sent.decode() for sent, _ in endpoint.to_send())
+    assert header(answer, "Contact").endswith(">")
+
+
 @pytest.mark.parametrize(
     ("content_type", "body", "status"),
     [

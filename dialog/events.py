@@ -37,6 +37,7 @@ class CallStarted(_Event):
     bot: str
     started_at: str
     recording: str = Field(default="", description="file name in the recordings folder; empty when off")
+    headers: tuple[tuple[str, str], ...] = Field(default=(), description="what the SIP side told of it, by header")
 
 
 class CallAnswered(_Event):
@@ -389,7 +390,7 @@ Event = (
     | CallEnded
 )
 
-PII_FIELDS: frozenset[str] = frozenset({"text", "readings", "digits", "slots", "caller", "suggestions"})
+PII_FIELDS: frozenset[str] = frozenset({"text", "readings", "digits", "slots", "caller", "suggestions", "headers"})
 
 
 class Record(BaseModel):

@@ -22,12 +22,16 @@ class Hypothesis:
 
 @dataclass(frozen=True, slots=True)
 class SessionOpened:
-    """The call was answered; the bot speaks first. `recorded` decides which notice is due."""
+    """The call was answered; the bot speaks first. `recorded` decides which notice is due.
+
+    `headers` are those of the INVITE that are passed on, by name.
+    """
 
     caller: str
     dialled: str
     transport: str
     recorded: bool
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -230,6 +230,8 @@ class _Builder:
             streams=self._sip_streams(),
             max_calls=settings.limits.calls + UNSETTLED_CALLS,
             authenticator=authenticator,
+            session_s=settings.sip.session_expires_s,
+            pass_headers=settings.sip.pass_headers,
             records=settings.sip.siprec.enabled,
         )
         trunk.serve(agent)

@@ -120,6 +120,7 @@ class Calls:
         bot: str,
         codec: str,
         ended: Callable[[str], None],
+        headers: tuple[tuple[str, str], ...] = (),
     ) -> Call:
         """Begin an admitted call on `leg`; `ended` is called once, with the cause, when it is over.
 
@@ -138,6 +139,7 @@ class Calls:
             bot=bot,
             started_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
             recording=recording.path.name if recording is not None else "",
+            headers=headers,
         )
         call = Call(call_id, started, leg, codec, self._services, self._people)
         leg.record(recording)

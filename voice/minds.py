@@ -81,7 +81,9 @@ class Minds:
             test = Milliwatt if started.bot == MILLIWATT else Echo
             self._turn_to(lambda _tasks: test(self._leg, self._end))
             return
-        opened = SessionOpened(started.caller, started.dialled, started.transport, recorded=bool(started.recording))
+        opened = SessionOpened(
+            started.caller, started.dialled, started.transport, bool(started.recording), started.headers
+        )
         self._turn_to(lambda strand: self._bot(strand, opened))
 
     def on_frame(self, frame: Frame) -> None:

@@ -4,6 +4,8 @@ import secrets
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
+import structlog
+
 from dialog.errors import NoCommonCodec, PeerForbidden, ProtocolError
 from voice.call import Call
 from voice.calls import Calls
@@ -23,11 +25,15 @@ from voice.wire.sip.events import (
     InviteAcknowledged,
     InviteCancelled,
     InviteReceived,
+    MetadataReceived,
     ReinviteAcknowledged,
+    ReinviteAnswered,
     ReinviteReceived,
     SipEvent,
 )
 from voice.wire.siprec import Metadata, parse_metadata
+
+log = structlog.get_logger("recordings")
 
 ROWS = 2
 """Media rows that are kept for a recorded call: one who calls, and one who is called."""
@@ -37,11 +43,13 @@ _CAUSES = {EndCause.REMOTE: "recording_over", EndCause.LOCAL: "shutdown"}
 
 @dataclass(slots=True)
 class _Session:
-    """One recording session: what was offered last, the lines of the streams that are heard, and what is known."""
+    """One recording session: what was offered last, and our answer; the lines of what is heard, and what is known."""
 
     invite: InviteReceived
     session_id: int
     version: int = 0
+    offer: bytes | None = None
+    answer: bytes = b""
     offered: tuple[LabelledStream, ...] = ()
     lines: dict[int, RtpLine] = field(default_factory=dict)
     metadata: Metadata = field(default_factory=Metadata)
@@ -74,8 +82,10 @@ class RecordingServer:
                 self._acknowledged(self._sessions[event.call], agent)
             case ReinviteReceived():
                 self._changed(self._sessions[event.call], event, agent)
-            case ReinviteAcknowledged():
-                if event.answer is not None:  # to an offer of ours
+            case MetadataReceived():
+                self._told(self._sessions[event.call], event.metadata)
+            case ReinviteAcknowledged() | ReinviteAnswered():
+                if event.answer is not None:  # to an offer of ours, or to what refreshes the session
                     self._follow(self._sessions[event.call], self._read(event.answer))
                     self._settle(self._sessions[event.call])
             case InviteCancelled():
@@ -100,7 +110,8 @@ class RecordingServer:
         self._follow(session, offered)
         self._settle(session)
         self._sessions[invite.call] = session
-        agent.answer(invite.call, self._describe(session))
+        session.offer, session.answer = invite.offer, self._describe(session)
+        agent.answer(invite.call, session.answer)
 
     def _acknowledged(self, session: _Session, agent: SipAgent) -> None:
         if session.call is not None:
@@ -120,15 +131,26 @@ class RecordingServer:
         )
 
     def _changed(self, session: _Session, change: ReinviteReceived, agent: SipAgent) -> None:
-        """Other streams, other people, or a pause. Without an offer we offer what stands."""
+        """Other streams, other people, or a pause. Without an offer we offer what stands; the same offer once more has
+        the same answer (RFC 3264 section 8)."""
         metadata = session.metadata
         if change.metadata is not None:
             metadata = metadata.updated(parse_metadata(change.metadata))
-        if change.offer is not None:
+        if change.offer is not None and change.offer != session.offer:
             self._follow(session, self._read(change.offer))
         session.metadata = metadata
         self._settle(session)
-        agent.reanswer(change.call, self._describe(session))
+        if change.offer is None or change.offer != session.offer:
+            session.offer, session.answer = change.offer, self._describe(session)
+        agent.reanswer(change.call, session.answer)
+
+    def _told(self, session: _Session, metadata: bytes) -> None:
+        """People have come or gone. What cannot be read is no reason to hear no more."""
+        try:
+            session.metadata = session.metadata.updated(parse_metadata(metadata))
+        except ProtocolError as error:
+            log.warning("recording metadata passed over", reason=str(error))
+        self._settle(session)
 
     def _read(self, sdp: bytes) -> tuple[LabelledStream, ...]:
         return read_streams(parse_sdp(sdp), self._settings.media_advertised)

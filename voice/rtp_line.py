@@ -27,6 +27,9 @@ class RtpLine:
             return
         if (former.codec, former.payload_type) != (agreed.codec, agreed.payload_type):
             self._leg.switch(agreed.codec.value, agreed.payload_type)
+        keys = agreed.event_payload_type
+        if keys is not None and former.event_payload_type not in (None, keys):
+            self._leg.renumber_keys(keys)
         if remote is not None:
             self._leg.update_remote(*remote)
         self._leg.set_direction(send=agreed.direction.sends, receive=agreed.direction.receives)

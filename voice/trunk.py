@@ -29,6 +29,7 @@ from voice.wire.sip.events import (
     InviteCancelled,
     InviteReceived,
     ReinviteAcknowledged,
+    ReinviteAnswered,
     ReinviteReceived,
     SipEvent,
 )
@@ -37,7 +38,12 @@ from voice.wire.sip.uas import RETRY_AFTER_S
 log = structlog.get_logger("trunk")
 
 
-_CAUSES = {EndCause.LOST: "lost", EndCause.NO_ACK: "no_ack", EndCause.LOCAL: "shutdown"}
+_CAUSES = {
+    EndCause.LOST: "lost",
+    EndCause.NO_ACK: "no_ack",
+    EndCause.EXPIRED: "expired",
+    EndCause.LOCAL: "shutdown",
+}
 """Of an end that the call itself did not bring about."""
 
 
@@ -50,6 +56,8 @@ class _Line:
     wire: UdpWire
     session_id: int
     version: int = 1
+    offer: bytes | None = None
+    answer: bytes = b""
     agreed: Negotiated | None = None
     leg: MediaLeg | None = None
     call: Call | None = None
@@ -86,7 +94,7 @@ class Trunk:
                 self._with_line(event.call, lambda line: self._acknowledged(line, event.answer))
             case ReinviteReceived():
                 self._with_line(event.call, lambda line: self._reinvited(line, event.offer))
-            case ReinviteAcknowledged():
+            case ReinviteAcknowledged() | ReinviteAnswered():
                 self._with_line(event.call, lambda line: self._agree_late(line, event.answer))
             case InviteCancelled():
                 self._ended(event.call, "caller")
@@ -131,7 +139,7 @@ class Trunk:
         wire = self._ports.open(None)
         line = _Line(invite, bot, wire, session_id=secrets.randbits(31))
         try:
-            sdp = self._respond(line, invite.offer)
+            line.offer, line.answer = invite.offer, self._respond(line, invite.offer)
         except CentralinoError:
             wire.close()
             raise
@@ -139,9 +147,9 @@ class Trunk:
         if bot == RING:
             self.agent.ring(invite.call)
             # who has given up by then is answered in vain: the agent knows the call no more
-            asyncio.get_running_loop().call_later(RING_S, self.agent.answer, invite.call, sdp)
+            asyncio.get_running_loop().call_later(RING_S, self.agent.answer, invite.call, line.answer)
         else:
-            self.agent.answer(invite.call, sdp)
+            self.agent.answer(invite.call, line.answer)
 
     def _respond(self, line: _Line, offer: bytes | None) -> bytes:
         """The SDP to send: an answer, or an offer of ours when the peer made none (RFC 3264)."""
@@ -155,7 +163,7 @@ class Trunk:
         return agreed.answer_bytes
 
     def _agree_late(self, line: _Line, sdp: bytes | None) -> None:
-        """The ACK carries the answer to an offer of ours."""
+        """The ACK carries the answer to an offer of ours, or the 2xx that to a refresh."""
         if sdp is not None:
             self._apply(line, read_answer(parse_sdp(sdp)))
 
@@ -169,6 +177,9 @@ class Trunk:
             return
         if former is not None and (former.codec, former.payload_type) != (agreed.codec, agreed.payload_type):
             line.leg.switch(agreed.codec.value, agreed.payload_type)
+        keys = agreed.event_payload_type
+        if keys is not None and former is not None and former.event_payload_type not in (None, keys):
+            line.leg.renumber_keys(keys)
         if remote is not None:
             line.leg.update_remote(*remote)
         line.leg.set_direction(send=agreed.direction.sends, receive=agreed.direction.receives)
@@ -194,14 +205,18 @@ class Trunk:
             bot=line.bot,
             codec=agreed.codec.value,
             ended=lambda _cause: self._hang_up(invite.call),
+            headers=invite.headers,
         )
 
     def _hang_up(self, ref: CallRef) -> None:
         self.agent.hangup(ref)  # False when the caller was first: nothing is left to do
 
     def _reinvited(self, line: _Line, offer: bytes | None) -> None:
-        line.version += 1
-        self.agent.reanswer(line.invite.call, self._respond(line, offer))
+        """The same offer once more is no change but a refresh: it has the same answer (RFC 3264 section 8)."""
+        if offer is None or offer != line.offer:
+            line.version += 1
+            line.offer, line.answer = offer, self._respond(line, offer)
+        self.agent.reanswer(line.invite.call, line.answer)
 
     def _ended(self, ref: CallRef, cause: str) -> None:
         line = self._lines.pop(ref, None)

@@ -108,6 +108,7 @@ def _event(call: _Call, turn: UserTurn, gate: Gate) -> _Json:
                 "caller": turn.caller,
                 "dialled": turn.dialled,
                 "recorded": turn.recorded,
+                "headers": dict(turn.headers),
             }
         case Utterance():
             readings = gate.read(turn, call.collect)

@@ -23,6 +23,7 @@ from voice.wire.sip.events import (
     InviteCancelled,
     InviteReceived,
     InviteRefused,
+    ProgressAcknowledged,
     ReinviteAnswered,
     ReinviteReceived,
     SipEvent,
@@ -123,6 +124,16 @@ async def test_calls_put_on_hold(tmp_path: Path) -> None:
     assert callee.count(DialogEnded) == 20
 
 
+async def test_calls_with_early_media_and_session_timers(tmp_path: Path) -> None:
+    """RFC 3262, RFC 4028 and RFC 3311, as the scenario reads them."""
+    callee = SilentCallee(early=True)
+    async with answering(callee) as address:
+        await sipp(tmp_path, "-sf", str(SCENARIOS / "early.xml"), "-m", "20", "-r", "20", address)
+    assert callee.count(ProgressAcknowledged) == 20
+    assert callee.count(ReinviteReceived) == 20
+    assert callee.count(DialogEnded) == 20
+
+
 async def test_calls_without_an_offer(tmp_path: Path) -> None:
     callee = SilentCallee()
     async with answering(callee) as address:
@@ -195,7 +206,7 @@ async def test_sipsak_pings() -> None:
     async with answering(callee) as address:
         output = await run(peer("sipsak", "sipsak"), "-v", "-s", f"sip:ping@{address}")
     assert "200 OK" in output
-    assert "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS" in output
+    assert "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, " in output
     assert callee.events == []
 
 

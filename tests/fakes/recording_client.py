@@ -128,7 +128,7 @@ class RecordingClient:
 
     # what it says
 
-    def invite(self, sdp: str = "", told: str = "") -> None:
+    def invite(self, sdp: str = "", told: str = "", method: str = "INVITE") -> None:
         """Ask for a recording session, or for a change of it."""
         self._sequence += 1
         parts = [("application/sdp", sdp, "session")] if sdp else []
@@ -137,7 +137,7 @@ class RecordingClient:
             f"--b-1\r\nContent-Type: {kind}\r\nContent-Disposition: {use}\r\n\r\n{content}\r\n"
             for kind, content, use in parts
         )
-        self._send("INVITE", "Require: siprec\r\n", 'multipart/mixed; boundary="b-1"', f"{body}--b-1--\r\n")
+        self._send(method, "Require: siprec\r\n", 'multipart/mixed; boundary="b-1"', f"{body}--b-1--\r\n")
 
     def ack(self, sdp: str = "") -> None:
         self._send("ACK", kind="application/sdp", body=sdp)

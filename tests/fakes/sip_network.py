@@ -1,7 +1,7 @@
 """Two SIP endpoints on a virtual wire: a clock that jumps from event to event, and packets that get lost on demand."""
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -45,30 +45,37 @@ def make_endpoint(
     address: Address,
     prefix: str,
     authenticator: Authenticator | None = None,
+    pass_headers: tuple[str, ...] = (),
     records: bool = False,
     /,
-    *,
-    max_calls: int = 500,
-    max_transactions: int = 20_000,
+    **limits: int,
 ) -> SipEndpoint:
+    """`limits` are numbers that `SipEndpoint` takes by name."""
+    host, port = address[:2]
     return SipEndpoint(
-        address[0],
-        address[1],
+        host,
+        port,
         counting_tokens(prefix),
-        max_calls=max_calls,
-        max_transactions=max_transactions,
         authenticator=authenticator,
+        pass_headers=pass_headers,
         records=records,
+        max_calls=limits.get("max_calls", 500),
+        max_transactions=limits.get("max_transactions", 20_000),
+        session_s=limits.get("session_s", 0),
     )
 
 
 @dataclass
 class Network:
-    """`here` and `there`, joined. `lose` decides for each packet; `log` keeps them all, `told` all events."""
+    """`here` and `there`, joined. `log` keeps all packets, `told` all events.
+
+    `lose` decides for each packet; what is not lost arrives once for each of its `delays`, in seconds.
+    """
 
     here: SipEndpoint = field(default_factory=lambda: make_endpoint(HERE, "here"))
     there: SipEndpoint = field(default_factory=lambda: make_endpoint(THERE, "there"))
     lose: Callable[[Packet], bool] = lambda packet: False
+    delays: Callable[[Packet], Sequence[float]] = lambda packet: (LATENCY_S,)
     now: float = 100.0
     log: list[Packet] = field(default_factory=list)
     told: dict[Address, list[SipEvent]] = field(default_factory=lambda: {HERE: [], THERE: []})
@@ -86,8 +93,8 @@ class Network:
                     packet = Packet(self.now, data, address, target)
                     packet.lost = self.lose(packet)
                     self.log.append(packet)
-                    if not packet.lost:
-                        heapq.heappush(self._wire, (self.now + LATENCY_S, next(self._order), packet))
+                    for delay in () if packet.lost else self.delays(packet):
+                        heapq.heappush(self._wire, (self.now + delay, next(self._order), packet))
                 for event in endpoint.events():
                     progress = True
                     self.told[address].append(event)

@@ -12,24 +12,34 @@ RTP_PORT = 21_900
 
 class SilentCallee:
     """A handler for `SipAgent`. `ring_only` lets calls ring for ever, for callers that give up; `parting` hangs up
-    as soon as a call is acknowledged."""
+    as soon as a call is acknowledged; `early` describes its media before it answers."""
 
     def __init__(
-        self, *, ring_only: bool = False, parting: bool = False, streams: StreamSettings | None = None
+        self,
+        *,
+        ring_only: bool = False,
+        parting: bool = False,
+        early: bool = False,
+        streams: StreamSettings | None = None,
     ) -> None:
         self.agent = SipAgent(self, allow=lambda host: host == HOST, streams=streams)
         self.events: list[SipEvent] = []
         self.codecs: list[Codec] = []
         self._ring_only = ring_only
         self._parting = parting
+        self._early = early
         self._version = 1
 
     async def on_event(self, event: SipEvent) -> None:
         self.events.append(event)
         if isinstance(event, InviteReceived):
-            self.agent.ring(event.call)
+            described = self._describe(event.offer)
+            if self._early:
+                self.agent.progress(event.call, described)
+            else:
+                self.agent.ring(event.call)
             if not self._ring_only:
-                self.agent.answer(event.call, self._describe(event.offer))
+                self.agent.answer(event.call, described)
         elif isinstance(event, ReinviteReceived):
             self.agent.reanswer(event.call, self._describe(event.offer))
         elif isinstance(event, InviteAcknowledged):

@@ -11,6 +11,7 @@ from itertools import count
 
 from tests.fakes.browser_call import until
 from voice.net.udp import Address, UdpSocket
+from voice.wire.dtmf import KEY_TICKS, KeySender
 from voice.wire.rtp import RtpPacket
 
 HOST = "127.0.0.1"
@@ -73,12 +74,12 @@ class Telephone:
         sock.bind((self._host, 0))
         self._media.append(sock)
 
-    def sdp(self, direction: str = "sendrecv", formats: str = "0 8 101", host: str = "") -> str:
-        """What it can hear, and where."""
+    def sdp(self, direction: str = "sendrecv", formats: str = "0 8 101", host: str = "", keys: int = 101) -> str:
+        """What it can hear, and where; `keys` is the payload type of its events, which `formats` has or has not."""
         return (
             f"v=0\r\no=- 1 {next(self._versions)} IN IP4 {HOST}\r\ns=-\r\nc=IN IP4 {host or self._host}\r\nt=0 0\r\n"
             f"m=audio {self._media[-1].getsockname()[1]} RTP/AVP {formats}\r\n"
-            f"a=rtpmap:101 telephone-event/8000\r\na={direction}\r\n"
+            f"a=rtpmap:{keys} telephone-event/8000\r\na={direction}\r\n"
         )
 
     def heard(self) -> list[RtpPacket]:
@@ -90,13 +91,30 @@ class Telephone:
             except BlockingIOError:
                 return packets
 
+    def press(self, port: int, digit: str, payload_type: int) -> None:
+        """Key `digit` towards `port` (RFC 4733), all its packets at once."""
+        keys = KeySender(payload_type)
+        keys.press(digit)
+        for number in range(KEY_TICKS):
+            packet = keys.packet(number, 0, 7)
+            assert packet is not None
+            self._media[-1].sendto(bytes(packet), (HOST, port))
+
     # what it says
 
-    def invite(self, sdp: str = "") -> None:
-        """Call; once the call stands, ask for other media. Without `sdp` the far end is to make the offer."""
+    def invite(self, sdp: str = "", headers: str = "") -> None:
+        """Call; once the call stands, ask for other media. Without `sdp` the far end is to make the offer.
+
+        `headers` are lines that end as they do on the wire.
+        """
         self._sequence += 1
         self._branch = f"z9hG4bK{next(self._branches)}"
-        self._send("INVITE", self._branch, sdp)
+        self._send("INVITE", self._branch, sdp, headers)
+
+    def update(self, sdp: str = "") -> None:
+        """Ask for other media by UPDATE (RFC 3311); without `sdp`, only show that the call lives."""
+        self._sequence += 1
+        self._send("UPDATE", f"z9hG4bK{next(self._branches)}", sdp)
 
     def ack(self, sdp: str = "", *, refused: bool = False) -> None:
         """Acknowledge the last final response; that of a refusal belongs to the INVITE (RFC 3261 section 17.1.1.3)."""
@@ -137,7 +155,7 @@ class Telephone:
     def _count(self, method: str) -> int:
         return sum(message.method == method for message in self.came)
 
-    def _send(self, method: str, branch: str, sdp: str = "") -> None:
+    def _send(self, method: str, branch: str, sdp: str = "", headers: str = "") -> None:
         assert self._signalling is not None, "open() comes first"
         host, port = self._signalling.address
         to = f"<sip:{self._number}@{HOST}>" if method in ("CANCEL", "OPTIONS") else self._to
@@ -146,7 +164,7 @@ class Telephone:
             f"{method} sip:{self._number}@{self._target[0]}:{self._target[1]} SIP/2.0\r\n"
             f"Via: SIP/2.0/UDP {host}:{port};branch={branch}\r\nMax-Forwards: 70\r\n"
             f"From: <sip:caller@{host}>;tag=phone\r\nTo: {to}\r\nCall-ID: {port}@{host}\r\n"
-            f"CSeq: {self._sequence} {method}\r\nContact: <sip:caller@{host}:{port}>\r\n{body}"
+            f"CSeq: {self._sequence} {method}\r\nContact: <sip:caller@{host}:{port}>\r\n{headers}{body}"
         )
         self._signalling.send(message.encode(), self._target)
 

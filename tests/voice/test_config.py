@@ -108,6 +108,9 @@ def test_an_account_has_its_password_from_the_environment_or_a_file(tmp_path: Pa
         ("sip.accounts.Alice.calls=1", "sip.accounts.Alice"),
         ('sip.realm="a b"', "sip.realm"),
         ("sip.digests=[]", "sip.digests"),
+        ("sip.session_expires_s=60", "at least 90"),
+        ('sip.pass_headers=["Authorization"]', "credentials"),
+        ('sip.pass_headers=["X Y"]', "sip.pass_headers"),
     ],
 )
 def test_an_account_that_is_not_to_be(given: str, says: str) -> None:

@@ -157,6 +157,30 @@ async def test_metadata_alone_is_answered_by_an_offer_of_what_stands() -> None:
         assert it.house.calls.live == 1
 
 
+async def test_metadata_by_update_are_taken_and_those_that_cannot_be_read_are_passed_over() -> None:
+    async with exchange() as it:
+        await it.recording(ANN, EVE)
+        for told in (metadata(ANN, BOB), "no metadata"):
+            it.client.invite(told=told, method="UPDATE")
+            answer = await it.client.answer("UPDATE")
+            assert (answer.status, answer.body) == (200, "")
+        await until(lambda: len(it.house.told(AgentJoined)) == 2)
+        await it.tick(100)
+        assert it.house.told(AgentLeft) == [AgentLeft(agent="eve", why="transferred")]
+        assert it.house.calls.live == 1
+
+
+async def test_the_same_offer_once_more_has_the_same_answer() -> None:
+    async with exchange() as it:
+        await it.recording(ANN, EVE)
+        offer, bodies = it.client.sdp(), []
+        for _ in range(2):
+            it.client.invite(offer)
+            bodies.append((await it.client.answer()).body)
+            it.client.ack()
+        assert bodies[0] == bodies[1]
+
+
 async def test_a_pause_and_its_end() -> None:
     async with exchange() as it:
         await it.recording(ANN, EVE)

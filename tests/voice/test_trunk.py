@@ -132,6 +132,16 @@ async def test_an_offer_is_answered_and_the_call_begins_with_the_acknowledgement
         assert free(port)
 
 
+async def test_what_the_invite_tells_of_the_call_is_told_to_the_journal() -> None:
+    async with exchange() as it:
+        it.phone.invite(it.phone.sdp(), "Diversion: <sip:200@pbx>\r\nX-Queue: 7\r\nDiversion: <sip:300@pbx>\r\n")
+        await it.phone.answer()
+        it.phone.ack()
+        await it.begun()
+        (started,) = it.house.told(CallStarted)
+        assert started.headers == (("Diversion", "<sip:200@pbx>, <sip:300@pbx>"),), "X-Queue was not asked for"
+
+
 async def test_reports_come_by_the_port_of_the_sound_where_the_caller_offers_that() -> None:
     async with exchange() as it:
         it.phone.invite(it.phone.sdp())

@@ -126,6 +126,10 @@ class MediaLeg:
 
         self._post(apply)
 
+    def renumber_keys(self, payload_type: int) -> None:
+        """A re-INVITE names another payload type for keys (RFC 4733), of a leg that has them as events already."""
+        self._post(lambda: self.line.renumber_keys(payload_type))
+
     def record(self, recording: Tape | None) -> None:
         """Write both directions to `recording` from the next tick on; None ends it. The caller closes it."""
 

@@ -79,6 +79,11 @@ class Line:
         self.receiver.switch(payload_type, table)
         self.sender.switch(payload_type)
 
+    def renumber_keys(self, payload_type: int) -> None:
+        """From this tick on keys have another payload type, both ways."""
+        self.receiver.renumber_keys(payload_type)
+        self.sender.renumber_keys(payload_type)
+
     def say(self, speaking: Speaking) -> None:
         """Fill the row with what is played in this tick: silence on hold, while keys are sent, or towards nowhere;
         a room is silent to the leg then, too."""

@@ -58,6 +58,10 @@ class StreamReceiver:
         self._former = (self._payload_type, table) if payload_type != self._payload_type else None
         self._payload_type = payload_type
 
+    def renumber_keys(self, payload_type: int) -> None:
+        """Keys come with another payload type."""
+        self._event_payload_type = payload_type
+
     def drain(self, tick: int, *, listening: bool) -> str:
         """Take what has come by `tick`; the keys that began. Not `listening` (on hold): heard, but dropped."""
         keys = ""

@@ -28,6 +28,11 @@ class StreamSender:
         """The stream goes on with another payload type."""
         self._payload_type = payload_type
 
+    def renumber_keys(self, payload_type: int) -> None:
+        """Keys go out with another payload type, also those that wait."""
+        if self._keys is not None:
+            self._keys.payload_type = payload_type
+
     def sending(self, tick: int) -> Sending:
         """What was sent up to `tick`, as a sender report tells it."""
         return Sending(self._ssrc, self._stamp(tick), self.sent, self._octets)

@@ -5,7 +5,7 @@ import contextlib
 import secrets
 import socket
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from dialog.errors import ConfigurationError, NotReady
@@ -17,7 +17,8 @@ from voice.wire.sip.endpoint import SipEndpoint
 from voice.wire.sip.events import END_EVENTS, CallRef, InviteReceived, Ringing, SipEvent
 from voice.wire.sip.flow import Flow, hop
 from voice.wire.sip.grammar import WireURI
-from voice.wire.sip.message import Address
+from voice.wire.sip.message import NO_HEADERS, Address
+from voice.wire.sip.reason import Reason
 from voice.wire.sip.uas import RETRY_AFTER_S
 
 MAX_UNHANDLED = 1_024
@@ -44,6 +45,8 @@ class SipAgent:
 
     `allow` decides by IP address whose datagrams are looked at and whose connections are taken; those of others are
     counted and never answered, unless there is an `authenticator` to ask them who they are.
+    `session_s` is how long calls shall last without a sign of life (RFC 4028); 0: as long as they last.
+    `pass_headers` are told of an INVITE beside those that always are.
     `advertised` is the host peers are told to reach, where it is not the one bound (NAT). Commands are the endpoint's,
     with the time filled in; each returns False when the call is over or its state does not allow it. Recording clients
     (RFC 7866) may call where it `records`.
@@ -59,6 +62,8 @@ class SipAgent:
         max_calls: int = 500,
         token: Callable[[], str] = lambda: secrets.token_hex(8),
         authenticator: Authenticator | None = None,
+        session_s: int = 0,
+        pass_headers: tuple[str, ...] = (),
         records: bool = False,
     ) -> None:
         self._handler = handler
@@ -66,7 +71,14 @@ class SipAgent:
         self._advertised = advertised
         self._strangers = authenticator is not None
         self._endpoint = SipEndpoint(
-            advertised, 0, token, max_calls=max_calls, authenticator=authenticator, records=records
+            advertised,
+            0,
+            token,
+            max_calls=max_calls,
+            authenticator=authenticator,
+            session_s=session_s,
+            pass_headers=pass_headers,
+            records=records,
         )
         self._endpoint.reach.connects = True
         self._socket: UdpSocket | None = None
@@ -166,30 +178,40 @@ class SipAgent:
         """Say that the call is being offered (180)."""
         return self._pumped(self._endpoint.ring(call, self._now()))
 
+    def progress(self, call: CallRef, sdp: bytes) -> bool:
+        """Say that the call gets on (183), with early media as `sdp` describes them, or b"" for none."""
+        return self._pumped(self._endpoint.progress(call, sdp, self._now()))
+
     def answer(self, call: CallRef, sdp: bytes) -> bool:
         """Take the call (200) with an answer, or with an offer where the INVITE had none."""
         return self._pumped(self._endpoint.answer(call, sdp, self._now()))
 
     def reject(self, call: CallRef, status: int, reason: str = "", retry_after: int | None = None) -> bool:
-        """Refuse the call or, once it is answered, the peer's re-INVITE. `retry_after` in seconds."""
+        """Refuse the peer's offer of other media if one waits, else the call. `retry_after` in seconds."""
         return self._pumped(self._endpoint.reject(call, status, reason, self._now(), retry_after))
 
-    def hangup(self, call: CallRef) -> bool:
-        """End the call: BYE, CANCEL or a refusal, as its state demands."""
-        return self._pumped(self._endpoint.hangup(call, self._now()))
+    def hangup(self, call: CallRef, reason: Reason | None = None) -> bool:
+        """End the call: BYE, CANCEL or a refusal, as its state demands. The first two tell the `reason`."""
+        return self._pumped(self._endpoint.hangup(call, self._now(), reason))
 
     def reanswer(self, call: CallRef, sdp: bytes) -> bool:
-        """Answer the peer's re-INVITE (200)."""
+        """Answer the peer's offer of other media (200)."""
         return self._pumped(self._endpoint.reanswer(call, sdp, self._now()))
 
     def reoffer(self, call: CallRef, sdp: bytes) -> bool:
-        """Offer other media (re-INVITE)."""
+        """Offer other media (re-INVITE, UPDATE before the answer)."""
         return self._pumped(self._endpoint.reoffer(call, sdp, self._now()))
 
     async def invite(
-        self, uri: str, sdp: bytes, from_uri: str, from_name: str = "", login: Login | None = None
+        self,
+        uri: str,
+        sdp: bytes,
+        from_uri: str,
+        from_name: str = "",
+        login: Login | None = None,
+        headers: Mapping[str, str] = NO_HEADERS,
     ) -> CallRef:
-        """Call `uri` with an offer; a host that is a name is looked up. `login` answers a challenge.
+        """Call `uri` with an offer and `headers`; a host that is a name is looked up. `login` answers a challenge.
 
         Raises ProtocolError, OSError.
         """
@@ -203,7 +225,7 @@ class SipAgent:
             address, port = str(found[0][4][0]), int(found[0][4][1])
             way = hop(target)
             next_hop = way._replace(host=address) if isinstance(way, Flow) else (address, port)
-        call = self._endpoint.invite(uri, sdp, from_uri, self._now(), next_hop, from_name, login)
+        call = self._endpoint.invite(uri, sdp, from_uri, self._now(), next_hop, from_name, login, headers)
         self._pump()
         return call
 

@@ -10,6 +10,8 @@ from dialog.errors import ConfigurationError
 from voice.settings.base import LOOPBACK, Address, Port, Section, environment_name, secret_of
 from voice.settings.siprec import SiprecSettings
 from voice.wire.sip.digest import STRONGEST_FIRST, Algorithm
+from voice.wire.sip.events import PASSED_HEADERS
+from voice.wire.sip.session_timer import MIN_S
 
 
 def _switch_or_port(value: object) -> object:
@@ -70,6 +72,33 @@ class SipSettings(Section):
         min_length=1,
         description="how passwords are hashed, a challenge each in this order; one alone for a peer that takes no two",
     )
+    session_expires_s: int = Field(
+        default=1_800,
+        ge=0,
+        description="after how long a call ends that neither side's signalling refreshed; asked of peers who know how "
+        "(RFC 4028), 90 or more; 0: not asked",
+    )
+
+    pass_headers: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")], ...] = Field(
+        default=(),
+        max_length=16,
+        description="headers of an INVITE that the bot and the journal are told, beside "
+        f"{', '.join(PASSED_HEADERS)}; personal data",
+    )
+
+    @field_validator("pass_headers")
+    @classmethod
+    def _no_credentials(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if any(name.lower() in ("authorization", "proxy-authorization") for name in names):
+            raise ValueError("credentials are not passed on")
+        return names
+
+    @field_validator("session_expires_s")
+    @classmethod
+    def _not_too_brief(cls, seconds: int) -> int:
+        if 0 < seconds < MIN_S:
+            raise ValueError(f"write 0, or at least {MIN_S}")
+        return seconds
 
     siprec: SiprecSettings = Field(default=SiprecSettings(), description="calls of a PBX that are only heard")
 

@@ -87,7 +87,7 @@ class KeySender:
     """Turns digits into event packets, one a tick, with pauses between presses."""
 
     def __init__(self, event_payload_type: int, units_per_tick: int = 160) -> None:
-        self._payload_type = event_payload_type
+        self.payload_type = event_payload_type
         self._units = units_per_tick
         self._waiting: deque[int] = deque()
         self._code = 0
@@ -121,4 +121,4 @@ class KeySender:
         if tick >= KEY_TICKS + _END_REPEATS:
             return None
         event = TelephoneEvent(self._code, tick >= KEY_TICKS, _VOLUME, min(tick, KEY_TICKS) * self._units)
-        return RtpPacket(self._payload_type, sequence, self._timestamp, ssrc, bytes(event), marker=tick == 1)
+        return RtpPacket(self.payload_type, sequence, self._timestamp, ssrc, bytes(event), marker=tick == 1)

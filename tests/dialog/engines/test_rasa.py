@@ -32,8 +32,14 @@ async def engine(channel: FakeChannel) -> AsyncIterator[RasaEngine]:
     ("turn", "event"),
     [
         (
-            SessionOpened("a", "b", "sip", True),
-            {"type": "call_opened", "caller": "a", "dialled": "b", "recorded": True},
+            SessionOpened("a", "b", "sip", True, (("Diversion", "<sip:c@d>"),)),
+            {
+                "type": "call_opened",
+                "caller": "a",
+                "dialled": "b",
+                "recorded": True,
+                "headers": {"Diversion": "<sip:c@d>"},
+            },
         ),
         (Keys("12#"), {"type": "keys", "digits": "12#"}),
         (NoInput(), {"type": "no_input"}),

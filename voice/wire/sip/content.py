@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sipmessage import Request, Response
 
 from voice.wire.multipart import MULTIPART, Part, media_type, parse_multipart
-from voice.wire.sip.message import SDP
+from voice.wire.sip.message import SDP, names
 from voice.wire.siprec import FEATURE, METADATA, OPTION_TAG
 
 
@@ -36,12 +36,11 @@ def content_of(request: Request) -> Content:
 def is_recording(request: Request) -> bool:
     """Whether a recording client asks for, or changes, a recording session (RFC 7866 section 6.1.1). Some forget to
     say so where they bring the metadata."""
-    required = (tag.strip() for value in request.headers.getlist("Require") for tag in value.split(","))
-    return OPTION_TAG in required or content_of(request).metadata is not None
+    return names(request, "Require", OPTION_TAG) or content_of(request).metadata is not None
 
 
 def show_feature(request: Request, response: Response) -> None:
     """To a recording client we are a recording server (RFC 7866 section 6.2, RFC 3840)."""
     contact = response.headers.get("Contact")
-    if contact and request.method == "INVITE" and is_recording(request):
+    if contact and request.method in ("INVITE", "UPDATE") and is_recording(request):
         response.headers.set("Contact", f"{contact};{FEATURE}")

@@ -1,15 +1,22 @@
 """The peer-to-peer relationship of two ends: RFC 3261 section 12. Values and message building, no time."""
 
 import ipaddress
+import re
 from dataclasses import dataclass
 
 from sipmessage import URI, Request
+from sipmessage import Address as NamedAddress
 
 from voice.wire.sip.auth import Login
 from voice.wire.sip.flow import DEFAULT_PORT, Flow, hop
 from voice.wire.sip.grammar import WireURI, read_address, split_list
 from voice.wire.sip.guard import Received
-from voice.wire.sip.message import Address, make_request
+from voice.wire.sip.message import Address, make_request, tokens
+
+MAX_CONTACTS = 8
+"""So many addresses of a 3xx are told."""
+
+_Q = re.compile(r"[01](?:\.[0-9]{1,3})?")
 
 DialogKey = tuple[str, str, str]
 """Call-ID, local tag, remote tag (RFC 3261 section 12)."""
@@ -32,6 +39,8 @@ class Dialog:
     """Where the peer's messages come from."""
     alias: str = ""
     """The peer's own name for itself where packets come from elsewhere (NAT): that host is reached at `source`."""
+    allowed: frozenset[str] = frozenset()
+    """Methods that the peer takes, as far as it said so."""
     login: Login | None = None
     """Signs what we send, where the callee asked who we are."""
 
@@ -52,6 +61,7 @@ class Dialog:
             target=_contact(received) or WireURI.parse(f"sip:{bracketed(source[0])}:{source[1]}"),
             source=source,
             alias=host if host != source[0] else "",
+            allowed=_allowed(received),
         )
 
     @classmethod
@@ -69,6 +79,7 @@ class Dialog:
             routes=tuple(reversed(split_list(headers.getlist("Record-Route")))),
             target=_contact(received) or invite.uri,
             source=source,
+            allowed=_allowed(received),
         )
 
     @property
@@ -85,8 +96,13 @@ class Dialog:
     def refresh(self, received: Received, source: Address | None = None) -> None:
         """Follow the peer to a new Contact (target refresh, RFC 3261 sections 12.2.1.2 and 12.2.2)."""
         self.target = _contact(received) or self.target
+        self.allowed = _allowed(received) or self.allowed
         if source is not None:
             self.source = source
+
+    def allows(self, method: str) -> bool:
+        """Whether the peer said that it takes `method` (RFC 3261 section 20.5)."""
+        return method in self.allowed
 
     def request(self, method: str, via: str, *, cseq: int | None = None) -> Request:
         """The next request in this dialog (RFC 3261 section 12.2.1.1); an ACK names the `cseq` of its INVITE."""
@@ -133,6 +149,23 @@ def is_ip(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def read_contacts(received: Received) -> tuple[URI, ...]:
+    """All that a 3xx names, best first (RFC 3261 section 8.1.3.4)."""
+    values = split_list(received.message.headers.getlist("Contact"))
+    found = [read_address(value) for value in values[:MAX_CONTACTS] if value and value != "*"]
+    return tuple(address.uri for address in sorted(found, key=_likes, reverse=True))
+
+
+def _likes(contact: NamedAddress) -> float:
+    """The q-value, 0 to 1; 1 where none can be read."""
+    match = _Q.fullmatch(contact.parameters.get("q") or "")
+    return float(match[0]) if match else 1.0
+
+
+def _allowed(received: Received) -> frozenset[str]:
+    return frozenset(tokens(received.message, "Allow"))
 
 
 def _contact(received: Received) -> URI | None:

@@ -5,7 +5,7 @@ The endpoint itself is the side of whoever uses it: `uas` takes the peers' reque
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from sipmessage import Response
 
@@ -16,8 +16,11 @@ from voice.wire.sip.events import CallRef, SipEvent
 from voice.wire.sip.flow import Flow, hop
 from voice.wire.sip.grammar import WireURI
 from voice.wire.sip.guard import Ignored, Received, Refusal, examine
-from voice.wire.sip.message import Address, make_request, set_body
+from voice.wire.sip.message import NO_HEADERS, Address, check_headers, make_request, set_body, set_headers
+from voice.wire.sip.outgoing_call import OutgoingCall
 from voice.wire.sip.reach import Reach
+from voice.wire.sip.reason import Reason
+from voice.wire.sip.session_timer import TIMER
 from voice.wire.sip.stack import NOWHERE, Stack
 from voice.wire.sip.transaction import Datagram, Transaction
 from voice.wire.sip.uas import UserAgentServer
@@ -28,6 +31,8 @@ class SipEndpoint:
 
     `local_host` and `local_port` are what peers are told to reach; `token` gives fresh random words. At most
     `max_calls` calls and `max_transactions` transactions are held; beyond, new calls get 503 with Retry-After.
+    `session_s` is how long calls shall last without a sign of life (RFC 4028); 0: as long as they last.
+    `pass_headers` are told of an INVITE beside those of PASSED_HEADERS.
     Strangers, whose address is not listed, may only call, and only where an `authenticator` knows them. Recording
     sessions (RFC 7866) are taken where it `records`.
     """
@@ -41,11 +46,13 @@ class SipEndpoint:
         max_calls: int = 500,
         max_transactions: int = 20_000,
         authenticator: Authenticator | None = None,
+        session_s: int = 0,
+        pass_headers: tuple[str, ...] = (),
         records: bool = False,
     ) -> None:
         self.reach = Reach(local_host, local_port)
-        self._stack = Stack(self.reach, token, max_transactions, records=records)
-        self._server = UserAgentServer(self._stack, max_calls, authenticator)
+        self._stack = Stack(self.reach, token, max_transactions, session_s, records=records)
+        self._server = UserAgentServer(self._stack, max_calls, authenticator, pass_headers)
 
     # what the shell calls
 
@@ -53,6 +60,11 @@ class SipEndpoint:
     def calls(self) -> tuple[CallRef, ...]:
         """The calls that are not over."""
         return tuple(self._stack.calls)
+
+    @property
+    def held(self) -> int:
+        """How many calls, dialogs and transactions are kept; 0 once everything is over and forgotten."""
+        return len(self._stack.calls) + len(self._stack.dialogs) + len(self._stack.transactions)
 
     @property
     def dropped(self) -> Counter[str]:
@@ -124,24 +136,31 @@ class SipEndpoint:
         """Say that the call is being offered (180)."""
         return self._command(call, lambda it: it.ring(now))
 
+    def progress(self, call: CallRef, sdp: bytes, now: float) -> bool:
+        """Say that the call gets on (183), with early media as `sdp` describes them, or b"" for none.
+
+        False as well for an offer of ours that the caller does not take so early.
+        """
+        return self._command(call, lambda it: it.progress(sdp, now))
+
     def answer(self, call: CallRef, sdp: bytes, now: float) -> bool:
         """Take the call (200) with an answer, or with an offer where the INVITE had none."""
         return self._command(call, lambda it: it.answer(sdp, now))
 
     def reject(self, call: CallRef, status: int, reason: str, now: float, retry_after: int | None = None) -> bool:
-        """Refuse the call or, once it is answered, the peer's re-INVITE. `retry_after` in seconds."""
+        """Refuse the peer's offer of other media if one waits, else the call. `retry_after` in seconds."""
         return self._command(call, lambda it: it.reject(status, reason, retry_after, now))
 
-    def hangup(self, call: CallRef, now: float) -> bool:
-        """End the call: BYE, CANCEL or a refusal, as its state demands."""
-        return self._command(call, lambda it: it.hang_up(now))
+    def hangup(self, call: CallRef, now: float, reason: Reason | None = None) -> bool:
+        """End the call: BYE, CANCEL or a refusal, as its state demands. The first two tell the `reason`."""
+        return self._command(call, lambda it: it.hang_up(reason, now))
 
     def reanswer(self, call: CallRef, sdp: bytes, now: float) -> bool:
-        """Answer the peer's re-INVITE (200)."""
+        """Answer the peer's offer of other media (200)."""
         return self._command(call, lambda it: it.reanswer(sdp, now))
 
     def reoffer(self, call: CallRef, sdp: bytes, now: float) -> bool:
-        """Offer other media (re-INVITE); after a collision it is sent again by itself."""
+        """Offer other media (re-INVITE, UPDATE before the answer); after a collision it is sent again by itself."""
         return self._command(call, lambda it: it.reoffer(sdp, now))
 
     def invite(
@@ -153,13 +172,16 @@ class SipEndpoint:
         next_hop: Address | None = None,
         from_name: str = "",
         login: Login | None = None,
+        headers: Mapping[str, str] = NO_HEADERS,
     ) -> CallRef:
         """Call `uri` with an offer. `next_hop` is needed where the host of `uri` is a name: nothing is looked up here.
-        `login`, one for each call, answers a challenge.
+        `login`, one for each call, answers a challenge. `headers` go along with the INVITE.
 
-        Raises ProtocolError when a URI is malformed, ValueError when there is no address to send to.
+        Raises ProtocolError when a URI is malformed, or a header is none that a user may set, ValueError when there is
+        no address to send to.
         """
         target = WireURI.parse(uri)
+        check_headers(headers)
         if next_hop is None:
             if not is_ip(target.host.strip("[]")):
                 raise ValueError(f"no address for {target.host!r}")
@@ -174,9 +196,12 @@ class SipEndpoint:
             call_id=f"{self._stack.token()}@{bracketed(self.reach.host)}",
             cseq=1,
         )
+        set_headers(request, headers)
         set_body(request, sdp, self._stack.identity(next_hop))
+        if not sdp:  # an offer in a provisional response would want its answer in the PRACK, which is not served
+            request.headers.set("Supported", TIMER)
         ref = self._stack.new_ref()
-        call = self._stack.calls[ref] = Call.outgoing(self._stack, ref, request, next_hop, now, login)
+        call = self._stack.calls[ref] = OutgoingCall(self._stack, ref, request, next_hop, now, login)
         self._stack.settle_call(call)
         return ref
 

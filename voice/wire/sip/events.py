@@ -10,6 +10,7 @@ from typing import NewType
 from sipmessage import URI
 
 from voice.wire.sip.message import Address
+from voice.wire.sip.reason import Reason
 
 CallRef = NewType("CallRef", int)
 """Names a call of one endpoint; never used twice."""
@@ -25,16 +26,19 @@ class EndCause(StrEnum):
     REJECTED = "rejected"
     """We refused the INVITE."""
     NO_ACK = "no_ack"
-    """Our answer was never acknowledged (RFC 3261 section 13.3.1.4)."""
+    """Our answer was never acknowledged (RFC 3261 section 13.3.1.4), or what we said before it (RFC 3262 section 3)."""
+    EXPIRED = "expired"
+    """Nobody refreshed the session in time (RFC 4028 section 10)."""
     LOST = "lost"
     """The peer no longer knows the call (481) or no longer answers (408; RFC 3261 section 12.2.1.2)."""
 
 
 @dataclass(frozen=True, slots=True)
 class InviteReceived:
-    """Somebody calls. Wants `ring`, then `answer` or `reject`. `offer` is None when we are to make the offer.
+    """Somebody calls. Wants `ring` or `progress`, then `answer` or `reject`.
 
-    `dialled` is the user part of the Request-URI; `headers` has those of PASSED_HEADERS that came, first value each.
+    `offer` is None when we are to make the offer. `dialled` is the user part of the Request-URI; `headers` has those of
+    PASSED_HEADERS that came, and those the endpoint was asked for; of one that came more than once all values in order.
     `account` is whose credentials let in a caller from an address that is not listed; "" from one that is.
     `recording`: who calls is a recording client (RFC 7866); `metadata` is what it tells of the call it records.
     """
@@ -62,30 +66,49 @@ class InviteAcknowledged:
 
 
 @dataclass(frozen=True, slots=True)
-class InviteCancelled:
-    """The caller gave up before we answered."""
+class ProgressAcknowledged:
+    """The caller has what `progress` said, where it takes that reliably. `answer` is its SDP where we made an offer."""
 
     call: CallRef
+    answer: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class InviteCancelled:
+    """The caller gave up before we answered; `reasons` as its CANCEL gave them."""
+
+    call: CallRef
+    reasons: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class DialogEnded:
-    """The call is over."""
+    """The call is over; `reasons` as the peer's BYE gave them."""
 
     call: CallRef
     cause: EndCause
+    reasons: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ReinviteReceived:
-    """The peer wants other media. Wants `reanswer` or `reject`. `offer` is None when we are to make the offer.
+    """The peer wants other media, by re-INVITE or UPDATE. Wants `reanswer` or `reject`.
 
-    `metadata` is what a recording client tells anew (RFC 7866 section 9.1).
+    `offer` is None when we are to make the offer. `metadata` is what a recording client tells anew (RFC 7866 section
+    9.1).
     """
 
     call: CallRef
     offer: bytes | None
     metadata: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataReceived:
+    """A recording client tells something anew, and the media stay as they are (UPDATE; RFC 7866 section 9.1)."""
+
+    call: CallRef
+    metadata: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +121,7 @@ class ReinviteAcknowledged:
 
 @dataclass(frozen=True, slots=True)
 class ReinviteAnswered:
-    """The peer accepted what we offered with `reoffer`."""
+    """The peer accepted what we offered with `reoffer`, or says what it takes where the session was refreshed."""
 
     call: CallRef
     answer: bytes | None
@@ -132,19 +155,25 @@ class InviteAnswered:
 
 @dataclass(frozen=True, slots=True)
 class InviteRefused:
-    """Our INVITE was refused; 408 also when nobody answered at all."""
+    """Our INVITE was refused; 408 also when nobody answered at all.
+
+    `contacts` says where a 3xx sends us, what it likes best first: whoever called decides whether to go there.
+    """
 
     call: CallRef
     status: int
     reason: str
+    contacts: tuple[URI, ...] = ()
 
 
 SipEvent = (
     InviteReceived
     | InviteAcknowledged
+    | ProgressAcknowledged
     | InviteCancelled
     | DialogEnded
     | ReinviteReceived
+    | MetadataReceived
     | ReinviteAcknowledged
     | ReinviteAnswered
     | ReinviteRefused
@@ -154,4 +183,16 @@ SipEvent = (
 )
 
 END_EVENTS = (InviteCancelled, DialogEnded, InviteRefused)
-PASSED_HEADERS = ("User-Agent", "P-Asserted-Identity", "Diversion", "Subject")
+PASSED_HEADERS = (
+    "User-Agent",
+    "P-Asserted-Identity",
+    "Diversion",
+    "History-Info",
+    "User-to-User",
+    "Reason",
+    "Subject",
+)
+"""What an INVITE may tell beyond its addresses: RFC 3325, RFC 5806, RFC 7044, RFC 7433, RFC 3326."""
+
+MAX_PASSED = 2_048
+"""Characters of a header that is passed on; one that is longer is left out."""

@@ -46,8 +46,9 @@ _COMPACT = {
     "k": "supported",
     "t": "to",
     "v": "via",
+    "x": "session-expires",
 }
-"""RFC 3261 section 7.3.3. Compact names of headers this stack never reads stay as they are."""
+"""RFC 3261 section 7.3.3, RFC 4028 section 4. Compact names of headers this stack never reads stay as they are."""
 
 _CANONICAL = {
     "via": "Via",

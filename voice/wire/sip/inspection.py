@@ -5,11 +5,13 @@ from sipmessage import Request
 from dialog.errors import ProtocolError
 from voice.wire.multipart import MULTIPART, media_type
 from voice.wire.sip.content import parts_of
-from voice.wire.sip.message import ALLOW, SDP
+from voice.wire.sip.message import ALLOW, SDP, SUPPORTED, tokens
+from voice.wire.sip.session_timer import MIN_S, is_too_brief
 from voice.wire.siprec import METADATA, OPTION_TAG
 
 ALLOWED = frozenset(ALLOW.split(", "))
-KNOWN = frozenset(("REGISTER", "SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE", "REFER", "UPDATE", "PRACK", "INFO"))
+EXTENSIONS = frozenset(SUPPORTED.split(", "))
+KNOWN = frozenset(("REGISTER", "SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE", "REFER", "INFO"))
 """Methods that exist and that we do not serve; any other is not even known."""
 
 Refused = tuple[int, dict[str, str]]
@@ -23,10 +25,11 @@ def refuse(request: Request, *, records: bool = False) -> Refused | None:
     """
     if request.method not in ALLOWED:
         return (405 if request.method in KNOWN else 501), {"Allow": ALLOW}
-    required = [name for name in _tokens(request, "Require") if name and not (records and name == OPTION_TAG)]
-    if required:
-        return 420, {"Unsupported": ", ".join(required)}
-    if request.method != "INVITE":
+    extensions = EXTENSIONS | {OPTION_TAG} if records else EXTENSIONS
+    unsupported = [name for name in tokens(request, "Require") if name.lower() not in extensions]
+    if unsupported:
+        return 420, {"Unsupported": ", ".join(unsupported)}
+    if request.method not in ("INVITE", "UPDATE"):
         return None
     readable = (SDP, METADATA) if records else (SDP,)
     try:
@@ -35,13 +38,11 @@ def refuse(request: Request, *, records: bool = False) -> Refused | None:
         return 400, {}
     if unread:
         return 415, {"Accept": ", ".join((*readable, MULTIPART))}
-    if any(name.lower() != "identity" for name in _tokens(request, "Content-Encoding")):
+    if any(name.lower() != "identity" for name in tokens(request, "Content-Encoding")):
         return 415, {"Accept-Encoding": "identity"}
-    accepted = {media_type(name) for name in _tokens(request, "Accept")}
+    if is_too_brief(request):
+        return 422, {"Min-SE": str(MIN_S)}
+    accepted = {media_type(name) for name in tokens(request, "Accept")}
     if accepted and not accepted & {SDP, "application/*", "*/*"}:
         return 406, {}
     return None
-
-
-def _tokens(request: Request, name: str) -> list[str]:
-    return [token.strip() for value in request.headers.getlist(name) for token in value.split(",")]

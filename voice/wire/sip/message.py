@@ -8,9 +8,11 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from sipmessage import URI, Request, Response, Via
+from sipmessage import URI, Message, Request, Response, Via
 
+from dialog.errors import ProtocolError
 from voice.wire.sip.flow import DEFAULT_PORT, Flow
+from voice.wire.sip.grammar import TOKEN
 
 Address = tuple[str, int] | Flow
 """An IP literal and a UDP port, or a connection."""
@@ -18,7 +20,9 @@ Address = tuple[str, int] | Flow
 COOKIE = "z9hG4bK"
 """Marks branches that are unique by themselves (RFC 3261 section 8.1.1.7)."""
 
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS"
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE"
+SUPPORTED = "100rel, timer"
+"""Extensions that a peer may require of us."""
 USER_AGENT = "Centralino"
 SDP = "application/sdp"
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
@@ -38,6 +42,8 @@ REASONS = {
     415: "Unsupported Media Type",
     416: "Unsupported URI Scheme",
     420: "Bad Extension",
+    421: "Extension Required",
+    422: "Session Interval Too Small",
     480: "Temporarily Unavailable",
     481: "Call/Transaction Does Not Exist",
     482: "Loop Detected",
@@ -48,10 +54,24 @@ REASONS = {
     500: "Server Internal Error",
     501: "Not Implemented",
     503: "Service Unavailable",
+    504: "Server Time-out",
     505: "Version Not Supported",
     603: "Decline",
 }
 """RFC 3261 section 21."""
+
+OURS = frozenset(
+    (
+        *("via", "from", "to", "call-id", "cseq", "max-forwards", "contact", "route", "record-route", "require"),
+        *("proxy-require", "supported", "allow", "accept", "authorization", "proxy-authorization", "session-expires"),
+        *("min-se", "rack", "rseq", "content-type", "content-length", "content-encoding", "user-agent"),
+        *("i", "m", "e", "l", "c", "f", "k", "t", "v", "x"),
+    )
+)
+"""Headers that the stack sets itself, or whose meaning it must know, in small letters and short."""
+
+MAX_VALUE = 2_048
+"""Characters of a header that a user sets."""
 
 _RPORT = re.compile(r";[ \t]*rport[ \t]*(?==|;|$)(?:=[^;]*)?", re.IGNORECASE)
 _TAG = re.compile(r";[ \t]*tag[ \t]*=", re.IGNORECASE)
@@ -79,8 +99,7 @@ def make_response(
     routes = request.headers.getlist("Record-Route")
     if routes and 100 < status < 300 and request.method == "INVITE":
         response.headers.setlist("Record-Route", list(routes))  # RFC 3261 section 12.1.1
-    for name, value in headers.items():
-        response.headers.set(name, value)
+    set_headers(response, headers)
     if body:
         response.headers.set("Content-Type", SDP)
     response.headers.set("Server", USER_AGENT)
@@ -106,14 +125,39 @@ def make_request(
     return request
 
 
+def check_headers(headers: Mapping[str, str]) -> None:
+    """Raise ProtocolError unless a user of the stack may give a request these `headers`."""
+    for name, value in headers.items():
+        if not re.fullmatch(TOKEN, name) or name.lower() in OURS:
+            raise ProtocolError(f"{name!r} is no header to be set")
+        if not value.isprintable() or len(value) > MAX_VALUE:
+            raise ProtocolError(f"malformed value of {name}")
+
+
+def set_headers(message: Message, headers: Mapping[str, str]) -> None:
+    """Give a message `headers`, each in place of one that it had."""
+    for name, value in headers.items():
+        message.headers.set(name, value)
+
+
 def set_body(message: Request, body: bytes, headers: Mapping[str, str]) -> None:
     """Give a request more `headers` and an SDP body, or none when `body` is empty."""
     message.body = body
-    for name, value in headers.items():
-        message.headers.set(name, value)
+    set_headers(message, headers)
     if body:
         message.headers.set("Content-Type", SDP)
     message.headers.set("Content-Length", str(len(body)))
+
+
+def tokens(message: Message, name: str) -> list[str]:
+    """The words of a header that lists some."""
+    words = [word.strip() for value in message.headers.getlist(name) for word in value.split(",")]
+    return [word for word in words if word]
+
+
+def names(message: Message, header: str, token: str) -> bool:
+    """Whether a header that lists words has `token`, which is given in small letters."""
+    return token in (word.lower() for word in tokens(message, header))
 
 
 def make_ack(invite: Request, response: Response) -> Request:

@@ -7,7 +7,7 @@ from sipmessage import Request
 
 from voice.wire.sip.dialog import bracketed
 from voice.wire.sip.flow import Flow
-from voice.wire.sip.message import ALLOW, SDP, Address, make_via
+from voice.wire.sip.message import ALLOW, SDP, SUPPORTED, Address, make_via
 
 
 @dataclass(slots=True)
@@ -27,7 +27,7 @@ class Reach:
         way = f"{self._port(addr)}"
         if isinstance(addr, Flow) and addr.transport in self.stream_ports:
             way += f";transport={addr.transport.lower()}"
-        return {"Contact": f"<sip:{bracketed(self.host)}:{way}>", "Allow": ALLOW, "Accept": SDP}
+        return {"Contact": f"<sip:{bracketed(self.host)}:{way}>", "Allow": ALLOW, "Accept": SDP, "Supported": SUPPORTED}
 
     def via(self, addr: Address, branch: str) -> str:
         """A Via value for a request to `addr`."""

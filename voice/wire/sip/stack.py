@@ -29,13 +29,17 @@ class Stack:
     """`reach` says how peers reach us, `token` gives fresh random words; at most `max_transactions` are held. Recording
     sessions (RFC 7866) are taken where it `records`."""
 
-    def __init__(self, reach: Reach, token: Callable[[], str], max_transactions: int, *, records: bool = False) -> None:
+    def __init__(
+        self, reach: Reach, token: Callable[[], str], max_transactions: int, session_s: int, *, records: bool = False
+    ) -> None:
         self.reach = reach
+        self.session_s = session_s
         self.records = records
         self.dropped: Counter[str] = Counter()
         """Datagrams that led to nothing, by reason; the reasons are a fixed set."""
         self.calls: dict[CallRef, Call] = {}
         self.dialogs: dict[DialogKey, Call] = {}
+        self._filed: dict[CallRef, DialogKey] = {}
         self.transactions = Transactions(max_transactions)
         self.schedule = Schedule()
         self._token = token
@@ -132,11 +136,11 @@ class Stack:
 
     def settle_call(self, call: Call) -> None:
         """Keep the call findable while it lasts."""
+        if call.ref in self._filed:
+            del self.dialogs[self._filed.pop(call.ref)]
         if call.over:
             self.calls.pop(call.ref, None)
-        if call.dialog is not None:
-            if call.over:
-                self.dialogs.pop(call.dialog.key, None)
-            else:
-                self.dialogs[call.dialog.key] = call
+        elif call.dialog is not None:
+            self.dialogs[call.dialog.key] = call
+            self._filed[call.ref] = call.dialog.key
         self.schedule.note(call)

@@ -9,10 +9,12 @@ from sipmessage import Request, Response
 from voice.wire.sip.auth import Authenticator
 from voice.wire.sip.call import Call
 from voice.wire.sip.content import content_of, is_recording
-from voice.wire.sip.events import PASSED_HEADERS, InviteReceived
+from voice.wire.sip.events import MAX_PASSED, PASSED_HEADERS, InviteReceived
 from voice.wire.sip.guard import Received
+from voice.wire.sip.incoming_call import IncomingCall
 from voice.wire.sip.inspection import refuse
 from voice.wire.sip.message import Address, make_response, response_address, stamp_via
+from voice.wire.sip.reason import read_reasons
 from voice.wire.sip.stack import Stack
 from voice.wire.sip.transaction import Transaction
 
@@ -25,11 +27,14 @@ _LATER = {"Retry-After": str(RETRY_AFTER_S)}
 class UserAgentServer:
     """Takes the requests of one address. While `accepting` is False, or `max_calls` are held, new calls get 503."""
 
-    def __init__(self, stack: Stack, max_calls: int, authenticator: Authenticator | None) -> None:
+    def __init__(
+        self, stack: Stack, max_calls: int, authenticator: Authenticator | None, pass_headers: tuple[str, ...]
+    ) -> None:
         self.accepting = True
         self._stack = stack
         self._max_calls = max_calls
         self._authenticator = authenticator
+        self._pass_headers = (*PASSED_HEADERS, *pass_headers)
 
     def receive(self, received: Received, request: Request, source: Address, now: float, listed: bool) -> None:
         """Take one request from `source`, which is on the list of peers or not."""
@@ -83,7 +88,7 @@ class UserAgentServer:
             return
         self._stack.answer(request, received.via, source, 200, to_tag=call.dialog.local_tag)
         if invite.pending:
-            call.on_cancel(invite, now)
+            call.on_cancel(invite, read_reasons(request), now)
             self._stack.settle_call(call)
 
     def _on_request_in_dialog(
@@ -102,7 +107,11 @@ class UserAgentServer:
                 call.on_invite(transaction, received, source, now)
             elif request.method == "BYE":
                 self._stack.respond(transaction, make_response(request, 200), now)
-                call.on_bye(now)
+                call.on_bye(read_reasons(request), now)
+            elif request.method == "UPDATE":
+                call.on_update(transaction, received, source, now)
+            elif request.method == "PRACK":
+                call.on_prack(transaction, received, now)
             else:
                 self._stack.respond(transaction, make_response(request, 200, headers=self._stack.identity(source)), now)
             self._stack.settle_call(call)
@@ -110,8 +119,8 @@ class UserAgentServer:
     def _on_request_outside(
         self, received: Received, request: Request, source: Address, now: float, account: str
     ) -> None:
-        if request.method == "BYE":
-            self._stack.answer(request, received.via, source, 481)  # RFC 3261 section 15.1.2
+        if request.method in ("BYE", "PRACK", "UPDATE"):  # they belong to a dialog
+            self._stack.answer(request, received.via, source, 481)
         elif not self.accepting or len(self._stack.calls) >= self._max_calls or self._stack.transactions.full:
             self._stack.answer(request, received.via, source, 503, headers=_LATER)
         elif request.method == "OPTIONS":
@@ -124,7 +133,7 @@ class UserAgentServer:
     def _admit(self, received: Received, request: Request, source: Address, now: float, account: str) -> None:
         ref = self._stack.new_ref()
         transaction = self._stack.transactions.open_server(received, request, source, now, None)
-        call = self._stack.calls[ref] = Call.incoming(self._stack, ref, transaction, received, source)
+        call = self._stack.calls[ref] = IncomingCall(self._stack, ref, transaction, received, source)
         self._stack.respond(transaction, make_response(request, 100), now)  # RFC 3261 section 17.2.1
         content = content_of(request)
         self._stack.emit(
@@ -137,13 +146,17 @@ class UserAgentServer:
                 dialled=request.uri.user or "",
                 offer=content.sdp,
                 source=source,
-                headers=tuple((name, value) for name in PASSED_HEADERS if (value := request.headers.get(name))),
+                headers=self._passed(request),
                 account=account,
                 recording=self._stack.records and is_recording(request),
                 metadata=content.metadata,
             )
         )
         self._stack.settle_call(call)
+
+    def _passed(self, request: Request) -> tuple[tuple[str, str], ...]:
+        values = ((name, ", ".join(request.headers.getlist(name))) for name in self._pass_headers)
+        return tuple((name, value) for name, value in values if 0 < len(value) <= MAX_PASSED)
 
 
 def _opened_by(source: Address, call: Call | None, *transactions: Transaction | None) -> bool:

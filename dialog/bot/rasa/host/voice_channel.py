@@ -4,7 +4,8 @@ POST /webhooks/voice/event   {"call": ID, "type": T, ...}   ->  {"messages": [..
 GET  /webhooks/voice/health                                 ->  {"calls": trackers kept}
 
 Types: `utterance` ("hypotheses": [{"text", "confidence"}]), and those without words, which reach the project as an
-intent of that name: `call_opened`, `keys` (entity and metadata "digits"), `no_input`, `no_match`, `returned` (the
+intent of that name: `call_opened` (metadata "caller", "dialled", "recorded" and "headers", those of the SIP INVITE that
+are passed on, by name), `keys` (entity and metadata "digits"), `no_input`, `no_match`, `returned` (the
 caller is back from a person, or from waiting for one; a project without that intent gets `call_opened` again), and
 `hung_up`, the last one of a call: afterwards its tracker is forgotten.
 
@@ -100,7 +101,7 @@ class VoiceChannel(InputChannel):
             if kind == "hung_up" and kind not in agent.domain.intents:
                 _kept(agent).pop(str(call), None)
                 return response.json({"messages": [], "understood": None})
-            metadata = {k: body[k] for k in ("caller", "dialled", "recorded", "digits") if k in body}
+            metadata = {k: body[k] for k in ("caller", "dialled", "recorded", "headers", "digits") if k in body}
             output = VoiceOutput()
             await on_new_message(
                 UserMessage(

@@ -47,6 +47,7 @@ def idle(network: Network) -> None:
         assert endpoint.calls == ()
         assert endpoint.deadline() is None
         assert endpoint.unanswered == 0
+        assert endpoint.held == 0
 
 
 def test_a_call_from_invite_to_bye() -> None:

@@ -32,7 +32,7 @@ def invited(endpoint: SipEndpoint) -> InviteReceived:
 
 
 def recorder() -> SipEndpoint:
-    return make_endpoint(HERE, "t", None, True)
+    return make_endpoint(HERE, "t", None, (), True)
 
 
 def test_a_recording_client_brings_an_offer_and_metadata() -> None:

@@ -193,6 +193,47 @@ def test_hanging_up_during_a_change() -> None:
     assert network.told[HERE][-1] == DialogEnded(call, EndCause.LOCAL)
 
 
+def test_a_change_whose_answer_is_lost_does_not_outlive_the_call_for_long() -> None:
+    """Once there was a 100, no timer of RFC 3261 ends the transaction of an INVITE."""
+    network = Network()
+    call, theirs = talk(network)
+    network.here.reoffer(call, HOLD, network.now)
+    network.run(0.1)
+    network.lose = lambda packet: packet.line == "200 INVITE"
+    network.there.reanswer(theirs, HELD, network.now)
+    network.there.hangup(theirs, network.now)
+    idle(network)
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_a_change_that_nobody_decides_about_is_cancelled(heard: bool) -> None:
+    """After the time that a proxy grants an INVITE. Who then is silent altogether has gone."""
+    network = Network()
+    call, theirs = talk(network)
+    network.here.reoffer(call, HOLD, network.now)
+    network.run(179.0)
+    assert isinstance(network.told[HERE][-1], InviteAnswered)
+    network.lose = lambda packet: not heard and packet.source == THERE
+    network.run(33.5)
+    assert "CANCEL" in network.lines(HERE)
+    if heard:
+        assert network.told[HERE][-1] == ReinviteRefused(call, 487, "Request Terminated")
+        assert not network.there.reanswer(theirs, HELD, network.now)
+        assert network.here.reoffer(call, HOLD, network.now)
+        network.run(0.1)
+        network.there.reanswer(theirs, HELD, network.now)
+        network.run(200.0)
+        assert network.told[HERE][-1] == ReinviteAnswered(call, HELD)
+        network.here.hangup(call, network.now)
+    else:
+        assert network.told[HERE][-2:] == [
+            ReinviteRefused(call, 408, "Request Timeout"),
+            DialogEnded(call, EndCause.LOST),
+        ]
+        network.lose = lambda packet: False
+    idle(network)
+
+
 def test_a_cancelled_change_leaves_the_call() -> None:
     network = Network()
     call, theirs = talk(network)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from dialog.errors import NoCommonCodec, PeerForbidden, ProtocolError
+from dialog.errors import NoCommonCodec, NotEncrypted, PeerForbidden, ProtocolError
 from voice.call import Call
 from voice.calls import Calls
 from voice.cast import cast
@@ -16,7 +16,8 @@ from voice.net.rtp_port import RtpPorts
 from voice.net.sip_agent import SipAgent
 from voice.recorded_streams import RecordedStreams
 from voice.rtp_line import RtpLine
-from voice.wire.labelled import LabelledStream, describe, read_streams
+from voice.wire.labelled import LabelledStream, Terms, describe, read_streams
+from voice.wire.sdes import SECRET_OCTETS, Sdes, Srtp
 from voice.wire.sdp import parse_sdp
 from voice.wire.sip.events import (
     CallRef,
@@ -31,6 +32,7 @@ from voice.wire.sip.events import (
     ReinviteReceived,
     SipEvent,
 )
+from voice.wire.sip.flow import is_private
 from voice.wire.siprec import Metadata, parse_metadata
 
 log = structlog.get_logger("recordings")
@@ -86,7 +88,7 @@ class RecordingServer:
                 self._told(self._sessions[event.call], event.metadata)
             case ReinviteAcknowledged() | ReinviteAnswered():
                 if event.answer is not None:  # to an offer of ours, or to what refreshes the session
-                    self._follow(self._sessions[event.call], self._read(event.answer))
+                    self._follow(self._sessions[event.call], self._read(self._sessions[event.call], event.answer))
                     self._settle(self._sessions[event.call])
             case InviteCancelled():
                 self._ended(event.call, "recording_over")
@@ -104,7 +106,7 @@ class RecordingServer:
         session = _Session(invite, secrets.randbits(31))
         if invite.metadata is not None:
             session.metadata = session.metadata.updated(parse_metadata(invite.metadata))
-        offered = self._read(invite.offer)
+        offered = self._read(session, invite.offer)
         if all(stream.agreed is None for stream in offered):
             raise NoCommonCodec("the offer has no audio stream that can be heard")
         self._follow(session, offered)
@@ -137,7 +139,7 @@ class RecordingServer:
         if change.metadata is not None:
             metadata = metadata.updated(parse_metadata(change.metadata))
         if change.offer is not None and change.offer != session.offer:
-            self._follow(session, self._read(change.offer))
+            self._follow(session, self._read(session, change.offer))
         session.metadata = metadata
         self._settle(session)
         if change.offer is None or change.offer != session.offer:
@@ -152,8 +154,20 @@ class RecordingServer:
             log.warning("recording metadata passed over", reason=str(error))
         self._settle(session)
 
-    def _read(self, sdp: bytes) -> tuple[LabelledStream, ...]:
-        return read_streams(parse_sdp(sdp), self._settings.media_advertised)
+    def _read(self, session: _Session, sdp: bytes) -> tuple[LabelledStream, ...]:
+        sip = self._settings.sip
+        if sip.srtp is Srtp.DEMANDED and not is_private(session.invite.source):
+            raise NotEncrypted("keys could be read on their way: call by TLS")
+
+        def terms(number: int) -> Terms:
+            line = session.lines.get(number)
+            former = None if line is None else line.agreed
+            clock_hz = None if former is None else former.codec.clock_hz  # a stream does not change it (RFC 7160)
+            codecs = tuple(codec for codec in sip.codecs if clock_hz in (None, codec.clock_hz))
+            keys = None if former is None else former.keys
+            return Terms(Sdes(sip.srtp, secrets.token_bytes(SECRET_OCTETS), keys), codecs)
+
+        return read_streams(parse_sdp(sdp), self._settings.media_advertised, terms)
 
     def _follow(self, session: _Session, offered: tuple[LabelledStream, ...]) -> None:
         """Hear what is offered now, and no more. Where that cannot be, the error leaves everything as it was."""

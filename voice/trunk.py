@@ -8,18 +8,20 @@ from dataclasses import dataclass
 
 import structlog
 
-from dialog.errors import CentralinoError, NotFound, Overloaded
+from dialog.errors import CentralinoError, NotEncrypted, NotFound, Overloaded
 from voice.accounts import AccountLimits
 from voice.call import Call
 from voice.calls import Calls
 from voice.config import Settings
 from voice.line_test import BUSY, RING, RING_S
+from voice.media.codecs import open_codec
 from voice.media.leg import MediaLeg
 from voice.media.plane import MediaPlane
 from voice.net.rtp_port import RtpPorts, UdpWire, media_address
 from voice.net.sip_agent import SipAgent
 from voice.recording_server import RecordingServer
-from voice.wire.negotiation import Negotiated, answer, make_offer, read_answer
+from voice.wire.negotiation import NO_KEYS, Negotiated, answer, make_offer, read_answer
+from voice.wire.sdes import SECRET_OCTETS, Sdes, Srtp
 from voice.wire.sdp import Codec, parse_sdp
 from voice.wire.sip.events import (
     CallRef,
@@ -33,6 +35,7 @@ from voice.wire.sip.events import (
     ReinviteReceived,
     SipEvent,
 )
+from voice.wire.sip.flow import is_private
 from voice.wire.sip.uas import RETRY_AFTER_S
 
 log = structlog.get_logger("trunk")
@@ -58,6 +61,7 @@ class _Line:
     version: int = 1
     offer: bytes | None = None
     answer: bytes = b""
+    sdes: Sdes = NO_KEYS
     agreed: Negotiated | None = None
     leg: MediaLeg | None = None
     call: Call | None = None
@@ -153,36 +157,46 @@ class Trunk:
 
     def _respond(self, line: _Line, offer: bytes | None) -> bytes:
         """The SDP to send: an answer, or an offer of ours when the peer made none (RFC 3264)."""
-        host = self._settings.media_advertised
+        if self._settings.sip.srtp is Srtp.DEMANDED and not is_private(line.invite.source):
+            raise NotEncrypted("keys could be read on their way: call by TLS")
+        host, codecs, spoken = self._settings.media_advertised, self._codecs(line), line.agreed
+        keys = None if spoken is None else spoken.keys
+        line.sdes = Sdes(self._settings.sip.srtp, secrets.token_bytes(SECRET_OCTETS), keys)
         if offer is None:
-            former = line.agreed.codec if line.agreed is not None else Codec.PCMU
-            codecs = tuple(sorted(Codec, key=lambda codec: codec != former))  # rather the one that is spoken already
-            return make_offer(host, line.wire.port, line.session_id, line.version, codecs=codecs)
-        agreed = answer(parse_sdp(offer), host, line.wire.port, line.session_id, line.version)
+            # rather the format that is spoken already
+            ordered = sorted(codecs, key=lambda codec: spoken is None or codec != spoken.codec)
+            return make_offer(
+                host, line.wire.port, line.session_id, line.version, codecs=tuple(ordered), sdes=line.sdes
+            )
+        agreed = answer(parse_sdp(offer), host, line.wire.port, line.session_id, line.version, line.sdes, codecs)
         self._apply(line, agreed)
         return agreed.answer_bytes
+
+    def _codecs(self, line: _Line) -> tuple[Codec, ...]:
+        """What may be spoken: a stream does not change its clock (RFC 7160)."""
+        clock_hz = None if line.agreed is None else line.agreed.codec.clock_hz
+        return tuple(codec for codec in self._settings.sip.codecs if clock_hz in (None, codec.clock_hz))
 
     def _agree_late(self, line: _Line, sdp: bytes | None) -> None:
         """The ACK carries the answer to an offer of ours, or the 2xx that to a refresh."""
         if sdp is not None:
-            self._apply(line, read_answer(parse_sdp(sdp)))
+            self._apply(line, read_answer(parse_sdp(sdp), line.sdes, self._codecs(line)))
 
     def _apply(self, line: _Line, agreed: Negotiated) -> None:
         remote = media_address(agreed.remote_addr, agreed.remote_port)
-        control = media_address(agreed.remote_rtcp_addr, agreed.remote_rtcp_port)
-        line.wire.control.declare(control, muxed=agreed.rtcp_mux)
+        line.wire.agree(agreed)
         former, line.agreed = line.agreed, agreed
         if line.leg is None:
             line.wire.remote = remote
             return
         if former is not None and (former.codec, former.payload_type) != (agreed.codec, agreed.payload_type):
-            line.leg.switch(agreed.codec.value, agreed.payload_type)
+            line.leg.switch(open_codec(agreed.codec), agreed.payload_type)
         keys = agreed.event_payload_type
         if keys is not None and former is not None and former.event_payload_type not in (None, keys):
             line.leg.renumber_keys(keys)
         if remote is not None:
             line.leg.update_remote(*remote)
-        line.leg.set_direction(send=agreed.direction.sends, receive=agreed.direction.receives)
+        _direct(line.leg, agreed)
 
     def _acknowledged(self, line: _Line, sdp: bytes | None) -> None:
         if line.agreed is None:
@@ -194,8 +208,10 @@ class Trunk:
 
     def _begin(self, line: _Line, agreed: Negotiated) -> None:
         invite = line.invite
-        line.leg = self._plane.add_leg(line.wire, agreed.codec.value, agreed.payload_type, agreed.event_payload_type)
-        line.leg.set_direction(send=agreed.direction.sends, receive=agreed.direction.receives)
+        line.leg = self._plane.add_leg(
+            line.wire, open_codec(agreed.codec), agreed.payload_type, agreed.event_payload_type
+        )
+        _direct(line.leg, agreed)
         line.wire.control.begin(line.leg)
         line.call = self._calls.start(
             line.leg,
@@ -228,3 +244,9 @@ class Trunk:
             line.leg.close()
         else:
             line.wire.close()
+
+
+def _direct(leg: MediaLeg, agreed: Negotiated) -> None:
+    """Which way sound flows, and in what pieces."""
+    leg.set_direction(send=agreed.direction.sends, receive=agreed.direction.receives)
+    leg.packetise(agreed.ptime_ms)

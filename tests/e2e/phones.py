@@ -74,6 +74,8 @@ class Baresip:
     target: str
     codec: str
     moves: tuple[Move, ...]
+    authority: Path | None = None
+    """Whose certificate it trusts: it calls by TLS then, and encrypted or not at all."""
     name: str = "baresip"
     _process: subprocess.Popen[bytes] | None = None
     _control: socket.socket | None = None
@@ -85,8 +87,12 @@ class Baresip:
         program = peer("baresip", "baresip-core")
         port = free_port()
         self._write("silence.wav", nothing())
+        address, encryption, modules = f"{self.caller}@127.0.0.1", "", ""
+        if self.authority is not None:
+            address, encryption = f"{address};transport=tls", ";mediaenc=srtp-mand"
+            modules = f"module srtp.so\nsip_cafile {self.authority}\nsip_verify_server yes\n"
         (self.folder / "accounts").write_text(
-            f"<sip:{self.caller}@127.0.0.1>;regint=0;audio_codecs={self.codec.lower()}/8000/1\n"
+            f"<sip:{address}>;regint=0;audio_codecs={self.codec.lower()}/{self._rate_hz}/1{encryption}\n"
         )
         (self.folder / "contacts").write_text("")
         (self.folder / "config").write_text(
@@ -94,7 +100,8 @@ class Baresip:
             "audio_source aufile,silence.wav\naudio_player nothing,nil\naudio_alert nothing,nil\n"
             "audio_channels 1\nausrc_srate 8000\nauplay_srate 8000\n"
             f"rtp_ports {(first := 44_000 + port % 5_000 * 2)}-{first + 20}\njitter_buffer_delay 1-5\n"
-            f"module_path {_modules(program)}\nmodule stdio.so\nmodule g711.so\nmodule aufile.so\nmodule sndfile.so\n"
+            f"module_path {_modules(program)}\nmodule stdio.so\nmodule g711.so\nmodule g722.so\n"
+            f"module aufile.so\nmodule sndfile.so\n{modules}"
             "module_tmp account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\n"
             f"ctrl_tcp_listen 127.0.0.1:{port}\nsnd_path .\n"
         )
@@ -124,7 +131,7 @@ class Baresip:
     @property
     def heard_ms(self) -> int:
         """How much `heard` would give now."""
-        return (self._recording.stat().st_size - _WAV_HEADER_BYTES) // 2 * 1000 // LINE_HZ
+        return (self._recording.stat().st_size - _WAV_HEADER_BYTES) // 2 * 1000 // self._rate_hz
 
     def hang_up(self) -> None:
         self._tell("hangup")
@@ -136,7 +143,7 @@ class Baresip:
     def heard(self) -> Pcm:
         # read as it stands: the header of a file that is being written says nothing of its length
         pcm = np.fromfile(self._recording, "<i2", offset=_WAV_HEADER_BYTES).astype(np.int16)
-        return resample(pcm, LINE_HZ, RATE_HZ)
+        return pcm if self._rate_hz == RATE_HZ else resample(pcm, self._rate_hz, RATE_HZ)
 
     def close(self) -> None:
         if self._control is not None:
@@ -148,6 +155,11 @@ class Baresip:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
+
+    @property
+    def _rate_hz(self) -> int:
+        """At which its codec samples, and it records."""
+        return RATE_HZ if self.codec == "G722" else LINE_HZ
 
     @property
     def _recording(self) -> Path:

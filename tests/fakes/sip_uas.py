@@ -60,6 +60,6 @@ class SilentCallee:
         self._version += 1
         if offer is None:
             return make_offer(HOST, RTP_PORT, 1, self._version)
-        agreed = answer(parse_sdp(offer), HOST, RTP_PORT, 1, self._version)
+        agreed = answer(parse_sdp(offer), HOST, RTP_PORT, 1, self._version, codecs=tuple(Codec))
         self.codecs.append(agreed.codec)
         return agreed.answer_bytes

@@ -67,6 +67,11 @@ class Telephone:
         if self._signalling is not None:
             await self._signalling.close()
 
+    @property
+    def socket(self) -> socket.socket:
+        """Where its sound comes now."""
+        return self._media[-1]
+
     def ring_up(self) -> None:
         """Take another port for sound, as a telephone does that is carried elsewhere."""
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -87,7 +92,7 @@ class Telephone:
         packets = []
         while True:
             try:
-                packets.append(RtpPacket.parse(self._media[-1].recv(2_048)))
+                packets.append(RtpPacket.parse(self.socket.recv(2_048)))
             except BlockingIOError:
                 return packets
 

@@ -24,13 +24,25 @@ _RTPMAP = re.compile(r"([0-9]{1,3}) ++([A-Za-z0-9.+_\-]{1,64})/([0-9]{1,6})(?:/(
 
 
 class Codec(StrEnum):
-    """The audio formats we speak, at 8 kHz mono (RFC 3551 section 4.5.14)."""
+    """The audio formats we speak (RFC 3551 section 6, RFC 7587), all of them mono."""
 
+    OPUS = "opus"
+    G722 = "G722"
     PCMU = "PCMU"
     PCMA = "PCMA"
 
+    @property
+    def clock_hz(self) -> int:
+        """Of its timestamps, whatever it samples at."""
+        return 48_000 if self is Codec.OPUS else 8_000
 
-STATIC = {"0": Codec.PCMU, "8": Codec.PCMA}
+    @property
+    def encoding(self) -> str:
+        """As an rtpmap names it; Opus is always of two channels there (RFC 7587 section 7)."""
+        return "opus/48000/2" if self is Codec.OPUS else f"{self}/8000"
+
+
+STATIC = {"0": Codec.PCMU, "8": Codec.PCMA, "9": Codec.G722}
 """Payload types that need no rtpmap (RFC 3551 table 4)."""
 
 
@@ -118,8 +130,9 @@ class Media:
         for attribute in self.attributes:
             match = _RTPMAP.match(attribute.value or "") if attribute.name == "rtpmap" else None
             if match and match[1] in self.formats:
-                mono = match[4] in (None, "1")
-                found[match[1]] = (match[2].upper() if mono else "", int(match[3]))
+                name, channels = match[2].upper(), match[4] or "1"
+                known = channels == ("2" if name == "OPUS" else "1")
+                found[match[1]] = (name if known else "", int(match[3]))
         return found
 
 

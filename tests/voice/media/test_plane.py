@@ -189,6 +189,7 @@ class _Codec:
     """16 kHz samples as they are; `b"?"` is no payload, `b"!"` a fault of the codec."""
 
     clock_hz = 16_000
+    divisible = False
 
     def __init__(self) -> None:
         self.concealed = 0

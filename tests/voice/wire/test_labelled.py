@@ -1,9 +1,12 @@
 """Several labelled streams: answered one by one, refused, paused, given up."""
 
+from collections.abc import Callable
+
 import pytest
 
-from dialog.errors import ProtocolError
-from voice.wire.labelled import MAX_STREAMS, LabelledStream, describe, read_streams
+from dialog.errors import NotEncrypted, ProtocolError
+from voice.wire.labelled import MAX_STREAMS, LabelledStream, Terms, describe, read_streams
+from voice.wire.sdes import SECRET_OCTETS, Crypto, Keys, Sdes, Srtp, Suite
 from voice.wire.sdp import Codec, Direction, parse_sdp
 
 HEAD = "v=0\r\no=src 1 1 IN IP4 192.0.2.7\r\ns=-\r\nc=IN IP4 192.0.2.7\r\nt=0 0\r\n"
@@ -95,6 +98,33 @@ def test_streams_beyond_the_most_are_refused() -> None:
 def test_a_stream_without_a_label_gets_none() -> None:
     assert read(stream())[0].label == ""
     assert not any(line.startswith("a=label") for line in answered(stream()))
+
+
+def terms(policy: Srtp, former: Keys | None = None) -> Callable[[int], Terms]:
+    """Of each stream, with a secret of its own."""
+    return lambda number: Terms(Sdes(policy, bytes([number]) * SECRET_OCTETS, former))
+
+
+def test_each_stream_is_encrypted_with_keys_of_its_own() -> None:
+    suite = Suite.CM_128_80
+    keys = [Crypto(1, suite, bytes([9 + n]) * suite.key_octets) for n in range(2)]
+    offered = HEAD + "".join(
+        stream(f"{n}", protocol="RTP/SAVP", more=f"{key.attribute}\r\n") for n, key in enumerate(keys)
+    )
+    found = read_streams(parse_sdp(offered.encode()), "192.0.2.1", terms(Srtp.DEMANDED))
+    agreed = [each.agreed.keys for each in found if each.agreed and each.agreed.keys]
+    assert [each.theirs for each in agreed] == keys
+    assert agreed[0].ours.key != agreed[1].ours.key
+    told = describe(found, [1, 2], "192.0.2.1", 1, 1).decode()
+    assert all(str(each.ours) in told for each in agreed)
+    assert told.count("RTP/SAVP") == told.count("a=label") == told.count("a=recvonly") == 2
+
+
+def test_a_stream_in_the_clear_is_not_taken_where_encryption_is_demanded_but_may_be_given_up() -> None:
+    with pytest.raises(NotEncrypted):
+        read_streams(parse_sdp((HEAD + stream("1")).encode()), "192.0.2.1", terms(Srtp.DEMANDED))
+    (given_up,) = read_streams(parse_sdp((HEAD + stream("1", port=0)).encode()), "192.0.2.1", terms(Srtp.DEMANDED))
+    assert given_up.agreed is None
 
 
 def test_an_address_that_is_none_is_refused() -> None:

@@ -27,10 +27,11 @@ class _Event(BaseModel):
 
 
 class CallStarted(_Event):
-    """A caller reached us. `started_at` is ISO 8601 UTC; `trunk` is the carrier or PBX that brought the call."""
+    """A caller reached us; by `siprec` it is a call of others, which a recording client lets us hear, and has no bot.
+    `started_at` is ISO 8601 UTC; `trunk` is the carrier or PBX that brought the call."""
 
     type: Literal["call_started"] = "call_started"
-    transport: Literal["sip", "browser", "stream"]
+    transport: Literal["sip", "browser", "stream", "siprec"]
     caller: str
     dialled: str
     bot: str
@@ -285,6 +286,13 @@ class TransferFailed(_Event):
     status: int = 0
 
 
+class RecordingPaused(_Event):
+    """The recording client sends nothing for now; or, with `on` false, it does again."""
+
+    type: Literal["recording_paused"] = "recording_paused"
+    on: bool
+
+
 class BotReturned(_Event):
     """The bot has the caller again. `why`: handed_back by an agent; left: the caller wished to wait no longer;
     transfer_failed: the caller could not be put through."""
@@ -411,6 +419,7 @@ Event = (
     | TransferRequested
     | TransferProgressed
     | TransferFailed
+    | RecordingPaused
     | BotReturned
     | CallbackRequested
     | NoteWritten

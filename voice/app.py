@@ -49,6 +49,7 @@ from voice.observe import LoopLag, Metrics
 from voice.outbound import Outbound
 from voice.phones import Phones
 from voice.platforms import ALLOWANCES, OpenStreams, open_streams
+from voice.recording_server import ROWS
 from voice.services import Services
 from voice.sip_audio import Audios
 from voice.speech.host import SpeechHost
@@ -147,7 +148,8 @@ class _Builder:
         stack.push_async_callback(bots.close)
         await speech.mouth.prepare([*settings.announcements.fixed(), *bots.prompts])
         agents = settings.desk.agents + len(settings.sip.phone_users) if settings.desk.queue else 0
-        plane = MediaPlane(asyncio.get_running_loop(), capacity=settings.limits.calls + agents + SPARE_ROWS)
+        rows = settings.limits.calls * (ROWS if settings.sip.siprec.enabled else 1)
+        plane = MediaPlane(asyncio.get_running_loop(), capacity=rows + agents + SPARE_ROWS)
         plane.start()
         stack.push_async_callback(plane.close)
 
@@ -256,6 +258,7 @@ class _Builder:
             registered=phones.registered,
             session_s=settings.sip.session_expires_s,
             pass_headers=settings.sip.pass_headers,
+            records=settings.sip.siprec.enabled,
         )
         trunks.reach(agent, SystemRandom().random)
         dialling = Dialling(agent)

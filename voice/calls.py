@@ -14,9 +14,9 @@ from dialog.errors import Overloaded
 from dialog.events import CallStarted, Event
 from voice.call import Call
 from voice.line_test import TESTS
-from voice.media.leg import MediaLeg
 from voice.media.recorder import Recorder, Recording, RecordingEnded
 from voice.rate import RateLimit
+from voice.recorded_streams import RecordableLeg
 from voice.services import People, Refer, Services
 from voice.settings.sections import LimitSettings
 
@@ -115,9 +115,9 @@ class Calls:
 
     def start(
         self,
-        leg: MediaLeg,
+        leg: RecordableLeg,
         *,
-        transport: Literal["sip", "browser", "stream"],
+        transport: Literal["sip", "browser", "stream", "siprec"],
         caller: str,
         dialled: str,
         bot: str,

@@ -1,4 +1,4 @@
-"""Who answers a call, one mind after another: the bot, the queue, a person, the bot again.
+"""Who answers a call, one mind after another: the bot, the queue, a person, the bot again; or who only listens.
 
 The bot's last word, the caller's keys and the desk's commands lead from one to the next; what each of them does with
 the call is its own module.
@@ -33,6 +33,8 @@ from voice.line_test import MILLIWATT, TESTS, Echo, Milliwatt
 from voice.mind import Mind, Numbers, Strand
 from voice.music import Music
 from voice.ports import TICK_MS, Frame, Leg
+from voice.recorded import Recorded
+from voice.recorded_streams import RecordedStreams
 from voice.services import People, Refer, Services
 from voice.transferring import Transferring
 from voice.waiting import Waiting
@@ -81,6 +83,10 @@ class Minds:
         """The call was answered; minds work in `tasks`."""
         self._tasks = tasks
         started = self._started
+        if isinstance(streams := self._leg, RecordedStreams):
+            ears = self._services.ears
+            self._turn_to(lambda _tasks: Recorded(streams, ears, self._numbers, self._tell, self._end))
+            return
         if started.bot in TESTS:
             test = Milliwatt if started.bot == MILLIWATT else Echo
             self._turn_to(lambda _tasks: test(self._leg, self._end))

@@ -4,7 +4,6 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import ip_address
 
 import structlog
 
@@ -20,6 +19,7 @@ from voice.line_test import BUSY, RING, RING_S
 from voice.media.plane import MediaPlane
 from voice.net.rtp_port import RtpPorts
 from voice.net.sip_agent import SipAgent
+from voice.recording_server import RecordingServer
 from voice.sip_audio import Audios, SipAudio
 from voice.trunks import Trunks
 from voice.web_phones import WebPhones, offers_dtls
@@ -40,7 +40,7 @@ from voice.wire.sip.events import (
     ReinviteReceived,
     SipEvent,
 )
-from voice.wire.sip.flow import TLS, WSS, Flow
+from voice.wire.sip.flow import is_private
 from voice.wire.sip.uas import RETRY_AFTER_S
 
 log = structlog.get_logger("trunk")
@@ -93,6 +93,7 @@ class Trunk:
         self._lines: dict[CallRef, _Line] = {}
         self._agent: SipAgent | None = None
         self._dialling: Dialling | None = None
+        self._recordings = RecordingServer(settings, calls, plane, ports)
         self.refused: Counter[str] = Counter()
         self._trunks = trunks or Trunks(settings)
         self._trunks.carries(lambda: [line.trunk for line in self._lines.values()])
@@ -108,6 +109,9 @@ class Trunk:
         if self._dialling is not None and self._dialling.on_event(event):
             return
         if self._web_phones is not None and self._web_phones.on_event(event):
+            return
+        if self._recordings.takes(event):
+            self._refusing(event.call, lambda: self._recordings.on_event(event, self.agent))
             return
         match event:
             case InviteReceived():
@@ -277,8 +281,3 @@ class Trunk:
             line.call.end(cause)
         else:
             line.audio.close()
-
-
-def is_private(source: tuple[str, int] | Flow) -> bool:
-    """Whether nobody on the way reads what comes from there (RFC 4568 section 8.3): by TLS, or a proxy beside us."""
-    return (isinstance(source, Flow) and source.transport in (TLS, WSS)) or ip_address(source[0]).is_loopback

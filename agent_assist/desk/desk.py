@@ -53,6 +53,7 @@ class Desk:
             "waiting": len(floor.queue),
             "ringing": len(floor.offers),
             "talking": len(floor.talks),
+            "observed": len(floor.observed),
             "calls": len(floor.dossiers),
         }
 
@@ -143,12 +144,15 @@ class Desk:
     def record(self, record: Record, now: float) -> None:
         """A record of any live call's journal. After its end a call is nowhere, even if it forgot to say so."""
         floor = self._floor
+        dossier = floor.dossiers.get(record.call_id)
         floor.dossiers.take(record)
         if talk := floor.talks.get(record.call_id):
             floor.tell(talk.agent, Recorded(record=record))
             if isinstance(record.event, TransferFailed):
                 talk.transferring_to = ""
                 floor.tell(talk.agent, talk.changed(trouble=record.event.why))
+        if dossier is not None and dossier.is_recorded:
+            floor.follow(record, now)
         if isinstance(record.event, CallEnded):
             self.leave(record.call_id, LeaveWhy.HUNG_UP, now)
 
@@ -254,7 +258,9 @@ class Desk:
         who, waiting = self._here(agent), floor.queue.get(call_id)
         if waiting is None:
             raise self._conflict(call_id)
-        if not who.free:
+        if not floor.is_free(who):
+            if floor.observed.of(agent):
+                raise Conflict("you are in a call already")
             raise Conflict(f"who is {who.presence} cannot pick a call" if who.reachable else "there is no audio")
         if offer is not None:
             floor.end_offer(offer, OfferEnd.TAKEN, now)
@@ -295,7 +301,7 @@ class Desk:
             return
         if talk.transferring_to:
             raise Conflict(f"the call rings {talk.transferring_to} already")
-        if colleague is None or not colleague.free:
+        if colleague is None or not floor.is_free(colleague):
             raise Conflict(f"{to} is not ready")
         talk.transferring_to = to
         brief = floor.dossiers.brief(talk.call_id, reason=talk.brief.reason, skill=talk.brief.skill, waited_s=0)
@@ -325,11 +331,11 @@ class Desk:
 
     def note(self, agent: str, text: str, now: float) -> None:
         """See `AgentDesk`."""
-        self._floor.note(self._talk(agent).call_id, NoteWritten(agent=agent, text=text))
+        self._floor.note(self._call(agent), NoteWritten(agent=agent, text=text))
 
     def suggestion(self, agent: str, article: str, how: Literal["copied", "dismissed"], now: float) -> None:
         """See `AgentDesk`."""
-        call_id = self._talk(agent).call_id
+        call_id = self._call(agent)
         if how == "copied":
             self._floor.note(call_id, SuggestionTaken(agent=agent, article=article, how="copied"))
         else:
@@ -390,8 +396,16 @@ class Desk:
     def _talk(self, agent: str) -> Talk:
         talk = self._floor.talks.of(agent)
         if talk is None:
-            raise Conflict("you are in no call")
+            elsewhere = self._floor.observed.of(agent)
+            raise Conflict("that call is your telephone's" if elsewhere else "you are in no call")
         return talk
+
+    def _call(self, agent: str) -> str:
+        """The call on the agent's screen."""
+        call = self._floor.talks.of(agent) or self._floor.observed.of(agent)
+        if call is None:
+            raise Conflict("you are in no call")
+        return call.call_id
 
     def _heard(self, agent: str) -> Talk:
         talk = self._talk(agent)

@@ -4,7 +4,7 @@ from collections import deque
 
 from agent_assist.desk.brief import brief
 from agent_assist.desk.messages import Brief
-from dialog.events import CallEnded, HandoffRequested, PartialHeard, Record
+from dialog.events import CallEnded, CallStarted, HandoffRequested, PartialHeard, Record
 
 CALLS = 1_024
 """Calls that are followed at once; more than a node takes. Of one beyond them an agent sees what follows."""
@@ -29,6 +29,12 @@ class Dossier:
     @property
     def records(self) -> tuple[Record, ...]:
         return tuple(self._records)
+
+    @property
+    def is_recorded(self) -> bool:
+        """Others hold the call, and we only hear it."""
+        started = self._records[0].event
+        return isinstance(started, CallStarted) and started.transport == "siprec"
 
     @property
     def request(self) -> HandoffRequested | None:

@@ -18,9 +18,11 @@ from agent_assist.desk.messages import (
     Message,
     Offered,
     OfferWithdrawn,
+    Recorded,
     WrapUp,
     WrapUpDue,
 )
+from agent_assist.desk.observed import Observed, ObservedCalls
 from agent_assist.desk.offers import Offer, OfferEnd, Offers
 from agent_assist.desk.outputs import Noted, Ordered, Output, Told, TookPart
 from agent_assist.desk.ports import Router, Waiting
@@ -30,7 +32,7 @@ from agent_assist.desk.rules import Rules
 from agent_assist.desk.screens import Screens
 from agent_assist.desk.talks import Talk, Talks
 from dialog.commands import Announce, Command, Join, NobodyWhy, Requeue, TurnAway
-from dialog.events import AgentMissed, AgentRung, Event
+from dialog.events import AgentJoined, AgentLeft, AgentMissed, AgentRung, CallEnded, Event, Record
 
 _MISSED: dict[OfferEnd, Literal["declined", "no_answer", "gone"]] = {
     OfferEnd.DECLINED: "declined",
@@ -40,7 +42,8 @@ _MISSED: dict[OfferEnd, Literal["declined", "no_answer", "gone"]] = {
 
 
 class Floor:
-    """A call stands in one place: it waits (and may ring), or it is with an agent (and may ring a colleague)."""
+    """A call stands in one place: it waits (and may ring), or it is with an agent (and may ring a colleague); or it is
+    none of ours, and observed."""
 
     def __init__(self, rules: Rules, router: Router) -> None:
         self.rules = rules
@@ -49,9 +52,10 @@ class Floor:
         self.queue = Queue()
         self.offers = Offers()
         self.talks = Talks()
+        self.observed = ObservedCalls()
         self.dossiers = Dossiers()
         self.handling = HandlingTimes()
-        self.screens = Screens(self.agents, self.queue, self.offers, self.talks, self.dossiers)
+        self.screens = Screens(self.agents, self.queue, self.offers, self.talks, self.observed, self.dossiers)
         self.outputs: deque[Output] = deque()
         self._router = router
 
@@ -131,6 +135,7 @@ class Floor:
         agent.owes = WrapUp(call_id=talk.call_id, brief=talk.brief, dispositions=self.rules.dispositions)
         self.tell(agent.name, CallLeft(call_id=talk.call_id, why=why))
         self.tell(agent.name, WrapUpDue(wrap_up=agent.owes))
+        self._show_again(agent.name)
 
     def lose(self, agent: Agent, now: float) -> None:
         """The grace is over. A caller who was with the agent waits in front; a colleague whom the call rings may still
@@ -143,6 +148,56 @@ class Floor:
         self.order(talk.call_id, Requeue())
         self.queue.add(Waiting(talk.call_id, talk.brief.reason, talk.brief.skill, since=now, front=True))
         self.tell(agent.name, CallLeft(call_id=talk.call_id, why="lost"))
+        self._show_again(agent.name)
+
+    def follow(self, record: Record, now: float) -> None:
+        """A record of a call that others hold: the agents in it see it, and nothing can be done about it here."""
+        call_id = record.call_id
+        for observed in self.observed.in_call(call_id):
+            if self._shows(observed):
+                self.tell(observed.agent, Recorded(record=record))
+        match record.event:
+            case AgentJoined(agent=agent):
+                self._observe(call_id, agent)
+            case AgentLeft(agent=agent, why=why):
+                self._leave_observed(self.observed.get(call_id, agent), why)
+                self.settle(now)
+            case CallEnded():
+                for observed in self.observed.in_call(call_id):
+                    self._leave_observed(observed, "ended")
+
+    def _observe(self, call_id: str, agent: str) -> None:
+        """The agent is in it; once is enough."""
+        if self.observed.get(call_id, agent) is not None:
+            return
+        self.observed.add(Observed(call_id, agent, self.dossiers.brief(call_id, reason="", skill="", waited_s=0)))
+        if self.talks.of(agent) is None:
+            self._show_again(agent)
+        self.outputs.append(TookPart(call_id, agent))
+
+    def _leave_observed(self, observed: Observed | None, why: str) -> None:
+        """The agent is in it no more."""
+        if observed is None:
+            return
+        shown = self._shows(observed)
+        self.observed.remove(observed)
+        if shown:
+            self.tell(observed.agent, CallLeft(call_id=observed.call_id, why=why))
+            self._show_again(observed.agent)
+
+    def _shows(self, observed: Observed) -> bool:
+        """Whether it is the call on the agent's screen."""
+        return self.talks.of(observed.agent) is None and self.observed.of(observed.agent) is observed
+
+    def is_free(self, agent: Agent) -> bool:
+        """A call may ring there now."""
+        return agent.free and self.observed.of(agent.name) is None
+
+    def _show_again(self, agent: str) -> None:
+        """Show the call that the agent has elsewhere, if there is one."""
+        call = self.screens.call(agent)
+        if call is not None:
+            self.tell(agent, CallJoined(call=call))
 
     # -- what follows -------------------------------------------------------------------------------------------
 
@@ -196,10 +251,10 @@ class Floor:
         ]
 
     def _choose(self, waiting: Waiting) -> Agent | None:
-        free = {agent.name: agent for agent in self._able(waiting) if agent.free}
+        free = {agent.name: agent for agent in self._able(waiting) if self.is_free(agent)}
         chosen = self._router.choose(waiting, [agent.candidate for agent in free.values()]) if free else None
         return free.get(chosen) if chosen is not None else None
 
     def _estimate_s(self, waiting: Waiting, position: int) -> int | None:
         able = self._able(waiting)
-        return self.handling.wait_s(position, free=sum(agent.free for agent in able), serving=len(able))
+        return self.handling.wait_s(position, free=sum(self.is_free(agent) for agent in able), serving=len(able))

@@ -41,13 +41,17 @@ class Offer(_Model):
 
 
 class CallView(_Model):
-    """The call the agent is in: its brief and its whole journal so far; what follows comes as `recorded`."""
+    """The call the agent is in: its brief and its whole journal so far; what follows comes as `recorded`.
+
+    `observed`: the agent has it by another telephone, and here it is only shown.
+    """
 
     call_id: str
     brief: Brief
     records: tuple[Record, ...]
     on_hold: bool = False
     transferring_to: str = ""
+    observed: bool = False
 
 
 class Me(_Model):

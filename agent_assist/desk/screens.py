@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from agent_assist.desk.agents import Agents
 from agent_assist.desk.dossiers import Dossiers
 from agent_assist.desk.messages import (
+    CallView,
     Colleague,
     ColleaguesChanged,
     Me,
@@ -14,6 +15,7 @@ from agent_assist.desk.messages import (
     QueueLine,
     Snapshot,
 )
+from agent_assist.desk.observed import ObservedCalls
 from agent_assist.desk.offers import Offers
 from agent_assist.desk.outputs import Told
 from agent_assist.desk.ports import Presence
@@ -33,25 +35,39 @@ class _Shown:
 class Screens:
     """Reads the desk's nouns and changes none."""
 
-    def __init__(self, agents: Agents, queue: Queue, offers: Offers, talks: Talks, dossiers: Dossiers) -> None:
+    def __init__(
+        self,
+        agents: Agents,
+        queue: Queue,
+        offers: Offers,
+        talks: Talks,
+        observed: ObservedCalls,
+        dossiers: Dossiers,
+    ) -> None:
         self._agents = agents
         self._queue = queue
         self._offers = offers
         self._talks = talks
+        self._observed = observed
         self._dossiers = dossiers
         self._shown: dict[str, _Shown] = {}
 
     def snapshot(self, name: str, now: float) -> Snapshot:
         """The whole screen of an agent; the agent need not be there."""
-        agent, offer, talk = self._agents.get(name), self._offers.at(name), self._talks.of(name)
+        agent, offer = self._agents.get(name), self._offers.at(name)
         return Snapshot(
             me=agent.me if agent else Me(agent=name, presence=Presence.OFFLINE, audio=False, next="away"),
             colleagues=_others(self._here(), name),
             queue=self._lines(now),
             offer=offer.view(now) if offer else None,
-            call=talk.view(self._dossiers.records(talk.call_id)) if talk else None,
+            call=self.call(name),
             wrap_up=agent.owes if agent else None,
         )
+
+    def call(self, name: str) -> CallView | None:
+        """The call on the agent's screen: ours, before one that is only observed."""
+        call = self._talks.of(name) or self._observed.of(name)
+        return call.view(self._dossiers.records(call.call_id)) if call else None
 
     def changes(self, now: float) -> Iterator[Told]:
         """What has to be told; it counts as told. Who has come, or come again after being offline, is told all: the

@@ -11,6 +11,7 @@ from dialog.events import (
     Event,
     HoldChanged,
     NoteWritten,
+    RecordingPaused,
     SuggestionTaken,
     TurnedAway,
 )
@@ -33,6 +34,8 @@ def handover(event: Event) -> tuple[str, str] | None:
             return f"{agent} left", why.replace("_", " ")
         case HoldChanged(on=on, agent=agent):
             return ("on hold" if on else "off hold"), agent
+        case RecordingPaused(on=on):
+            return ("nothing is heard for now" if on else "heard again"), ""
         case BotReturned(why=why):
             return "the bot goes on", why.replace("_", " ")
         case CallbackRequested():

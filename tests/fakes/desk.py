@@ -80,6 +80,7 @@ class Call:
     records: list[Record] = field(default_factory=list)
     on_hold: bool = False
     transferring_to: str = ""
+    observed: bool = False
 
     @property
     def view(self) -> CallView:
@@ -89,6 +90,7 @@ class Call:
             records=tuple(self.records),
             on_hold=self.on_hold,
             transferring_to=self.transferring_to,
+            observed=self.observed,
         )
 
 
@@ -135,6 +137,14 @@ class FakeDesk:
         self._seats[agent].offer = None
         self._tell(agent, OfferWithdrawn(call_id=offer.call_id, why=why))
         self._become(agent, Presence.AWAY if why == "no_answer" else Presence.READY)
+
+    def observe(self, agent: str, call_id: str = "call-1") -> None:
+        """The agent has a call by another telephone, and a recording client lets us hear it."""
+        brief = Brief(caller="sip:+3225550123@192.0.2.7", transport="siprec", bot="", reason="", summary="")
+        call = self._calls[call_id] = Call(call_id, brief, observed=True)
+        self._seats[agent].call = call
+        self._tell(agent, CallJoined(call=call.view))
+        self.record(call_id, AgentJoined(agent=agent))
 
     def record(self, call_id: str, event: Event, at_ms: int | None = None) -> Record:
         """The call's journal goes on; whoever is in the call sees it."""

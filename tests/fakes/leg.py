@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from dialog.events import CallQualityMeasured
+from voice.media.recorder import Tape
 from voice.ports import QUEUE_MS, TICK_MS, TICK_SAMPLES, Frame, FrameSink, LegStats, Pcm, Played, Room
 
 
@@ -37,6 +38,7 @@ class FakeLeg:
     sending: bool = True
     dead: bool = False
     quality: CallQualityMeasured | None = None
+    recording: Tape | None = None
 
     def __post_init__(self) -> None:
         self._failure_sink: Callable[[Exception], None] = lambda error: None
@@ -82,6 +84,9 @@ class FakeLeg:
 
     def enter(self, room: Room | None) -> None:
         self.room = room
+
+    def record(self, recording: Tape | None) -> None:
+        self.recording = recording
 
     def close(self) -> None:
         self.closed = True

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal
 
 from dialog.commands import Announce, BlindTransfer, Command, End, HandBack, Hold, Join, Requeue, Speak, TurnAway
 from dialog.events import (
@@ -64,13 +65,16 @@ class FakeCalls:
     def __getitem__(self, call_id: str) -> FakeCall:
         return self.calls[call_id]
 
-    def start(self, call_id: str, caller: str = "sip:ann@example.com") -> FakeCall:
-        """A caller talks to the bot."""
+    def start(
+        self, call_id: str, caller: str = "sip:ann@example.com", transport: Literal["sip", "siprec"] = "sip"
+    ) -> FakeCall:
+        """A caller talks to the bot; by `siprec`, to somebody by a telephone that is not ours."""
         records: list[Record] = []
         call = FakeCall(Journal(call_id, (records.append, self._listen)), records)
         self.calls[call_id] = call
         started_at = "2026-11-02T09:30:00+00:00"
-        started = CallStarted(transport="sip", caller=caller, dialled="100", bot="helpdesk", started_at=started_at)
+        bot = "helpdesk" if transport == "sip" else ""
+        started = CallStarted(transport=transport, caller=caller, dialled="100", bot=bot, started_at=started_at)
         call.journal.append(0, started)
         call.journal.append(0, CallAnswered(codec="PCMU"))
         return call

@@ -48,6 +48,7 @@ def make_endpoint(
     authenticator: Authenticator | None = None,
     registrar: Registrar | None = None,
     pass_headers: tuple[str, ...] = (),
+    records: bool = False,
     /,
     **limits: int,
 ) -> SipEndpoint:
@@ -60,6 +61,7 @@ def make_endpoint(
         authenticator=authenticator,
         registrar=registrar,
         pass_headers=pass_headers,
+        records=records,
         max_calls=limits.get("max_calls", 500),
         max_transactions=limits.get("max_transactions", 20_000),
         session_s=limits.get("session_s", 0),

@@ -7,11 +7,10 @@ import pytest
 from dialog.events import CallStarted
 from tests.fakes.telephone import Message
 from tests.voice.test_trunk import Exchange, exchange
-from voice.trunk import is_private
 from voice.wire.rtp import RtpPacket
 from voice.wire.sdes import Crypto, Keys, Srtp, Suite
 from voice.wire.sip.events import CallRef, InviteReceived
-from voice.wire.sip.flow import TCP, TLS, Flow
+from voice.wire.sip.flow import TCP, TLS, Flow, is_private
 from voice.wire.sip.grammar import WireURI
 from voice.wire.srtp import SecureStream, secured
 

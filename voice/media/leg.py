@@ -8,7 +8,7 @@ from voice.media.line import Line
 from voice.media.playout import Playout
 from voice.media.quality import measure
 from voice.media.receiver import Refusals
-from voice.media.recorder import Recording
+from voice.media.recorder import Tape
 from voice.media.wires import Control, Wire
 from voice.ports import Frame, FrameSink, LegStats, Pcm, Played, Room
 from voice.wire.reports import Reception, Sending, Told
@@ -134,7 +134,7 @@ class MediaLeg:
         """A re-INVITE names another payload type for keys (RFC 4733), of a leg that has them as events already."""
         self._post(lambda: self.line.renumber_keys(payload_type))
 
-    def record(self, recording: Recording | None) -> None:
+    def record(self, recording: Tape | None) -> None:
         """Write both directions to `recording` from the next tick on; None ends it. The caller closes it."""
 
         def apply() -> None:

@@ -13,7 +13,7 @@ from voice.media.chain import LAWS, SILENT_OCTETS, Hearing, Speaking, translatio
 from voice.media.codecs import FrameCodec, G711Name
 from voice.media.playout import Playout
 from voice.media.receiver import StreamReceiver
-from voice.media.recorder import Recording
+from voice.media.recorder import Tape
 from voice.media.sender import StreamSender
 from voice.media.wires import Wire
 from voice.ports import TICK_MS, Frame, Played, Room
@@ -46,7 +46,7 @@ class Line:
         self.sends = True
         self.receives = True
         self.room: Room | None = None
-        self.recording: Recording | None = None
+        self.recording: Tape | None = None
         self.late_frames = 0
         self._start = 0
         self._last_tick = 0

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import soundfile
@@ -42,6 +43,14 @@ class RecordingEnded:
 
 EndSink = Callable[[RecordingEnded], None]
 """Called once, in the writer's thread; must return at once."""
+
+
+class Tape(Protocol):
+    """What a leg writes to."""
+
+    def write(self, caller: Pcm, ours: Pcm) -> None:
+        """One tick of both directions, i16[320] each, which must not change afterwards. Tick thread."""
+        ...
 
 
 class Recording:

@@ -82,8 +82,8 @@ class SipAgent:
     `session_s` is how long calls shall last without a sign of life (RFC 4028); 0: as long as they last.
     `pass_headers` are told of an INVITE beside those that always are.
     `advertised` is the host peers are told to reach, where it is not the one bound (NAT); `told` may have another for
-    a peer's address, or "". Commands are the endpoint's, with the time filled in; each returns False when the call is
-    over or its state does not allow it.
+    a peer's address, or "". Recording clients (RFC 7866) may call where it `records`. Commands are the endpoint's, with
+    the time filled in; each returns False when the call is over or its state does not allow it.
     """
 
     def __init__(
@@ -101,6 +101,7 @@ class SipAgent:
         registered: Callable[[str], None] = lambda account: None,
         session_s: int = 0,
         pass_headers: tuple[str, ...] = (),
+        records: bool = False,
     ) -> None:
         self._handler = handler
         self._allow = allow
@@ -117,6 +118,7 @@ class SipAgent:
             registrar=registrar,
             session_s=session_s,
             pass_headers=pass_headers,
+            records=records,
         )
         self._endpoint.reach.connects = True
         self._endpoint.reach.told = told

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator
 
 from voice.settings.base import LOOPBACK, Address, Networks, Port, Section, password_of, within
+from voice.settings.siprec import SiprecSettings
 from voice.settings.trunks import TrunkSettings
 from voice.wire.sdes import Srtp
 from voice.wire.sdp import Codec
@@ -125,6 +126,7 @@ class SipSettings(Section):
         description="numbers and SIP addresses that callers may be transferred to, `*` and `?` as in file names: "
         '`"+32*"`, `"10??"`, `"sip:*@192.0.2.50"`; default: none',
     )
+    siprec: SiprecSettings = Field(default=SiprecSettings(), description="calls of a PBX that are only heard")
 
     @property
     def phone_users(self) -> dict[str, str]:

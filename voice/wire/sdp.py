@@ -12,7 +12,7 @@ from dialog.errors import ProtocolError
 MAX_BYTES = 65_536
 MAX_LINES = 512
 MAX_LINE = 1_024
-MAX_MEDIA = 8
+MAX_MEDIA = 16
 MAX_FORMATS = 64
 
 _LINE = re.compile(r"([a-z])=(.*)\Z", re.DOTALL)

@@ -21,6 +21,7 @@ from dialog.events import (
     NoteWritten,
     PlaybackStarted,
     Reading,
+    RecordingPaused,
     SilencePassed,
     SpeechDiscarded,
     SpeechStarted,
@@ -133,6 +134,8 @@ def test_an_agent_speaks_in_its_own_name() -> None:
             (850, NoteWritten(agent="gus", text="pays on Monday")),
             (900, AgentLeft(agent="gus", why="handed_back")),
             (950, AgentJoined(agent="gus")),
+            (960, RecordingPaused(on=True)),
+            (970, RecordingPaused(on=False)),
         )
     )
     assert drawn.agents == ["gus"]
@@ -149,4 +152,6 @@ def test_an_agent_speaks_in_its_own_name() -> None:
         ("event", "pays on Monday", "gus noted"),
         ("event", "gus left", "handed back"),
         ("event", "gus is in the call", ""),
+        ("event", "nothing is heard for now", ""),
+        ("event", "heard again", ""),
     ]

@@ -82,7 +82,7 @@ def test_what_is_made_is_read_again() -> None:
         audio(media="m=audio 1 RTP/AVP 128"),
         audio(media="m=audio 1 RTP/AVP x"),
         audio(media="m=audio 1 RTP/AVP" + " 1" * 65),
-        audio(*["m=audio 1 RTP/AVP 0"] * 8),
+        audio(*["m=audio 1 RTP/AVP 0"] * 16),
     ],
 )
 def test_descriptions_that_are_none(data: bytes) -> None:

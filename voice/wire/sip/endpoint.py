@@ -38,7 +38,8 @@ class SipEndpoint:
     `session_s` is how long calls shall last without a sign of life (RFC 4028); 0: as long as they last.
     `pass_headers` are told of an INVITE beside those of PASSED_HEADERS.
     Strangers, whose address is not listed, may only call, and only where an `authenticator` knows them. With a
-    `registrar` its accounts may register phones, and then sign in from wherever they are.
+    `registrar` its accounts may register phones, and then sign in from wherever they are. Recording sessions (RFC 7866)
+    are taken where it `records`.
     """
 
     def __init__(
@@ -53,9 +54,10 @@ class SipEndpoint:
         registrar: Registrar | None = None,
         session_s: int = 0,
         pass_headers: tuple[str, ...] = (),
+        records: bool = False,
     ) -> None:
         self.reach = Reach(local_host, local_port)
-        self._stack = Stack(self.reach, token, max_transactions, session_s)
+        self._stack = Stack(self.reach, token, max_transactions, session_s, records=records)
         self._registrar = registrar
         self._server = UserAgentServer(self._stack, max_calls, authenticator, registrar, pass_headers)
 

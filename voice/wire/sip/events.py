@@ -42,6 +42,7 @@ class InviteReceived:
     PASSED_HEADERS that came, and those the endpoint was asked for; of one that came more than once all values in order.
     `account` is whose credentials let in a caller from an address that is not listed; "" from one that is. `replaces`
     names the call of the same party whose place this one is to take: once it stands, that one is to be hung up.
+    `recording`: who calls is a recording client (RFC 7866); `metadata` is what it tells of the call it records.
     """
 
     call: CallRef
@@ -55,6 +56,8 @@ class InviteReceived:
     headers: tuple[tuple[str, str], ...]
     account: str = ""
     replaces: CallRef | None = None
+    recording: bool = False
+    metadata: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +97,21 @@ class DialogEnded:
 class ReinviteReceived:
     """The peer wants other media, by re-INVITE or UPDATE. Wants `reanswer` or `reject`.
 
-    `offer` is None when we are to make the offer.
+    `offer` is None when we are to make the offer. `metadata` is what a recording client tells anew (RFC 7866 section
+    9.1).
     """
 
     call: CallRef
     offer: bytes | None
+    metadata: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataReceived:
+    """A recording client tells something anew, and the media stay as they are (UPDATE; RFC 7866 section 9.1)."""
+
+    call: CallRef
+    metadata: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +214,7 @@ SipEvent = (
     | InviteCancelled
     | DialogEnded
     | ReinviteReceived
+    | MetadataReceived
     | ReinviteAcknowledged
     | ReinviteAnswered
     | ReinviteRefused

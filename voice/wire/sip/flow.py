@@ -1,5 +1,6 @@
 """The ways of SIP that are connections: the far end of one, and what a URI says about the way to its host."""
 
+from ipaddress import ip_address
 from typing import NamedTuple
 
 from sipmessage import URI
@@ -51,3 +52,8 @@ def hop(uri: URI) -> tuple[str, int] | Flow:
     if transport == TCP:
         return Flow(host, uri.port or DEFAULT_PORT[TCP], TCP)
     return (host, uri.port or 5060)
+
+
+def is_private(source: tuple[str, int] | Flow) -> bool:
+    """Whether nobody on the way reads what comes from there (RFC 4568 section 8.3): by TLS, or a proxy beside us."""
+    return (isinstance(source, Flow) and source.transport in (TLS, WSS)) or ip_address(source[0]).is_loopback

@@ -7,9 +7,11 @@ from typing import ClassVar
 from sipmessage import Response
 
 from voice.wire.sip.call_table import MEDIA, CallInput, MediaDo, MediaInput, MediaState
+from voice.wire.sip.content import content_of
 from voice.wire.sip.core import Core, MediaOwner, Unacknowledged, chance
 from voice.wire.sip.dialog import Dialog
 from voice.wire.sip.events import (
+    MetadataReceived,
     ReinviteAcknowledged,
     ReinviteAnswered,
     ReinviteReceived,
@@ -119,13 +121,17 @@ class Renegotiation:
         self._step(MediaInput.INVITE, MediaCue(now, transaction, received, source))
 
     def on_update(self, transaction: Transaction, received: Received, source: Address, now: float) -> None:
-        """An UPDATE. One without an offer is answered at once: it tells where the peer is to be reached, and lives."""
-        if received.message.body:
+        """An UPDATE. One without an offer is answered at once: it tells where the peer is to be reached, and lives, and
+        what a recording client has to tell."""
+        content = content_of(transaction.request)
+        if content.sdp:
             self._step(MediaInput.UPDATE, MediaCue(now, transaction, received, source))
         else:
             self._dialog.refresh(received, source)
             headers = self._consent(transaction, now)
             self._core.respond(transaction, make_response(transaction.request, 200, headers=headers), now)
+            if content.metadata:
+                self._core.emit(MetadataReceived(self._owner.ref, content.metadata))
 
     def on_cancel(self, transaction: Transaction, now: float) -> None:
         if transaction is self._pending:
@@ -203,11 +209,12 @@ class Renegotiation:
         return True
 
     def _accept_offer(self, cue: MediaCue) -> None:
-        assert cue.received is not None
+        assert cue.received is not None and cue.transaction is not None
         self._retry_at = None
         self._pending = cue.transaction
         self._dialog.refresh(cue.received, cue.source)
-        self._core.emit(ReinviteReceived(self._owner.ref, cue.received.message.body or None))
+        content = content_of(cue.transaction.request)
+        self._core.emit(ReinviteReceived(self._owner.ref, content.sdp, content.metadata))
 
     def _refuse_new(self, cue: MediaCue, status: int, headers: Mapping[str, str] = NO_HEADERS) -> None:
         assert cue.transaction is not None

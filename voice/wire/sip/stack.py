@@ -10,6 +10,7 @@ from itertools import count
 from sipmessage import Request, Response, Via
 
 from voice.wire.sip.call import Call
+from voice.wire.sip.content import show_feature
 from voice.wire.sip.dialog import DialogKey
 from voice.wire.sip.events import CallRef, SipEvent
 from voice.wire.sip.flow import TCP, Flow
@@ -29,11 +30,15 @@ MAX_ENDED = 256
 
 
 class Stack:
-    """`reach` says how peers reach us, `token` gives fresh random words; at most `max_transactions` are held."""
+    """`reach` says how peers reach us, `token` gives fresh random words; at most `max_transactions` are held. Recording
+    sessions (RFC 7866) are taken where it `records`."""
 
-    def __init__(self, reach: Reach, token: Callable[[], str], max_transactions: int, session_s: int) -> None:
+    def __init__(
+        self, reach: Reach, token: Callable[[], str], max_transactions: int, session_s: int, *, records: bool = False
+    ) -> None:
         self.reach = reach
         self.session_s = session_s
+        self.records = records
         self.dropped: Counter[str] = Counter()
         """Datagrams that led to nothing, by reason; the reasons are a fixed set."""
         self.calls: dict[CallRef, Call] = {}
@@ -113,6 +118,8 @@ class Stack:
         self.schedule.note(transaction)
 
     def respond(self, transaction: Transaction, response: Response, now: float) -> None:
+        if self.records:
+            show_feature(transaction.request, response)
         transaction.respond(response, now)
         self.settle_transaction(transaction, NOWHERE, now)
 

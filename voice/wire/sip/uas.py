@@ -8,6 +8,7 @@ from sipmessage import Request, Response
 
 from voice.wire.sip.auth import Authenticator
 from voice.wire.sip.call import Call
+from voice.wire.sip.content import content_of, is_recording
 from voice.wire.sip.events import MAX_PASSED, PASSED_HEADERS, InviteReceived, KeyReceived
 from voice.wire.sip.guard import Received
 from voice.wire.sip.incoming_call import IncomingCall
@@ -68,7 +69,7 @@ class UserAgentServer:
                 self._stack.settle_call(call)
         elif request.method == "CANCEL":
             self._on_cancel(received, request, source, now, cancelled)
-        elif (refusal := refuse(request)) is not None:
+        elif (refusal := refuse(request, records=self._stack.records)) is not None:
             status, headers = refusal
             self._stack.answer(request, received.via, source, status, headers=headers)
         elif received.to_tag:
@@ -195,6 +196,7 @@ class UserAgentServer:
         call = self._stack.calls[ref] = IncomingCall(self._stack, ref, transaction, received, source)
         call.dialog.account = account
         self._stack.respond(transaction, make_response(request, 100), now)  # RFC 3261 section 17.2.1
+        content = content_of(request)
         self._stack.emit(
             InviteReceived(
                 call=ref,
@@ -203,11 +205,13 @@ class UserAgentServer:
                 from_name=received.from_address.name,
                 to_uri=received.to_address.uri,
                 dialled=request.uri.user or "",
-                offer=request.body or None,
+                offer=content.sdp,
                 source=source,
                 headers=self._passed(request),
                 account=account,
                 replaces=replaced.ref if replaced else None,
+                recording=self._stack.records and is_recording(request),
+                metadata=content.metadata,
             )
         )
         self._stack.settle_call(call)

@@ -122,7 +122,7 @@ class AgentPage extends LitElement {
         <note-pad .callId=${call.call_id} .notes=${call.notes} .save=${this.#note}></note-pad>
       </div>
       <div class="column"><transcript-view class="card talk" mine="agent" .lines=${call.lines} .names=${names}></transcript-view></div>
-      <div class="column"><suggestion-cards .cards=${call.cards} .phrase=${call.phrase}></suggestion-cards>${this.#search(true)}</div>
+      <div class="column"><suggestion-cards .cards=${call.cards} .phrase=${call.phrase} ?voiceless=${call.observed}></suggestion-cards>${this.#search(true)}</div>
     `;
   }
 
@@ -180,27 +180,27 @@ class AgentPage extends LitElement {
 
   toggleMute() {
     const { audio, byPhone } = this.#session;
-    this.#inCall(() => byPhone || audio.mute(!audio.muted));
+    this.#inOurs(() => byPhone || audio.mute(!audio.muted));
   }
 
   toggleHold() {
-    this.#inCall((call) => this.#session.ask("hold", { on: !call.onHold }));
+    this.#inOurs((call) => this.#session.ask("hold", { on: !call.onHold }));
   }
 
   toggleKeypad() {
-    this.#inCall(() => this.#session.byPhone || this.#part("call-bar").toggle("keypad"));
+    this.#inOurs(() => this.#session.byPhone || this.#part("call-bar").toggle("keypad"));
   }
 
   toggleTransfer() {
-    this.#inCall(() => this.#part("call-bar").toggle("transfer"));
+    this.#inOurs(() => this.#part("call-bar").toggle("transfer"));
   }
 
   handBack() {
-    this.#inCall(() => this.#session.ask("handback"));
+    this.#inOurs(() => this.#session.ask("handback"));
   }
 
   hangUp() {
-    this.#inCall(() => this.#session.ask("hangup"));
+    this.#inOurs(() => this.#session.ask("hangup"));
   }
 
   copy(number) {
@@ -208,7 +208,7 @@ class AgentPage extends LitElement {
   }
 
   speak(number) {
-    this.#inCall(({ cards }) => {
+    this.#inOurs(({ cards }) => {
       const card = cards[number - 1];
       if (card) this.#session.ask("speak", { text: card.reply, article: card.article });
     });
@@ -241,6 +241,11 @@ class AgentPage extends LitElement {
 
   #inCall(act) {
     if (this.#session.screen.call) act(this.#session.screen.call);
+  }
+
+  /** In a call that can be talked in here. */
+  #inOurs(act) {
+    this.#inCall((call) => !call.observed && act(call));
   }
 }
 

@@ -74,24 +74,31 @@ class CallBar extends LitElement {
   }
 
   render() {
-    const { onHold } = this.call;
+    const { onHold, observed } = this.call;
     const seconds = Math.max(0, Math.round((performance.now() - this.call.since) / 1000));
     return html`<section aria-labelledby="title">
       <div class="bar">
         <h2><span id="title">Call</span><span class="clock">${clock(seconds)}</span></h2>
-        ${this.phone ? nothing : this.#control("mute", this.muted ? "Unmute" : "Mute", "Alt+M", this.muted)}
-        ${this.#control("hold", onHold ? "Take back" : "Hold", "Alt+H", onHold)}
-        ${this.phone ? nothing : this.#drawer("keypad", "Keypad", "Alt+K")} ${this.#drawer("transfer", "Transfer", "Alt+T")}
-        <button type="button" @click=${() => ask(this, "handback")}>To the bot <kbd>Alt+B</kbd></button>
-        <button type="button" class="danger" @click=${() => ask(this, "hangup")}>Hang up <kbd>Alt+E</kbd></button>
+        ${observed ? nothing : this.#controls(onHold)}
       </div>
       <div class="states" role="status">${this.#states().map((text) => html`<p>${text}</p>`)}</div>
       ${this.open === "keypad" ? this.#keypad() : nothing} ${this.open === "transfer" ? this.#transfer() : nothing}
     </section>`;
   }
 
+  #controls(onHold) {
+    return html`
+      ${this.phone ? nothing : this.#control("mute", this.muted ? "Unmute" : "Mute", "Alt+M", this.muted)}
+      ${this.#control("hold", onHold ? "Take back" : "Hold", "Alt+H", onHold)}
+      ${this.phone ? nothing : this.#drawer("keypad", "Keypad", "Alt+K")} ${this.#drawer("transfer", "Transfer", "Alt+T")}
+      <button type="button" @click=${() => ask(this, "handback")}>To the bot <kbd>Alt+B</kbd></button>
+      <button type="button" class="danger" @click=${() => ask(this, "hangup")}>Hang up <kbd>Alt+E</kbd></button>
+    `;
+  }
+
   #states() {
-    const { onHold, transferringTo } = this.call;
+    const { onHold, transferringTo, observed } = this.call;
+    if (observed) return ["On your telephone. This page listens and suggests; hold, transfer and hang up there."];
     return [
       this.silent && "Your audio is away: the caller hears music until it is back.",
       onHold && "On hold: the caller hears music, and you nothing.",

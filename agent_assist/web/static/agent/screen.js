@@ -100,12 +100,13 @@ function ringing(offer, now) {
 }
 
 /** A call from its journal so far; `since` is when this agent came into it. */
-function joined({ call_id, brief, records, on_hold, transferring_to }, now) {
+function joined({ call_id, brief, records, on_hold, transferring_to, observed }, now) {
   const start = {
     call_id,
     brief,
     onHold: on_hold,
     transferringTo: transferring_to,
+    observed, // the agent has it by another telephone
     since: now,
     seen: -1, // number of the last record told
     lines: NO_LINES,

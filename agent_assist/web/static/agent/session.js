@@ -56,7 +56,8 @@ export class DeskSession extends EventTarget {
 
   /** Whether leaving the page would leave somebody alone. */
   get busy() {
-    return Boolean(this.screen.call || this.screen.offer);
+    const { call, offer } = this.screen;
+    return Boolean((call && !call.observed) || offer);
   }
 
   /** Ask the desk for `name`; a refusal is told by `trouble`. Resolves with whether it was taken. */

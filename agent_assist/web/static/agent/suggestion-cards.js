@@ -6,7 +6,8 @@ import { ask, basics, tell } from "./basics.js";
 const USED = { copied: "Copied", spoken: "Spoken" };
 
 class SuggestionCards extends LitElement {
-  static properties = { cards: { attribute: false }, phrase: {} };
+  /** `voiceless`: the bot's voice is not heard in this call. */
+  static properties = { cards: { attribute: false }, phrase: {}, voiceless: { type: Boolean } };
 
   static styles = [
     basics,
@@ -50,7 +51,9 @@ class SuggestionCards extends LitElement {
       </p>
       <div class="row">
         <button type="button" @click=${() => tell(this, "copy", card)}>Copy <kbd>Alt+${number}</kbd></button>
-        <button type="button" title="Shift+Alt+${number}" @click=${() => ask(this, "speak", { text: reply, article })}>Speak</button>
+        ${this.voiceless
+          ? nothing
+          : html`<button type="button" title="Shift+Alt+${number}" @click=${() => ask(this, "speak", { text: reply, article })}>Speak</button>`}
         <button type="button" @click=${() => tell(this, "article", article)}>Article</button>
       </div>`;
   }

@@ -41,6 +41,8 @@ export function told(lines, { seq, event }) {
       return note(`${event.agent || "The person"} is no longer in the call.`);
     case "hold_changed":
       return note(event.on ? "On hold." : "No longer on hold.");
+    case "recording_paused":
+      return note(event.on ? "Nothing is heard for now." : "Heard again.");
     case "bot_returned":
       return note("The bot goes on.");
     case "callback_requested":

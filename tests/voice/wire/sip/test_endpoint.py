@@ -80,7 +80,7 @@ def headers_of(message: str, name: str) -> list[str]:
         ("DANCE", {}, "", 501, ("Allow", ALLOW)),
         ("INVITE", {"Require": "100rel, Outbound"}, "v=0", 420, ("Unsupported", "Outbound")),
         ("OPTIONS", {"Require": "a", "Proxy-Require": "b"}, "", 420, ("Unsupported", "a")),
-        ("INVITE", {"Content-Type": "text/plain"}, "hello", 415, ("Accept", "application/sdp")),
+        ("INVITE", {"Content-Type": "text/plain"}, "hello", 415, ("Accept", "application/sdp, multipart/mixed")),
         ("INVITE", {"Content-Encoding": "gzip"}, "x", 415, ("Accept-Encoding", "identity")),
         ("INVITE", {"Accept": "text/nobodyKnowsThis"}, "v=0", 406, ("CSeq", "1 INVITE")),
         ("OPTIONS", {"Accept": "text/plain"}, "", 200, ("Accept", "application/sdp")),

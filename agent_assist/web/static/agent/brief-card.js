@@ -5,7 +5,7 @@ import { clock } from "../call/clock.js";
 import { basics } from "./basics.js";
 import { callerName, plain, sentence } from "./words.js";
 
-const WAY = { sip: "telephone", browser: "browser", siprec: "your telephone system" };
+const WAY = { sip: "telephone", stream: "telephone", browser: "browser", siprec: "your telephone system" };
 
 class BriefCard extends LitElement {
   static properties = { brief: { attribute: false }, by: {} };

@@ -54,7 +54,7 @@ class OutgoingCall(Call):
             obstacle = self._login.take(message, self._core.token())
             cause = CallInput.FAILURE if obstacle else CallInput.CHALLENGED
             self._step(cause, replace(cue, reason=obstacle or cue.reason))
-        elif status == 422 and self._timer.lengthen(message):
+        elif status == 422 and self.state is CallState.CALLING and self._timer.lengthen(message):
             self._step(CallInput.TOO_BRIEF, cue)
         elif status >= 300:
             contacts = read_contacts(received) if status < 400 else ()

@@ -225,6 +225,16 @@ def test_a_call_that_is_too_brief_is_placed_again() -> None:
     assert peer.endpoint.events() == [InviteRefused(call, 422, "X")]
 
 
+def test_a_call_that_we_gave_up_is_not_placed_again() -> None:
+    peer = Refreshed()
+    call = peer.called()
+    assert peer.endpoint.hangup(call, peer.now)
+    (ack,) = peer.say_to(422, **{"Min-SE": "3600"})
+    assert ack.startswith("ACK ")
+    assert peer.endpoint.events() == [DialogEnded(call, EndCause.LOCAL)]
+    assert peer.endpoint.calls == ()
+
+
 @pytest.mark.parametrize("minimum", ["90000", "x", "0"])
 def test_a_minimum_beyond_all_reason_is_not_taken(minimum: str) -> None:
     peer = Refreshed()

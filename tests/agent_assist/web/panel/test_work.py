@@ -252,6 +252,16 @@ async def test_a_transfer_to_a_number_outside_fails_then_works(panel: Panel) -> 
     await expect(page.get_by_role("heading", name="How did the call end?")).to_be_visible()
 
 
+async def test_a_caller_in_a_browser_is_transferred_to_colleagues_only(panel: Panel) -> None:
+    await panel.ready()
+    panel.desk.ring(AGENT, "call-1", sample_brief().model_copy(update={"caller": "browser", "transport": "browser"}))
+    await panel.answer()
+    page = panel.page
+    await page.keyboard.press("Alt+t")
+    await expect(page.get_by_text("A caller in a browser cannot be transferred to a number.")).to_be_visible()
+    await expect(page.get_by_label("To a number outside")).to_have_count(0)
+
+
 async def test_the_wrap_up_takes_the_note_that_was_being_written(panel: Panel) -> None:
     await panel.talking()
     page = panel.page

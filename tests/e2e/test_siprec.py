@@ -137,7 +137,7 @@ async def test_a_call_of_a_pbx_is_heard_and_helped_with(
         assert [source.heard for source in client.sources] == [0, 0], "something was said to the recording client"
     (started,) = told(node, CallStarted, call.call_id)
     assert (started.transport, started.bot) == ("siprec", "")
-    check_recording(node, call.call_id)
+    await asyncio.to_thread(check_recording, node, call.call_id)
 
 
 def check_recording(node: Node, call_id: str) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from bench import rivals
 from bench.figures import Figure
-from dsp import g711, levels
+from dsp import g711, g722, levels
 from dsp.kernel import Bytes, Floats, Pcm, Rows
 from dsp.mix import Mixer
 from dsp.plc import Concealer
@@ -128,6 +128,25 @@ def _g711_decode(law: int, rival: Callable[[Bytes], Pcm]) -> Callable[[int], Con
         return Contest(lambda: g711.decode(rows, payload, laws, out), {"audioop": lambda: rival(payload)})
 
     return prepare
+
+
+def _g722_encode(batch: int) -> Contest:
+    """Each row goes on from its own past, as the library's does."""
+    rows, ticks = _rows(batch), _ticks(_sound(batch, 20 * 320), 320)
+    coder, rival, out = g722.Encoder(batch), rivals.FfmpegG722(batch), np.zeros((batch, 160), np.uint8)
+    for tick in ticks:
+        coder.process(rows, tick, out)
+        np.testing.assert_array_equal(out, rival.encode(tick))
+    return Contest(lambda: coder.process(rows, ticks[0], out), {"ffmpeg": lambda: rival.encode(ticks[0])})
+
+
+def _g722_decode(batch: int) -> Contest:
+    rows, payload = _rows(batch), np.random.default_rng(1).integers(0, 256, (batch, 160)).astype(np.uint8)
+    coder, rival, out = g722.Decoder(batch), rivals.FfmpegG722(batch), np.zeros((batch, 320), np.int16)
+    for _ in range(5):
+        coder.process(rows, payload, out)
+        np.testing.assert_array_equal(out, rival.decode(payload))
+    return Contest(lambda: coder.process(rows, payload, out), {"ffmpeg": lambda: rival.decode(payload)})
 
 
 def _resample(from_hz: int, to_hz: int) -> Callable[[int], Contest]:
@@ -249,6 +268,8 @@ KERNELS: dict[str, Callable[[int], Contest]] = {
     "mu_law_decode": _g711_decode(g711.MU_LAW, rivals.decode_mu_law),
     "a_law_encode": _g711_encode(g711.A_LAW, rivals.encode_a_law),
     "a_law_decode": _g711_decode(g711.A_LAW, rivals.decode_a_law),
+    "g722_encode": _g722_encode,
+    "g722_decode": _g722_decode,
     "upsample": _resample(8_000, 16_000),
     "downsample": _resample(16_000, 8_000),
     "stream_24_to_16": _stream_resample,

@@ -5,10 +5,12 @@ Each rival takes a batch of one tick a call and returns what the kernel returns,
 
 import warnings
 
+import av
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
 import soxr
+from av.audio.frame import AudioFrame
 
 from dsp.kernel import Bytes, Floats, Pcm
 from dsp.tones import DIGITS, HIGH_HZ, LOW_HZ
@@ -62,6 +64,34 @@ def mix_numpy(said: Pcm, told: Pcm, size: int) -> Pcm:
     total = (said.astype(np.int32) + told).reshape(-1, size, said.shape[1]).sum(axis=1, dtype=np.int32)
     mixes: Pcm = np.clip(np.repeat(total, size, axis=0) - said, -32_768, 32_767).astype(np.int16)
     return mixes
+
+
+class FfmpegG722:
+    """FFmpeg's by PyAV, a codec a call and direction."""
+
+    def __init__(self, calls: int) -> None:
+        self._encoders = [av.AudioCodecContext.create("g722", "w") for _ in range(calls)]
+        self._decoders = [av.AudioCodecContext.create("g722", "r") for _ in range(calls)]
+        for codec in self._encoders + self._decoders:
+            codec.sample_rate, codec.layout = 16_000, "mono"
+        for codec in self._encoders:
+            codec.format = "s16"
+
+    def encode(self, pcm: Pcm) -> list[Bytes]:
+        octets = []
+        for codec, row in zip(self._encoders, pcm, strict=True):
+            frame = AudioFrame.from_ndarray(row[None], format="s16", layout="mono")
+            frame.sample_rate = 16_000
+            (packet,) = codec.encode(frame)
+            octets.append(np.frombuffer(bytes(packet), np.uint8))
+        return octets
+
+    def decode(self, payload: Bytes) -> list[Pcm]:
+        samples = []
+        for codec, row in zip(self._decoders, payload, strict=True):
+            (frame,) = codec.decode(av.Packet(row.tobytes()))
+            samples.append(frame.to_ndarray()[0])
+        return samples
 
 
 class Soxr:

@@ -46,13 +46,23 @@ class Handoff:
 
 
 @dataclass(frozen=True, slots=True)
+class Transfer:
+    """Send the caller to `to`, a number or SIP address outside. Where that fails, `Returned` is the next turn."""
+
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
 class Hangup:
     """End the call after what was said before."""
 
     cause: str = "bot"
 
 
-Action = Say | Collect | Handoff | Hangup
+LastWord = Handoff | Transfer | Hangup
+"""After this the bot has the caller no more."""
+
+Action = Say | Collect | LastWord
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,9 @@ class Announcements(BaseModel):
     person_lost: str = Field(
         default="I am sorry, the line to my colleague broke.", description="the caller waits again, in front"
     )
+    not_put_through: str = Field(
+        default="I am sorry, I could not put you through.", description="a transfer by the bot failed"
+    )
     closed: str = Field(
         default="I am sorry, nobody is here to take your call at this hour.", description="outside `desk.hours`"
     )
@@ -63,4 +66,5 @@ class Announcements(BaseModel):
     def fixed(self) -> tuple[str, ...]:
         """Those that are always the same, for a voice that keeps them ready."""
         waiting = (self.next, self.minute, self.key_back, self.key_callback, self.called_back, self.person_lost)
-        return (self.our_fault, self.longest_call, *waiting, self.closed, self.nobody, self.full, self.too_long)
+        ours = (self.our_fault, self.longest_call, self.not_put_through)
+        return (*ours, *waiting, self.closed, self.nobody, self.full, self.too_long)

@@ -68,10 +68,19 @@ class HandBack:
 
 
 @dataclass(frozen=True, slots=True)
+class BlindTransfer:
+    """Send the caller to `to`, a number or SIP address outside, at the wish of `agent`, who has the caller until that
+    has worked. Events tell what came of it, also where it could not even begin."""
+
+    to: str
+    agent: str
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """The agent hangs up on the caller's call; `cause` is for the journal."""
 
     cause: str = "agent"
 
 
-Command = Announce | TurnAway | Join | Hold | Speak | Requeue | HandBack | End
+Command = Announce | TurnAway | Join | Hold | Speak | Requeue | HandBack | BlindTransfer | End

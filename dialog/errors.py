@@ -9,6 +9,7 @@
     ├── PeerError                what came over the wire is wrong
     │   ├── ProtocolError        a message or a packet that no grammar accepts
     │   ├── NoCommonCodec        offer and answer share nothing
+    │   ├── NotEncrypted         sound, or the keys to it, in the clear where that is forbidden
     │   ├── PeerForbidden        an address or a token that is not on the list
     │   ├── NotFound             a call, a page or a number that we do not have
     │   └── PeerTimeout          a peer that fell silent
@@ -81,6 +82,13 @@ class NoCommonCodec(PeerError):
     """Offer and answer share no audio format (RFC 3261 section 21.4.26)."""
 
     code = "peer.no_common_codec"
+    sip_status = 488
+
+
+class NotEncrypted(PeerError):
+    """Sound, or the keys to it, would go in the clear where settings forbid that (RFC 4568 section 5.1.2)."""
+
+    code = "peer.not_encrypted"
     sip_status = 488
 
 

@@ -46,6 +46,14 @@ class CallAnswered(_Event):
     codec: str
 
 
+class CallerReplaced(_Event):
+    """Another telephone of the same party took the caller's place (SIP Replaces): the call goes on with it."""
+
+    type: Literal["caller_replaced"] = "caller_replaced"
+    caller: str
+    codec: str
+
+
 class SpeechStarted(_Event):
     """Somebody began to speak; numbered within the call, for each speaker."""
 
@@ -234,8 +242,8 @@ class AgentJoined(_Event):
 
 
 class AgentLeft(_Event):
-    """They no longer do. `why`: hung_up, handed_back, transferred, lost (the agent's audio), caller (hung up), or ended
-    for another reason, which `call_ended` tells."""
+    """They no longer do. `why`: hung_up, handed_back, transferred (to a colleague or outside), lost (the agent's
+    audio), caller (hung up), or ended for another reason, which `call_ended` tells."""
 
     type: Literal["agent_left"] = "agent_left"
     agent: str
@@ -250,11 +258,38 @@ class HoldChanged(_Event):
     agent: str = ""
 
 
+class TransferRequested(_Event):
+    """The caller is to be sent to `target`, a number or SIP address outside; `agent` is empty where the bot does it.
+    If it works, the call ends with the cause `transferred`."""
+
+    type: Literal["transfer_requested"] = "transfer_requested"
+    target: str
+    agent: str = ""
+
+
+class TransferProgressed(_Event):
+    """The caller's side calls there, and got this SIP status: 180 rings."""
+
+    type: Literal["transfer_progressed"] = "transfer_progressed"
+    status: int
+
+
+class TransferFailed(_Event):
+    """The caller was not put through. `why`: not_allowed (by sip.transfer_to), browser (callers there have no telephone
+    that could call), busy (another transfer is under way, or the call is not yet so far), failed: `status` is SIP's, of
+    the target or of the caller's side; 408 also when neither told more in time."""
+
+    type: Literal["transfer_failed"] = "transfer_failed"
+    why: Literal["not_allowed", "browser", "busy", "failed"]
+    status: int = 0
+
+
 class BotReturned(_Event):
-    """The bot has the caller again. `why`: handed_back by an agent, or left: the caller wished to wait no longer."""
+    """The bot has the caller again. `why`: handed_back by an agent; left: the caller wished to wait no longer;
+    transfer_failed: the caller could not be put through."""
 
     type: Literal["bot_returned"] = "bot_returned"
-    why: Literal["handed_back", "left"]
+    why: Literal["handed_back", "left", "transfer_failed"]
 
 
 class CallbackRequested(_Event):
@@ -348,6 +383,7 @@ class CallEnded(_Event):
 Event = (
     CallStarted
     | CallAnswered
+    | CallerReplaced
     | SpeechStarted
     | PartialHeard
     | FinalHeard
@@ -371,6 +407,9 @@ Event = (
     | AgentJoined
     | AgentLeft
     | HoldChanged
+    | TransferRequested
+    | TransferProgressed
+    | TransferFailed
     | BotReturned
     | CallbackRequested
     | NoteWritten
@@ -381,7 +420,9 @@ Event = (
     | CallEnded
 )
 
-PII_FIELDS: frozenset[str] = frozenset({"text", "readings", "digits", "slots", "caller", "suggestions", "headers"})
+PII_FIELDS: frozenset[str] = frozenset(
+    {"text", "readings", "digits", "slots", "caller", "suggestions", "headers", "target"}
+)
 
 
 class Record(BaseModel):

@@ -55,7 +55,8 @@ class NoInput:
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """The caller is back from a person, or from waiting for one: the bot goes on. `why` as in `BotReturned`."""
+    """The caller is back from a person, from waiting for one, or from a transfer that failed: the bot goes on. `why` as
+    in `BotReturned`."""
 
     why: str
 

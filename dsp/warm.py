@@ -47,6 +47,14 @@ def _g711() -> None:
         g711.decode_block(g711.encode_block(_narrow()[0], law), law)
 
 
+def _g722() -> None:
+    from dsp import g722
+
+    payload = np.zeros((1, NARROW_TICK), np.uint8)
+    g722.Encoder(1).process(_row(), _wide(), payload)
+    g722.Decoder(1).process(_row(), payload, _wide())
+
+
 def _resample() -> None:
     from dsp import resample
 
@@ -92,6 +100,7 @@ def _vad() -> None:
 
 _STEPS: dict[str, Callable[[], None]] = {
     "g711": _g711,
+    "g722": _g722,
     "resample": _resample,
     "levels": _levels,
     "mix": _mix,

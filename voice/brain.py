@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Literal
 
-from dialog.actions import Collect, Handoff, Hangup, Reply, Say
+from dialog.actions import Collect, Handoff, Hangup, LastWord, Reply, Say, Transfer
 from dialog.announcements import Announcements
 from dialog.errors import EngineError
 from dialog.events import (
@@ -54,7 +54,7 @@ class CallBrain:
         announcements: Announcements,
         numbers: Numbers,
         tasks: Strand,
-        over: Callable[[Handoff | Hangup], None],
+        over: Callable[[LastWord], None],
     ) -> None:
         self._engine = engine
         self._journal = journal
@@ -70,7 +70,7 @@ class CallBrain:
         self._now_ms = 0
         self._waiting_since_ms = 0
         self._collect = Collect()
-        self._last_word: Handoff | Hangup | None = None
+        self._last_word: LastWord | None = None
         self._may_hurry = False
         self._turn: UserTurn | None = None
         self._reply: Reply | None = None
@@ -254,7 +254,7 @@ class CallBrain:
         phrases: list[Phrase] = []
         self._collect = Collect()
         # who is to have a person gets one: what is said over the news calls nothing off, and a key leads there at once
-        handing_over = any(isinstance(action, Handoff) for action in self._reply.actions)
+        handing_over = any(isinstance(action, (Handoff, Transfer)) for action in self._reply.actions)
         self._may_hurry = handing_over
         for action in self._reply.actions:
             match action:
@@ -264,7 +264,7 @@ class CallBrain:
                     phrases += [Phrase(p, interruptible, action.pace) for p in split_phrases(action.text)]
                 case Collect():
                     self._collect = action
-                case Handoff() | Hangup():
+                case Handoff() | Transfer() | Hangup():
                     self._last_word = action
         self._reply = None
         self._entry.expect(self._collect)

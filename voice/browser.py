@@ -15,6 +15,8 @@ from dialog.events import (
     SuggestionDismissed,
     SuggestionsShown,
     SuggestionTaken,
+    TransferFailed,
+    TransferRequested,
 )
 from voice.browser_lines import BrowserLine, BrowserLines
 from voice.call import Call
@@ -32,7 +34,16 @@ KEYS_AT_ONCE = 32
 DIALLED = "web"
 """What a click dials, for the settings' `bots`."""
 
-NOT_FOR_CALLERS = (AgentMissed, AgentRung, NoteWritten, SuggestionDismissed, SuggestionsShown, SuggestionTaken)
+NOT_FOR_CALLERS = (
+    AgentMissed,
+    AgentRung,
+    NoteWritten,
+    SuggestionDismissed,
+    SuggestionsShown,
+    SuggestionTaken,
+    TransferFailed,
+    TransferRequested,
+)
 """What is between the desk and its agents."""
 
 

@@ -11,7 +11,7 @@ from dialog.journal import Journal
 from dialog.ports import HungUp
 from voice.minds import Minds
 from voice.ports import TICK_MS, Frame, Leg
-from voice.services import People, Services
+from voice.services import People, Refer, Services
 
 MEDIA_LIMIT_MS = 60_000
 """A leg that sends nothing for this long, and is not on hold, is dead: the far end crashed without a word."""
@@ -32,7 +32,7 @@ class _Over(Exception):
 class Call:
     """A call from answer to end. `run` returns the cause; whoever owns the signalling then hangs up.
 
-    Without `people` a handoff ends the call.
+    Without `people` a handoff ends the call; without `refer` nobody can be transferred outside.
     """
 
     def __init__(
@@ -43,6 +43,7 @@ class Call:
         codec: str,
         services: Services,
         people: People | None = None,
+        refer: Refer | None = None,
     ) -> None:
         self.call_id = call_id
         self.started = started
@@ -50,7 +51,7 @@ class Call:
         self._codec = codec
         self._services = services
         self._journal = Journal(call_id, tuple(services.listeners))
-        self._minds = Minds(started, leg, services, people, self._journal, self.tell, self.end)
+        self._minds = Minds(started, leg, services, people, refer, self._journal, self.tell, self.end)
         self._over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._now_ms = 0
         self._heard_packets = 0
@@ -68,6 +69,10 @@ class Call:
     def command(self, command: Command) -> bool:
         """Carry out what the desk asks; False where the call is not in a state for it, and nothing has changed."""
         return not self._over.done() and self._minds.command(command)
+
+    def transferred(self, status: int) -> None:
+        """What came of sending the caller elsewhere, as a SIP status; nothing where that was not asked for."""
+        self._minds.transferred(status)
 
     def tell(self, event: Event) -> None:
         """Note in the journal what the call did not see for itself."""

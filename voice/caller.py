@@ -5,6 +5,7 @@
 
 import asyncio
 import secrets
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from random import SystemRandom
@@ -13,15 +14,20 @@ from urllib.parse import quote
 import numpy as np
 
 from dialog.errors import PeerError, PeerTimeout
+from voice.media.codecs import open_codec
 from voice.media.leg import MediaLeg
 from voice.media.plane import MediaPlane
 from voice.net.rtp_port import RtpPorts, UdpWire, media_address
 from voice.net.sip_agent import SipAgent
 from voice.ports import RATE_HZ, TICK_MS, Frame, Pcm
 from voice.tasks import sole_error
-from voice.wire.sdp import make_offer, parse_sdp, read_answer
+from voice.wire.negotiation import NO_KEYS, make_offer, read_answer
+from voice.wire.sdes import SECRET_OCTETS, Sdes, Srtp
+from voice.wire.sdp import parse_sdp
 from voice.wire.sip.auth import Login
+from voice.wire.sip.dialog import bracketed, is_ip
 from voice.wire.sip.events import CallRef, DialogEnded, InviteAnswered, InviteCancelled, InviteRefused, SipEvent
+from voice.wire.sip.grammar import WireURI
 
 BLOCK = RATE_HZ
 """Samples enqueued at once: a recording longer than the playout queue is fed as it empties."""
@@ -158,26 +164,31 @@ class Caller:
             case _:
                 pass
 
-    async def dial(self, uri: str, limit_s: float = 30.0, login: Login | None = None) -> OutgoingLine:
-        """Call `uri` and wait for the answer; a call that comes to nothing is hung up. `login` answers a challenge.
+    async def dial(
+        self, uri: str, limit_s: float = 30.0, login: Login | None = None, *, srtp: bool = False
+    ) -> OutgoingLine:
+        """Call `uri` and wait for the answer; a call that comes to nothing is hung up. `login` answers a challenge;
+        `srtp`: encrypted, or not at all.
 
-        Raises CallRefused, PeerTimeout, NoCommonCodec, ProtocolError, OSError.
+        Raises CallRefused, PeerTimeout, NoCommonCodec, NotEncrypted, ProtocolError, OSError.
         """
         line = OutgoingLine(self._ports.open(None))
-        offer = make_offer(self._host, line.wire.port, secrets.randbits(31), 1)
+        sdes = Sdes(Srtp.DEMANDED, secrets.token_bytes(SECRET_OCTETS)) if srtp else NO_KEYS
+        offer = make_offer(self._host, line.wire.port, secrets.randbits(31), 1, sdes=sdes)
         try:
             user = quote(login.name if login else "centralino")
-            ref = await self.agent.invite(uri, offer, f"sip:{user}@{self._host}:{self.agent.port}", login=login)
+            ref = await self.agent.invite(
+                uri, offer, f"sip:{user}@{bracketed(self._host)}:{self.agent.port}", login=login
+            )
             self._lines[ref] = line
             line.hang_up = lambda: None if self.agent.hangup(ref) else line.over("us")
             async with asyncio.timeout(limit_s):
                 sdp = await line.answered
-            agreed = read_answer(parse_sdp(sdp or b""))
+            agreed = read_answer(parse_sdp(sdp or b""), sdes)
             line.wire.remote = media_address(agreed.remote_addr, agreed.remote_port)
-            control = media_address(agreed.remote_rtcp_addr, agreed.remote_rtcp_port)
-            line.wire.control.declare(control, muxed=agreed.rtcp_mux)
+            line.wire.agree(agreed)
             line.leg = self._plane.add_leg(
-                line.wire, agreed.codec.value, agreed.payload_type, agreed.event_payload_type
+                line.wire, open_codec(agreed.codec), agreed.payload_type, agreed.event_payload_type
             )
             line.wire.control.begin(line.leg)
         except TimeoutError as error:
@@ -188,6 +199,20 @@ class Caller:
                 line.wire.close()
         line.leg.listen(line.on_frame)
         return line
+
+
+async def facing(uri: str) -> str:
+    """The address of ours from which the host of `uri` is reached; nothing is sent to find it out.
+
+    Raises ProtocolError, OSError.
+    """
+    host = WireURI.parse(uri).host.strip("[]")
+    family = socket.AF_UNSPEC if is_ip(host) else socket.AF_INET
+    found = await asyncio.get_running_loop().getaddrinfo(host, 5060, family=family, type=socket.SOCK_DGRAM)
+    with socket.socket(found[0][0], socket.SOCK_DGRAM) as probe:
+        probe.connect(found[0][4])
+        address: str = probe.getsockname()[0]
+    return address
 
 
 @asynccontextmanager

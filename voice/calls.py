@@ -17,7 +17,7 @@ from voice.line_test import TESTS
 from voice.media.leg import MediaLeg
 from voice.media.recorder import Recorder, Recording, RecordingEnded
 from voice.rate import RateLimit
-from voice.services import People, Services
+from voice.services import People, Refer, Services
 from voice.settings.sections import LimitSettings
 
 log = structlog.get_logger("calls")
@@ -121,8 +121,10 @@ class Calls:
         codec: str,
         ended: Callable[[str], None],
         headers: tuple[tuple[str, str], ...] = (),
+        refer: Refer | None = None,
     ) -> Call:
-        """Begin an admitted call on `leg`; `ended` is called once, with the cause, when it is over.
+        """Begin an admitted call on `leg`; `ended` is called once, with the cause, when it is over; `refer` asks the
+        far end to call somebody in our stead.
 
         A test number says nothing of a recording, so it makes none.
         """
@@ -141,7 +143,7 @@ class Calls:
             recording=recording.path.name if recording is not None else "",
             headers=headers,
         )
-        call = Call(call_id, started, leg, codec, self._services, self._people)
+        call = Call(call_id, started, leg, codec, self._services, self._people, refer)
         leg.record(recording)
         self._live[call_id] = call
         self._empty.clear()

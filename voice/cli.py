@@ -59,6 +59,7 @@ def call(
     dtmf: Annotated[list[str] | None, typer.Option("--dtmf", help="Press keys, then listen.")] = None,
     audio: Annotated[Path, typer.Option("--audio", help="Sound file for what was heard.")] = Path("heard.wav"),
     user: Annotated[str, typer.Option("--user", help="Who calls, if asked; password: CENTRALINO_PASSWORD.")] = "",
+    srtp: Annotated[bool, typer.Option("--srtp", help="Encrypted (SRTP), or not at all.")] = False,
     json: Json = False,
 ) -> None:
     """Phone somebody by SIP: say, key and print what was heard, in the order of the options."""
@@ -66,7 +67,7 @@ def call(
     from voice.commands.call import steps_in_order
 
     steps = steps_in_order(sys.argv, {"--say": map(str, say or []), "--text": text or [], "--dtmf": dtmf or []})
-    raise SystemExit(0 if run(uri, steps, audio, user, as_json=json) else 1)
+    raise SystemExit(0 if run(uri, steps, audio, user, srtp=srtp, as_json=json) else 1)
 
 
 @app.command()

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from typing import Literal, TypeVar
 
 from agent_assist.desk.ports import LeaveWhy
-from dialog.actions import Handoff, Hangup
-from dialog.commands import Announce, Command, End, HandBack, Hold, Join, Requeue, Speak, TurnAway
+from dialog.actions import Hangup, LastWord, Transfer
+from dialog.commands import Announce, BlindTransfer, Command, End, HandBack, Hold, Join, Requeue, Speak, TurnAway
+from dialog.errors import PeerForbidden, ProtocolError
 from dialog.events import (
     AgentJoined,
     AgentLeft,
@@ -20,6 +21,8 @@ from dialog.events import (
     CallStarted,
     Event,
     HoldChanged,
+    TransferFailed,
+    TransferRequested,
     TurnedAway,
 )
 from dialog.journal import Journal
@@ -30,16 +33,20 @@ from voice.line_test import MILLIWATT, TESTS, Echo, Milliwatt
 from voice.mind import Mind, Numbers, Strand
 from voice.music import Music
 from voice.ports import TICK_MS, Frame, Leg
-from voice.services import People, Services
+from voice.services import People, Refer, Services
+from voice.transferring import Transferring
 from voice.waiting import Waiting
 
 M = TypeVar("M", bound=Mind)
+
+_LEFT: dict[str, Literal["caller", "transferred"]] = {"caller": "caller", "transferred": "transferred"}
+"""Ends of a call that its agent is told by name."""
 
 
 class Minds:
     """The minds of one call. `tell` notes an event in its journal now, `end` ends it.
 
-    Without `people` a handoff ends the call.
+    Without `people` a handoff ends the call; without `refer` nobody can be transferred outside.
     """
 
     def __init__(
@@ -48,6 +55,7 @@ class Minds:
         leg: Leg,
         services: Services,
         people: People | None,
+        refer: Refer | None,
         journal: Journal,
         tell: Callable[[Event], None],
         end: Callable[[str], None],
@@ -56,6 +64,8 @@ class Minds:
         self._leg = leg
         self._services = services
         self._people = people
+        self._refer = refer
+        self._referred = False
         self._journal = journal
         self._tell = tell
         self._end = end
@@ -101,12 +111,13 @@ class Minds:
         """The call is over; the desk is told, wherever the caller was."""
         mind, self._mind = self._mind, None
         if isinstance(mind, Bridge):
-            self._leave_agent(mind, "hung_up" if self._agent_hung_up else "caller" if cause == "caller" else "ended")
+            self._leave_agent(mind, "hung_up" if self._agent_hung_up else _LEFT.get(cause, "ended"))
         if mind is not None:
             mind.gone()
             mind.close()
         if self._people is not None:
-            self._people.desk.leave(self._journal.call_id, LeaveWhy.HUNG_UP)
+            why = LeaveWhy.TRANSFERRED if cause == "transferred" else LeaveWhy.HUNG_UP
+            self._people.desk.leave(self._journal.call_id, why)
 
     def _turn_to(self, make: Callable[[Strand], M]) -> M:
         """Another mind has the call from now on."""
@@ -137,19 +148,70 @@ class Minds:
         brain.open(turn, self._now_ms)
         return brain
 
-    def _bot_is_done(self, last_word: Handoff | Hangup) -> None:
+    def _bot_is_done(self, last_word: LastWord) -> None:
         people = self._people
         if isinstance(last_word, Hangup):
             self._end(last_word.cause)
+        elif isinstance(last_word, Transfer):
+            transferring = self._turn_to(self._transferring)
+            if not self._transfer(last_word.to):
+                transferring.fail()
         elif people is None:
             self._end("handoff")
         else:
             self._queue(people)
             people.desk.enqueue(self._journal.call_id, last_word.reason, last_word.skill)
 
-    def _return_to_bot(self, why: Literal["handed_back", "left"]) -> None:
+    def _return_to_bot(self, why: Literal["handed_back", "left", "transfer_failed"]) -> None:
         self._tell(BotReturned(why=why))
         self._turn_to(lambda tasks: self._bot(tasks, Returned(why)))
+
+    # -- elsewhere ----------------------------------------------------------------------------------------------
+
+    def _transfer(self, to: str, agent: str = "") -> bool:
+        """Let the caller's side call `to` in our stead; False, and the journal says why, where it cannot."""
+        self._tell(TransferRequested(target=to, agent=agent))
+        why = self._obstacle(to)
+        if why is None:
+            self._referred = True
+            return True
+        self._tell(TransferFailed(why=why))
+        return False
+
+    def _obstacle(self, to: str) -> Literal["browser", "not_allowed", "busy"] | None:
+        """What keeps the caller here; None when the far end has been asked."""
+        if self._refer is None:
+            return "browser"
+        try:
+            return None if self._refer(to) else "busy"
+        except (PeerForbidden, ProtocolError):
+            return "not_allowed"
+
+    def transferred(self, status: int) -> None:
+        """What came of it, as a SIP status. An agent who had the caller still has; else the bot goes on."""
+        if not self._referred:
+            return
+        self._referred = False
+        if 200 <= status < 300:
+            self._end("transferred")
+            return
+        self._tell(TransferFailed(why="failed", status=status))
+        if isinstance(self._mind, Transferring):
+            self._mind.fail()
+
+    def _transferring(self, tasks: Strand) -> Transferring:
+        people, services = self._people, self._services
+        return Transferring(
+            self._leg,
+            services.mouth,
+            None if people is None else Music(self._leg, people.music),
+            services.announcements,
+            self._numbers,
+            tasks,
+            self._tell,
+            lambda: self._return_to_bot("transfer_failed"),
+            self._end,
+        )
 
     # -- people -------------------------------------------------------------------------------------------------
 
@@ -178,6 +240,8 @@ class Minds:
             case HandBack(), Bridge():
                 self._leave_agent(mind, "handed_back")
                 self._return_to_bot("handed_back")
+            case BlindTransfer(to, agent), Bridge():
+                self._transfer(to, agent)
             case End(cause), Bridge():
                 self._agent_hung_up = True
                 self._end(cause)

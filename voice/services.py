@@ -19,6 +19,11 @@ class People:
     music: Pcm
 
 
+Refer = Callable[[str], bool]
+"""Ask a caller's far end to call a number or SIP address in our stead; what comes of it is told by `Call.transferred`.
+False where it cannot be asked now. Raises PeerForbidden for what is not allowed, ProtocolError for what is none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """What every call of the node shares."""

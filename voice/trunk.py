@@ -5,20 +5,26 @@ import secrets
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 import structlog
 
-from dialog.errors import CentralinoError, NotFound, Overloaded
+from dialog.errors import CentralinoError, NotEncrypted, NotFound, Overloaded
+from dialog.events import CallerReplaced, TransferProgressed
 from voice.accounts import AccountLimits
 from voice.call import Call
 from voice.calls import Calls
 from voice.config import Settings
+from voice.destinations import Destinations
 from voice.line_test import BUSY, RING, RING_S
+from voice.media.codecs import open_codec
 from voice.media.leg import MediaLeg
 from voice.media.plane import MediaPlane
 from voice.net.rtp_port import RtpPorts, UdpWire, media_address
 from voice.net.sip_agent import SipAgent
-from voice.wire.sdp import Codec, Negotiated, answer, make_offer, parse_sdp, read_answer
+from voice.wire.negotiation import NO_KEYS, Negotiated, answer, make_offer, read_answer
+from voice.wire.sdes import SECRET_OCTETS, Sdes, Srtp
+from voice.wire.sdp import Codec, parse_sdp
 from voice.wire.sip.events import (
     CallRef,
     DialogEnded,
@@ -26,15 +32,20 @@ from voice.wire.sip.events import (
     InviteAcknowledged,
     InviteCancelled,
     InviteReceived,
+    ReferConcluded,
+    ReferProgressed,
+    ReferReceived,
     ReinviteAcknowledged,
     ReinviteAnswered,
     ReinviteReceived,
     SipEvent,
 )
+from voice.wire.sip.flow import TLS, Flow
 from voice.wire.sip.uas import RETRY_AFTER_S
 
 log = structlog.get_logger("trunk")
 
+REQUEST_TERMINATED = 487
 
 _CAUSES = {
     EndCause.LOST: "lost",
@@ -47,15 +58,20 @@ _CAUSES = {
 
 @dataclass(slots=True)
 class _Line:
-    """One SIP call: its wire, what was agreed, and the call behind it once there is one."""
+    """One SIP call: its wire, what was agreed, and the call behind it once there is one.
+
+    `replaces` is the line whose place this one is to take, until it has.
+    """
 
     invite: InviteReceived
     bot: str
     wire: UdpWire
     session_id: int
+    replaces: "_Line | None" = None
     version: int = 1
     offer: bytes | None = None
     answer: bytes = b""
+    sdes: Sdes = NO_KEYS
     agreed: Negotiated | None = None
     leg: MediaLeg | None = None
     call: Call | None = None
@@ -70,6 +86,7 @@ class Trunk:
         self._plane = plane
         self._ports = ports
         self._accounts = AccountLimits(settings.sip.accounts)
+        self._destinations = Destinations(settings.sip.transfer_to)
         self._lines: dict[CallRef, _Line] = {}
         self._agent: SipAgent | None = None
         self.refused: Counter[str] = Counter()
@@ -90,6 +107,12 @@ class Trunk:
                 self._with_line(event.call, lambda line: self._reinvited(line, event.offer))
             case ReinviteAcknowledged() | ReinviteAnswered():
                 self._with_line(event.call, lambda line: self._agree_late(line, event.answer))
+            case ReferReceived():
+                self.agent.refuse_refer(event.call, 603)  # we call nobody, and nobody at a caller's wish
+            case ReferProgressed():
+                self._with_call(event.call, lambda call: call.tell(TransferProgressed(status=event.status)))
+            case ReferConcluded():
+                self._with_call(event.call, lambda call: call.transferred(event.status))
             case InviteCancelled():
                 self._ended(event.call, "caller")
             case DialogEnded():
@@ -120,24 +143,26 @@ class Trunk:
         if line is not None:
             self._refusing(ref, lambda: work(line))
 
+    def _with_call(self, ref: CallRef, work: Callable[[Call], None]) -> None:
+        line = self._lines.get(ref)
+        if line is not None and line.call is not None:
+            work(line.call)
+
     def _invited(self, invite: InviteReceived) -> None:
+        if invite.replaces is not None:
+            self._replacing(invite, invite.replaces)
+            return
         bot = self._settings.bot_for(invite.dialled)
         if not bot:
             raise NotFound("bots names neither the number dialled nor '*'")
         if bot == BUSY:
             self.agent.reject(invite.call, 486)
             return
+        self._check_privacy(invite)
         if invite.account:
             self._accounts.admit(invite.account, (line.invite.account for line in self._lines.values()))
         self._calls.admit(invite.source[0])
-        wire = self._ports.open(None)
-        line = _Line(invite, bot, wire, session_id=secrets.randbits(31))
-        try:
-            line.offer, line.answer = invite.offer, self._respond(line, invite.offer)
-        except CentralinoError:
-            wire.close()
-            raise
-        self._lines[invite.call] = line
+        line = self._open_line(invite, bot)
         if bot == RING:
             self.agent.ring(invite.call)
             # who has given up by then is answered in vain: the agent knows the call no more
@@ -145,51 +170,112 @@ class Trunk:
         else:
             self.agent.answer(invite.call, line.answer)
 
+    def _check_privacy(self, invite: InviteReceived) -> None:
+        if self._settings.sip.srtp is Srtp.DEMANDED and not is_private(invite.source):
+            raise NotEncrypted("keys could be read on their way: call by TLS")
+
+    def _replacing(self, invite: InviteReceived, ref: CallRef) -> None:
+        """A call that is to take another's place: as that one has been admitted, this one is not asked again."""
+        self._check_privacy(invite)
+        former = self._lines.get(ref)
+        if former is None or former.call is None:
+            self.agent.reject(invite.call, 481)
+        elif any(line.replaces is former for line in self._lines.values()):
+            self.agent.reject(invite.call, 491)
+        else:
+            self.agent.answer(invite.call, self._open_line(invite, former.bot, replaces=former).answer)
+
+    def _open_line(self, invite: InviteReceived, bot: str, replaces: _Line | None = None) -> _Line:
+        """A line for a call that is taken, with the SDP to answer it."""
+        line = _Line(invite, bot, self._ports.open(None), secrets.randbits(31), replaces)
+        try:
+            line.offer, line.answer = invite.offer, self._respond(line, invite.offer)
+        except CentralinoError:
+            line.wire.close()
+            raise
+        self._lines[invite.call] = line
+        return line
+
     def _respond(self, line: _Line, offer: bytes | None) -> bytes:
         """The SDP to send: an answer, or an offer of ours when the peer made none (RFC 3264)."""
-        host = self._settings.media_advertised
+        host, codecs, spoken = self._settings.media_advertised, self._codecs(line), line.agreed
+        keys = None if spoken is None else spoken.keys
+        line.sdes = Sdes(self._policy(line), secrets.token_bytes(SECRET_OCTETS), keys)
         if offer is None:
-            former = line.agreed.codec if line.agreed is not None else Codec.PCMU
-            codecs = tuple(sorted(Codec, key=lambda codec: codec != former))  # rather the one that is spoken already
-            return make_offer(host, line.wire.port, line.session_id, line.version, codecs=codecs)
-        agreed = answer(parse_sdp(offer), host, line.wire.port, line.session_id, line.version)
+            # rather the format that is spoken already
+            ordered = sorted(codecs, key=lambda codec: spoken is None or codec != spoken.codec)
+            return make_offer(
+                host, line.wire.port, line.session_id, line.version, codecs=tuple(ordered), sdes=line.sdes
+            )
+        agreed = answer(parse_sdp(offer), host, line.wire.port, line.session_id, line.version, line.sdes, codecs)
         self._apply(line, agreed)
         return agreed.answer_bytes
+
+    def _policy(self, line: _Line) -> Srtp:
+        """What was encrypted stays so, also where another telephone takes the caller's place."""
+        former = None if line.replaces is None else line.replaces.agreed
+        return Srtp.DEMANDED if former is not None and former.keys is not None else self._settings.sip.srtp
+
+    def _codecs(self, line: _Line) -> tuple[Codec, ...]:
+        """What may be spoken: a stream does not change its clock (RFC 7160)."""
+        clock_hz = None if line.agreed is None else line.agreed.codec.clock_hz
+        return tuple(codec for codec in self._settings.sip.codecs if clock_hz in (None, codec.clock_hz))
 
     def _agree_late(self, line: _Line, sdp: bytes | None) -> None:
         """The ACK carries the answer to an offer of ours, or the 2xx that to a refresh."""
         if sdp is not None:
-            self._apply(line, read_answer(parse_sdp(sdp)))
+            self._apply(line, read_answer(parse_sdp(sdp), line.sdes, self._codecs(line)))
 
     def _apply(self, line: _Line, agreed: Negotiated) -> None:
         remote = media_address(agreed.remote_addr, agreed.remote_port)
-        control = media_address(agreed.remote_rtcp_addr, agreed.remote_rtcp_port)
-        line.wire.control.declare(control, muxed=agreed.rtcp_mux)
+        line.wire.agree(agreed)
         former, line.agreed = line.agreed, agreed
         if line.leg is None:
             line.wire.remote = remote
             return
         if former is not None and (former.codec, former.payload_type) != (agreed.codec, agreed.payload_type):
-            line.leg.switch(agreed.codec.value, agreed.payload_type)
+            line.leg.switch(open_codec(agreed.codec), agreed.payload_type)
         keys = agreed.event_payload_type
         if keys is not None and former is not None and former.event_payload_type not in (None, keys):
             line.leg.renumber_keys(keys)
         if remote is not None:
             line.leg.update_remote(*remote)
-        line.leg.set_direction(send=agreed.direction.sends, receive=agreed.direction.receives)
+        _direct(line.leg, agreed)
 
     def _acknowledged(self, line: _Line, sdp: bytes | None) -> None:
         if line.agreed is None:
             self._agree_late(line, sdp)
         if line.agreed is None:
             self.agent.hangup(line.invite.call)  # neither side has said what it can hear
+        elif line.replaces is not None:
+            self._move(line.replaces, line, line.agreed)
         elif line.call is None:
             self._begin(line, line.agreed)
 
+    def _move(self, line: _Line, dialog: _Line, agreed: Negotiated) -> None:
+        """The call of `line` goes on in the dialog of another, which stands now; the one it was in is hung up."""
+        former = line.invite.call
+        if line.call is None or line.leg is None or self._lines.get(former) is not line:
+            self.agent.hangup(dialog.invite.call)  # it has ended meanwhile
+            return
+        dialog.wire.control.begin(line.leg)  # first: the former one says goodbye by the former wire
+        line.leg.move(dialog.wire, open_codec(agreed.codec), agreed.payload_type, agreed.event_payload_type)
+        _direct(line.leg, agreed)
+        line.invite, line.wire, line.agreed = dialog.invite, dialog.wire, agreed
+        line.session_id, line.version = dialog.session_id, dialog.version
+        line.offer, line.answer, line.sdes = dialog.offer, dialog.answer, dialog.sdes
+        del self._lines[former]
+        self._lines[line.invite.call] = line
+        line.call.transferred(REQUEST_TERMINATED)  # what the former far end was asked for, it tells no more
+        line.call.tell(CallerReplaced(caller=str(line.invite.from_uri), codec=agreed.codec.value))
+        self.agent.hangup(former)
+
     def _begin(self, line: _Line, agreed: Negotiated) -> None:
         invite = line.invite
-        line.leg = self._plane.add_leg(line.wire, agreed.codec.value, agreed.payload_type, agreed.event_payload_type)
-        line.leg.set_direction(send=agreed.direction.sends, receive=agreed.direction.receives)
+        line.leg = self._plane.add_leg(
+            line.wire, open_codec(agreed.codec), agreed.payload_type, agreed.event_payload_type
+        )
+        _direct(line.leg, agreed)
         line.wire.control.begin(line.leg)
         line.call = self._calls.start(
             line.leg,
@@ -198,9 +284,14 @@ class Trunk:
             dialled=invite.dialled,
             bot=line.bot,
             codec=agreed.codec.value,
-            ended=lambda _cause: self._hang_up(invite.call),
+            ended=lambda _cause: self._hang_up(line.invite.call),
             headers=invite.headers,
+            refer=lambda to: self._refer(line, to),
         )
+
+    def _refer(self, line: _Line, to: str) -> bool:
+        """See `services.Refer`. A mere number is one of the exchange that the caller came by."""
+        return self.agent.refer(line.invite.call, self._destinations.find(to, line.invite.source[0]))
 
     def _hang_up(self, ref: CallRef) -> None:
         self.agent.hangup(ref)  # False when the caller was first: nothing is left to do
@@ -222,3 +313,14 @@ class Trunk:
             line.leg.close()
         else:
             line.wire.close()
+
+
+def _direct(leg: MediaLeg, agreed: Negotiated) -> None:
+    """Which way sound flows, and in what pieces."""
+    leg.set_direction(send=agreed.direction.sends, receive=agreed.direction.receives)
+    leg.packetise(agreed.ptime_ms)
+
+
+def is_private(source: tuple[str, int] | Flow) -> bool:
+    """Whether nobody on the way reads what comes from there (RFC 4568 section 8.3): by TLS, or a proxy beside us."""
+    return (isinstance(source, Flow) and source.transport == TLS) or ip_address(source[0]).is_loopback

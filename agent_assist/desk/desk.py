@@ -18,8 +18,8 @@ from agent_assist.desk.ports import Conflict, LeaveWhy, Presence, Router, Waitin
 from agent_assist.desk.presence import Input
 from agent_assist.desk.rules import Rules
 from agent_assist.desk.talks import Talk
-from dialog.commands import Command, End, HandBack, Hold, Join, NobodyWhy, Speak, TurnAway
-from dialog.events import CallEnded, NoteWritten, Record, SuggestionDismissed, SuggestionTaken
+from dialog.commands import BlindTransfer, Command, End, HandBack, Hold, Join, NobodyWhy, Speak, TurnAway
+from dialog.events import CallEnded, NoteWritten, Record, SuggestionDismissed, SuggestionTaken, TransferFailed
 
 
 class Desk:
@@ -101,7 +101,7 @@ class Desk:
         if why is LeaveWhy.CALLBACK:
             self._want_callback(call_id)
         if talk := floor.talks.get(call_id):
-            floor.part(talk, "caller", now)
+            floor.part(talk, "transferred" if why is LeaveWhy.TRANSFERRED else "caller", now)
         if offer := floor.offers.get(call_id):
             floor.end_offer(offer, OfferEnd.CALLER, now)
         floor.queue.remove(call_id)
@@ -146,6 +146,9 @@ class Desk:
         floor.dossiers.take(record)
         if talk := floor.talks.get(record.call_id):
             floor.tell(talk.agent, Recorded(record=record))
+            if isinstance(record.event, TransferFailed):
+                talk.transferring_to = ""
+                floor.tell(talk.agent, talk.changed(trouble=record.event.why))
         if isinstance(record.event, CallEnded):
             self.leave(record.call_id, LeaveWhy.HUNG_UP, now)
 
@@ -176,6 +179,10 @@ class Desk:
                 if talk and talk.agent == agent:
                     talk.on_hold = not on
                     floor.tell(agent, talk.changed(trouble="refused"))
+            case BlindTransfer():
+                if talk:
+                    talk.transferring_to = ""
+                    floor.tell(talk.agent, talk.changed(trouble="refused"))
             case Speak():
                 if talk:
                     floor.tell(talk.agent, talk.changed(trouble="refused"))
@@ -293,6 +300,19 @@ class Desk:
         talk.transferring_to = to
         brief = floor.dossiers.brief(talk.call_id, reason=talk.brief.reason, skill=talk.brief.skill, waited_s=0)
         floor.ring(talk.call_id, brief, colleague, now, by=agent)
+        floor.tell(agent, talk.changed())
+        floor.settle(now)
+
+    def transfer_outside(self, agent: str, to: str, now: float) -> None:
+        """See `AgentDesk`."""
+        floor = self._floor
+        talk = self._talk(agent)
+        if talk.transferring_to == to:
+            return
+        if talk.transferring_to:
+            raise Conflict(f"the call rings {talk.transferring_to} already")
+        talk.transferring_to = to
+        floor.order(talk.call_id, BlindTransfer(to, agent))
         floor.tell(agent, talk.changed())
         floor.settle(now)
 

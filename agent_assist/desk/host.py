@@ -144,6 +144,10 @@ class DeskHost:
         with self._input() as now:
             self._desk.transfer(agent, to, now)
 
+    def transfer_outside(self, agent: str, to: str) -> None:
+        with self._input() as now:
+            self._desk.transfer_outside(agent, to, now)
+
     def speak(self, agent: str, text: str, article: str = "") -> None:
         with self._input() as now:
             self._desk.speak(agent, text, article, now)

@@ -144,7 +144,7 @@ class CallJoined(_Model):
 
 class CallChanged(_Model):
     """Hold, or a transfer that began or failed; `trouble` says why it failed: declined, no_answer, gone, or refused
-    (the call could not do what was asked)."""
+    (the call could not do what was asked); of a transfer to a number outside as in the event transfer_failed."""
 
     type: Literal["call_changed"] = "call_changed"
     call_id: str

@@ -23,6 +23,7 @@ class LeaveWhy(StrEnum):
 
     HUNG_UP = "hung_up"  # the caller is gone, or the call ended in another way
     BOT = "bot"  # the caller chose the bot
+    TRANSFERRED = "transferred"  # the caller was put through to a number outside
     CALLBACK = "callback"  # the caller wants to be called back: a task is recorded
 
 
@@ -116,6 +117,10 @@ class AgentDesk(Protocol):
 
     def transfer(self, agent: str, to: str) -> None:
         """Ring another agent; the caller stays where it is until that one answers."""
+        ...
+
+    def transfer_outside(self, agent: str, to: str) -> None:
+        """Send the caller to a number or SIP address outside; the caller stays until that has worked."""
         ...
 
     def speak(self, agent: str, text: str, article: str = "") -> None:

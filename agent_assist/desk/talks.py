@@ -10,7 +10,7 @@ from dialog.events import Record
 @dataclass(slots=True)
 class Talk:
     """One call and its agent. `on_hold` is the agent's wish; `cut` means that the agent's audio is away, and the house
-    holds the caller. `transferring_to` is the colleague whom the call rings."""
+    holds the caller. `transferring_to` is whom the call rings: a colleague, or a number outside."""
 
     call_id: str
     agent: str

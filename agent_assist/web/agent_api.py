@@ -20,6 +20,7 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 CallId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 ArticleName = Annotated[str, StringConstraints(max_length=200)]
 Note = Annotated[str, StringConstraints(max_length=4_000)]
+Target = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=128)]
 Spoken = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
 Search = Annotated[str, Query(max_length=200, description="what to look for")]
 
@@ -79,6 +80,12 @@ class Transfer(_Body):
     """The colleague to ring."""
 
     to: Name
+
+
+class OutsideTransfer(_Body):
+    """The number or SIP address outside."""
+
+    to: Target
 
 
 class Speech(_Body):
@@ -170,6 +177,14 @@ def agent_router(parts: DeskParts) -> APIRouter:
     async def transfer(visitor: Agent, body: Transfer) -> None:
         """The caller stays until the colleague answers."""
         desk.transfer(visitor.user.name, body.to)
+
+    @router.post(
+        "/transfer/outside", status_code=204, summary="Send the caller to a number outside", responses=_CONFLICT
+    )
+    async def transfer_outside(visitor: Agent, body: OutsideTransfer) -> None:
+        """The caller stays until that has worked, and then the call is over for you. What may be dialled is set by
+        `sip.transfer_to`."""
+        desk.transfer_outside(visitor.user.name, body.to)
 
     @router.post("/speak", status_code=204, summary="Let the bot's voice say a text", responses=_CONFLICT)
     async def speak(visitor: Agent, body: Speech) -> None:

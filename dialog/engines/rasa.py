@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import httpx
 
-from dialog.actions import Action, Collect, Expect, Handoff, Hangup, Reply, Say, Understood
+from dialog.actions import Action, Collect, Expect, Handoff, Hangup, LastWord, Reply, Say, Transfer, Understood
 from dialog.engines.rasa_server import RasaHost
 from dialog.errors import EngineTimeout, EngineUnavailable
 from dialog.gates import Gate
@@ -121,7 +121,7 @@ def _event(call: _Call, turn: UserTurn, gate: Gate) -> _Json:
         case NoInput():
             return {"call": call.sender, "type": "no_input"}
         case Returned():
-            return {"call": call.sender, "type": "returned"}
+            return {"call": call.sender, "type": "returned", "why": turn.why}
         case HungUp():
             return {"call": call.sender, "type": "hung_up"}
 
@@ -133,7 +133,7 @@ def _reply(call: _Call, answer: _Json) -> Reply:
         raise EngineUnavailable("Rasa answered nothing")
     said: list[Say] = []
     collect, again = Collect(), False
-    end: Handoff | Hangup | None = None
+    end: LastWord | None = None
     for message in map(_object, messages):
         if "say" in message:
             said.append(Say(str(message["say"]), bool(message.get("interruptible", True))))
@@ -141,6 +141,8 @@ def _reply(call: _Call, answer: _Json) -> Reply:
             collect = _collect(_object(message["collect"]))
         elif "handoff" in message:
             end = Handoff(str(message["handoff"]), str(message.get("skill", "")))
+        elif "transfer" in message:
+            end = Transfer(str(message["transfer"]))
         elif "hangup" in message:
             end = Hangup(str(message["hangup"]))
         call.pace = float(str(message.get("pace", call.pace)))

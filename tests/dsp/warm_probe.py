@@ -22,13 +22,15 @@ class Compilations(event.Listener):
 
 def use_everything() -> None:
     """Calls as a node makes them, not as `warm` makes them: several rows, real sizes."""
-    from dsp import g711, levels, mix, plc, resample, tones, vad
+    from dsp import g711, g722, levels, mix, plc, resample, tones, vad
 
     rows, pcm, wide = np.arange(3, dtype=np.int32), np.ones((3, 160), np.int16), np.ones((3, 320), np.int16)
     law, payload, values = np.zeros(3, np.uint8), np.zeros((3, 160), np.uint8), np.zeros(3, np.float32)
     g711.encode(rows, pcm, law, payload)
     g711.decode(rows, payload, law, pcm)
     g711.decode_block(g711.encode_block(pcm[0], g711.A_LAW), g711.A_LAW)
+    g722.Encoder(3).process(rows, wide, payload)
+    g722.Decoder(3).process(rows, payload, wide)
     resample.Upsampler(3).process(rows, pcm, wide)
     resample.Downsampler(3).process(rows, wide, pcm)
     resample.resample(np.ones(999, np.float32), 24_000, 16_000)

@@ -74,6 +74,8 @@ class Baresip:
     target: str
     codec: str
     moves: tuple[Move, ...]
+    authority: Path | None = None
+    """Whose certificate it trusts: it calls by TLS then, and encrypted or not at all."""
     name: str = "baresip"
     _process: subprocess.Popen[bytes] | None = None
     _control: socket.socket | None = None
@@ -82,7 +84,9 @@ class Baresip:
     _moved: int = 0
 
     def dial(self) -> None:
-        self._start(f"<sip:{self.caller}@127.0.0.1>;regint=0")
+        secure = self.authority is not None
+        address = f"{self.caller}@127.0.0.1" + ";transport=tls" * secure
+        self._start(f"<sip:{address}>;regint=0" + ";mediaenc=srtp-mand" * secure)
         self._tell("dial", self.target)
         self._until("CALL_ESTABLISHED", ANSWER_S)
 
@@ -91,6 +95,9 @@ class Baresip:
         program = peer("baresip", "baresip-core")
         port = free_port()
         self._write("silence.wav", nothing())
+        modules = ""
+        if self.authority is not None:
+            modules = f"module srtp.so\nsip_cafile {self.authority}\nsip_verify_server yes\n"
         (self.folder / "accounts").write_text(f"{account};audio_codecs={self.codec.lower()}/8000/1\n")
         (self.folder / "contacts").write_text("")
         (self.folder / "config").write_text(
@@ -99,7 +106,7 @@ class Baresip:
             "audio_channels 1\nausrc_srate 8000\nauplay_srate 8000\n"
             f"rtp_ports {(first := 44_000 + port % 5_000 * 2)}-{first + 20}\njitter_buffer_delay 1-5\n"
             f"module_path {_modules(program)}\nmodule stdio.so\nmodule g711.so\nmodule aufile.so\nmodule sndfile.so\n"
-            "module_tmp account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\n"
+            f"{modules}module_tmp account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\n"
             f"ctrl_tcp_listen 127.0.0.1:{port}\nsnd_path .\n"
         )
         with (self.folder / "baresip.log").open("wb") as log:

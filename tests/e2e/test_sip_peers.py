@@ -13,7 +13,8 @@ from tests.fakes.lossy_relay import LossyRelay
 from tests.fakes.sip_uas import HOST, RTP_PORT, SilentCallee
 from tests.peers import peer
 from voice.net.sip_agent import SipAgent
-from voice.wire.sdp import Codec, Direction, make_offer, parse_sdp, read_answer
+from voice.wire.negotiation import make_offer, read_answer
+from voice.wire.sdp import Codec, Direction, parse_sdp
 from voice.wire.sip.events import (
     DialogEnded,
     EndCause,
@@ -209,9 +210,9 @@ async def test_sipsak_pings() -> None:
     assert callee.events == []
 
 
-@pytest.mark.parametrize("codec", ["PCMU", "PCMA"])
-async def test_baresip_phones_in(tmp_path: Path, codec: str) -> None:
-    modules = ["account", "g711", "aubridge", "menu"]
+@pytest.mark.parametrize(("codec", "module"), [("PCMU", "g711"), ("PCMA", "g711"), ("G722", "g722"), ("opus", "opus")])
+async def test_baresip_phones_in(tmp_path: Path, codec: str, module: str) -> None:
+    modules = ["account", module, "aubridge", "menu"]
     (tmp_path / "config").write_text(
         f"sip_listen {HOST}:21062\nnet_interface {HOST}\nrtp_ports 21400-21500\naudio_source aubridge,a\n"
         f"audio_player aubridge,a\naudio_alert aubridge,b\nmodule_path /usr/lib/baresip/modules\n"

@@ -27,6 +27,7 @@ from voice.services import Services
 from voice.settings.sections import LimitSettings
 from voice.trunk import Trunk
 from voice.wire.sip.auth import Authenticator, Login
+from voice.wire.sip.dialog import bracketed
 from voice.wire.sip.digest import Algorithm
 
 BOTS = {"1004": "milliwatt", "17": "busy", "6": "ring"}
@@ -39,20 +40,20 @@ class _Over(Exception):
 
 
 @asynccontextmanager
-async def serving() -> AsyncIterator[str]:
+async def serving(host: str = HOST) -> AsyncIterator[str]:
     """The test numbers, with a media plane that runs by the clock; yields the address."""
-    settings = Settings.model_validate({"bots": BOTS})
+    settings = Settings.model_validate({"bots": BOTS, "sip": {"host": host, "peers": [host]}})
     plane = MediaPlane(asyncio.get_running_loop(), capacity=8)
     plane.start()
     try:
         async with asyncio.TaskGroup() as tasks:
             services = Services(FakeEars(), FakeMouth(), {}, [], Announcements(), 60)
             calls = Calls(LimitSettings(), services, None, tasks, lambda: 0.0)
-            trunk = Trunk(settings, calls, plane, RtpPorts(HOST, 25_000, 25_998, Random()))
+            trunk = Trunk(settings, calls, plane, RtpPorts(host, 25_000, 25_998, Random()))
             agent = SipAgent(trunk, settings.sip.allows)
             trunk.serve(agent)
-            await agent.start(HOST, 0, tasks)
-            yield f"{HOST}:{agent.port}"
+            await agent.start(host, 0, tasks)
+            yield f"{bracketed(host)}:{agent.port}"
             calls.end_all()
             await calls.drain(5)
             await agent.close()
@@ -69,8 +70,9 @@ def level_dbm0(sound: Pcm, law: str) -> float:
     return float(20 * np.log10(np.sqrt(2 * np.mean(middle**2))) + SINE_DBM0[law])
 
 
-async def test_the_milliwatt_as_our_caller_hears_it() -> None:
-    async with serving() as address, open_caller() as caller:
+@pytest.mark.parametrize("host", [HOST, "::1"])
+async def test_the_milliwatt_as_our_caller_hears_it(host: str) -> None:
+    async with serving(host) as address, open_caller(host) as caller:
         line = await caller.dial(f"sip:1004@{address}")
         await line.wait(2_000)
         line.hang_up()
@@ -92,6 +94,13 @@ async def test_the_milliwatt_as_baresip_records_it(tmp_path: Path, law: str) -> 
         sound = phone.heard()
     assert sound is not None
     assert abs(level_dbm0(sound, law)) < 0.1
+
+
+async def test_sipp_by_ipv6(tmp_path: Path) -> None:
+    async with serving("::1") as address:
+        media = ("-mi", "::1", "-mp", "21200")
+        arguments = ("-sn", "uac", "-s", "1004", "-d", "300", "-i", "::1", "-p", str(SIPP_PORT), *media, "-m", "5")
+        await run(peer("sipp", "sip-tester"), *arguments, "-nostdin", "-timeout", "40s", address, cwd=tmp_path)
 
 
 async def test_busy_and_ringing_as_sipp_sees_them(tmp_path: Path) -> None:

@@ -49,6 +49,7 @@ from dialog.events import (
     SuggestionDismissed,
     SuggestionsShown,
     SuggestionTaken,
+    TransferRequested,
 )
 from tests.fakes.knowledge import ARTICLES, CALLBACKS, FakeCallbacks, FakeSuggester
 
@@ -164,10 +165,14 @@ class FakeDesk:
         self._leave(agent, "caller", wrap_up=True)
 
     def fail_transfer(self, agent: str, trouble: str) -> None:
-        """The colleague declined, or missed it."""
+        """The colleague declined, or missed it; the number outside did not take the caller."""
         call = self._call_of(agent)
         call.transferring_to = ""
         self._tell(agent, CallChanged(call_id=call.call_id, on_hold=call.on_hold, trouble=trouble))
+
+    def put_through(self, agent: str) -> None:
+        """The number outside has the caller."""
+        self._leave(agent, "transferred", wrap_up=True)
 
     def audio(self, agent: str, *, connected: bool) -> None:
         """The agent's audio came up, or went away."""
@@ -271,6 +276,13 @@ class FakeDesk:
         call.transferring_to = to
         self._tell(agent, CallChanged(call_id=call.call_id, on_hold=call.on_hold, transferring_to=to))
         self.ring(to, call.call_id, by=agent)
+
+    def transfer_outside(self, agent: str, to: str) -> None:
+        self._ask(agent, "transfer_outside", to)
+        call = self._call_of(agent)
+        call.transferring_to = to
+        self.record(call.call_id, TransferRequested(target=to, agent=agent))
+        self._tell(agent, CallChanged(call_id=call.call_id, on_hold=call.on_hold, transferring_to=to))
 
     def speak(self, agent: str, text: str, article: str = "") -> None:
         self._ask(agent, "speak", text, article)

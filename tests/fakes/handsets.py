@@ -4,17 +4,20 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from voice.net.sip_agent import SipHandler
-from voice.wire.sdp import Direction, answer, make_offer, parse_sdp
+from voice.wire.negotiation import answer, make_offer
+from voice.wire.sdp import Direction, parse_sdp
 from voice.wire.sip.events import (
     CallRef,
     DialogEnded,
     EndCause,
     InviteAnswered,
     InviteRefused,
+    ReferReceived,
     ReinviteReceived,
     Ringing,
     SipEvent,
 )
+from voice.wire.sip.grammar import WireURI
 from voice.wire.sip.message import Address
 
 HOST = "127.0.0.1"
@@ -22,7 +25,7 @@ HOST = "127.0.0.1"
 
 @dataclass
 class Handset:
-    """One telephone that was rung. `state`: ringing, talking, or how it ended; `answers` are to its re-INVITEs."""
+    """One telephone that was rung. `state`: ringing, talking, or how it ended; `answers` are to what it askss."""
 
     ref: CallRef
     addr: Address
@@ -71,6 +74,10 @@ class Switch:
         self.handsets[call].answers.append(status)
         return True
 
+    def refuse_refer(self, call: CallRef, status: int) -> bool:
+        self.handsets[call].answers.append(status)
+        return True
+
     # -- the telephones' ----------------------------------------------------------------------------------------
 
     async def settle(self) -> None:
@@ -80,7 +87,7 @@ class Switch:
             await handset.handler.on_event(event)
 
     async def pick_up(self, index: int, sdp: bytes | None = None) -> None:
-        """Answer the call, with `sdp` where that is not to be as it should."""
+        """Answer the call, unencrypted, with `sdp` where that is not to be as it should."""
         self.lift(index, sdp)
         await self.settle()
 
@@ -88,7 +95,8 @@ class Switch:
         """The same, and the node has not heard of it yet."""
         handset = self.handsets[index]
         handset.state = "talking"
-        agreed = answer(parse_sdp(handset.offer), HOST, 40_000, 1, 1).answer_bytes
+        plain = handset.offer.replace(b"RTP/SAVP", b"RTP/AVP")
+        agreed = answer(parse_sdp(plain), HOST, 40_000, 1, 1).answer_bytes
         self._told.append((handset, InviteAnswered(handset.ref, agreed if sdp is None else sdp)))
 
     async def refuse(self, index: int, status: int) -> None:
@@ -102,6 +110,12 @@ class Switch:
         handset = self.handsets[index]
         handset.state = "hung up"
         self._told.append((handset, DialogEnded(handset.ref, EndCause.REMOTE)))
+        await self.settle()
+
+    async def refer(self, index: int, uri: str) -> None:
+        """Ask that the node call somebody else in its stead."""
+        handset = self.handsets[index]
+        self._told.append((handset, ReferReceived(handset.ref, WireURI.parse(uri), None, "")))
         await self.settle()
 
     async def change(self, index: int, direction: Direction, *, audio: bool = True) -> None:

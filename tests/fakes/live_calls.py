@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from dialog.commands import Announce, Command, End, HandBack, Hold, Join, Requeue, Speak, TurnAway
+from dialog.commands import Announce, BlindTransfer, Command, End, HandBack, Hold, Join, Requeue, Speak, TurnAway
 from dialog.events import (
     AgentJoined,
     AgentLeft,
@@ -17,6 +17,8 @@ from dialog.events import (
     HandoffRequested,
     HoldChanged,
     Record,
+    TransferFailed,
+    TransferRequested,
     TurnedAway,
 )
 from dialog.journal import Journal, Listener
@@ -48,12 +50,14 @@ class FakeCall:
 
 class FakeCalls:
     """`LiveCalls`. `audio` holds the agents who can be heard. `during` is called within each command, before it is
-    carried out, as a call may come back to the desk from there; with `refusing` none is carried out."""
+    carried out, as a call may come back to the desk from there; with `refusing` none is carried out. `reachable` holds
+    the numbers outside that may be dialled."""
 
     def __init__(self) -> None:
         self.calls: dict[str, FakeCall] = {}
         self.audio: set[str] = set()
         self.refusing = False
+        self.reachable: set[str] = set()
         self.listeners: list[Listener] = []
         self.during: Callable[[str, Command], None] = lambda call_id, command: None
 
@@ -126,6 +130,11 @@ class FakeCalls:
             case Speak(text):
                 assert call.place is Place.TALKING
                 call.spoken.append(text)
+            case BlindTransfer(to, agent):
+                assert call.place is Place.TALKING
+                note.append(0, TransferRequested(target=to, agent=agent))
+                if to not in self.reachable:
+                    note.append(0, TransferFailed(why="not_allowed"))
             case Requeue():
                 assert call.place is Place.TALKING
                 note.append(0, AgentLeft(agent=call.agent, why="lost"))

@@ -2,7 +2,8 @@
 
 from voice.net.sip_agent import SipAgent
 from voice.net.sip_streams import StreamSettings
-from voice.wire.sdp import Codec, answer, make_offer, parse_sdp, read_answer
+from voice.wire.negotiation import answer, make_offer, read_answer
+from voice.wire.sdp import Codec, parse_sdp
 from voice.wire.sip.events import CallRef, InviteAcknowledged, InviteReceived, ReinviteReceived, SipEvent
 
 HOST = "127.0.0.1"
@@ -59,6 +60,6 @@ class SilentCallee:
         self._version += 1
         if offer is None:
             return make_offer(HOST, RTP_PORT, 1, self._version)
-        agreed = answer(parse_sdp(offer), HOST, RTP_PORT, 1, self._version)
+        agreed = answer(parse_sdp(offer), HOST, RTP_PORT, 1, self._version, codecs=tuple(Codec))
         self.codecs.append(agreed.codec)
         return agreed.answer_bytes

@@ -67,6 +67,11 @@ class Telephone:
         if self._signalling is not None:
             await self._signalling.close()
 
+    @property
+    def socket(self) -> socket.socket:
+        """Where its sound comes now."""
+        return self._media[-1]
+
     def ring_up(self) -> None:
         """Take another port for sound, as a telephone does that is carried elsewhere."""
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -87,7 +92,7 @@ class Telephone:
         packets = []
         while True:
             try:
-                packets.append(RtpPacket.parse(self._media[-1].recv(2_048)))
+                packets.append(RtpPacket.parse(self.socket.recv(2_048)))
             except BlockingIOError:
                 return packets
 
@@ -127,6 +132,30 @@ class Telephone:
         self._sequence += 1
         self._send("BYE", f"z9hG4bK{next(self._branches)}")
 
+    def refer(self, target: str) -> None:
+        """Ask the far end to call `target`."""
+        self._sequence += 1
+        self._send("REFER", f"z9hG4bK{next(self._branches)}", headers=f"Refer-To: <{target}>\r\n")
+
+    def accept_refer(self) -> str:
+        """Take the REFER that came; whom the far end wants called."""
+        refer = next(message for message in reversed(self.came) if message.line.startswith("REFER"))
+        self._respond("202 Accepted", refer.headers)
+        return refer.headers["refer-to"]
+
+    def report(self, status: str) -> None:
+        """Tell what became of it (NOTIFY)."""
+        self._sequence += 1
+        headers = "Event: refer\r\nSubscription-State: active;expires=60\r\n"
+        fragment, kind = f"SIP/2.0 {status}\r\n", "message/sipfrag;version=2.0"
+        self._send("NOTIFY", f"z9hG4bK{next(self._branches)}", fragment, headers, kind)
+
+    @property
+    def replaces(self) -> str:
+        """The line by which another asks for this one's place."""
+        host, port = self._address
+        return f"Replaces: {port}@{host};to-tag={self._to.partition('tag=')[2]};from-tag=phone\r\n"
+
     # what it is told
 
     async def answer(self, method: str = "INVITE") -> Message:
@@ -144,9 +173,13 @@ class Telephone:
         self._send("OPTIONS", f"z9hG4bK{next(self._branches)}")
         await until(lambda: self._count("OPTIONS") > asked)
 
+    async def asked(self, method: str) -> None:
+        """Wait for a request of that method."""
+        await until(lambda: any(m.line.startswith(method) for m in self.came))
+
     async def hung_up_on(self) -> None:
         """Wait for the far end's BYE."""
-        await until(lambda: any(m.line.startswith("BYE") for m in self.came))
+        await self.asked("BYE")
 
     def _final(self, number: str) -> Message | None:
         """The first final response to the request of that CSeq."""
@@ -155,17 +188,22 @@ class Telephone:
     def _count(self, method: str) -> int:
         return sum(message.method == method for message in self.came)
 
-    def _send(self, method: str, branch: str, sdp: str = "", headers: str = "") -> None:
+    @property
+    def _address(self) -> Address:
         assert self._signalling is not None, "open() comes first"
-        host, port = self._signalling.address
+        return self._signalling.address
+
+    def _send(self, method: str, branch: str, body: str = "", headers: str = "", kind: str = "application/sdp") -> None:
+        host, port = self._address
         to = f"<sip:{self._number}@{HOST}>" if method in ("CANCEL", "OPTIONS") else self._to
-        body = f"Content-Type: application/sdp\r\nContent-Length: {len(sdp)}\r\n\r\n{sdp}"
+        content = f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n{body}"
         message = (
             f"{method} sip:{self._number}@{self._target[0]}:{self._target[1]} SIP/2.0\r\n"
             f"Via: SIP/2.0/UDP {host}:{port};branch={branch}\r\nMax-Forwards: 70\r\n"
             f"From: <sip:caller@{host}>;tag=phone\r\nTo: {to}\r\nCall-ID: {port}@{host}\r\n"
-            f"CSeq: {self._sequence} {method}\r\nContact: <sip:caller@{host}:{port}>\r\n{headers}{body}"
+            f"CSeq: {self._sequence} {method}\r\nContact: <sip:caller@{host}:{port}>\r\n{headers}{content}"
         )
+        assert self._signalling is not None
         self._signalling.send(message.encode(), self._target)
 
     def _receive(self, data: bytes, source: Address) -> None:
@@ -173,9 +211,13 @@ class Telephone:
         line, *fields = head.split("\r\n")
         headers = {name.strip().lower(): value.strip() for name, _, value in (f.partition(":") for f in fields)}
         self.came.append(Message(line, headers, body))
-        if line.startswith("BYE") and self._signalling is not None:
-            kept = "".join(f"{name}: {headers[name]}\r\n" for name in ("via", "from", "to", "call-id", "cseq"))
-            self._signalling.send(f"SIP/2.0 200 OK\r\n{kept}Content-Length: 0\r\n\r\n".encode(), source)
+        if line.startswith("BYE"):
+            self._respond("200 OK", headers)
+
+    def _respond(self, status: str, headers: dict[str, str]) -> None:
+        assert self._signalling is not None
+        kept = "".join(f"{name}: {headers[name]}\r\n" for name in ("via", "from", "to", "call-id", "cseq"))
+        self._signalling.send(f"SIP/2.0 {status}\r\n{kept}Content-Length: 0\r\n\r\n".encode(), self._target)
 
 
 @asynccontextmanager

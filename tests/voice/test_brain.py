@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 import pytest
 
-from dialog.actions import Collect, Expect, Handoff, Hangup, Reply, Say
+from dialog.actions import Collect, Expect, Handoff, Hangup, LastWord, Reply, Say
 from dialog.announcements import Announcements
 from dialog.errors import EngineUnavailable
 from dialog.events import (
@@ -44,7 +44,7 @@ class Table:
         self.mouth = FakeMouth()
         self.bot = bot
         self.records: list[Record] = []
-        self.ended: list[Handoff | Hangup] = []
+        self.ended: list[LastWord] = []
         journal = Journal("c1", (self.records.append,))
         self.brain = CallBrain(
             self.leg,

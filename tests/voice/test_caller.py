@@ -9,18 +9,20 @@ from random import Random
 import numpy as np
 import pytest
 
-from dialog.errors import NoCommonCodec, Overloaded, PeerTimeout, ProtocolError
+from dialog.errors import NoCommonCodec, NotEncrypted, Overloaded, PeerTimeout, ProtocolError
 from tests.fakes.browser_call import until
 from tests.fakes.far_end import HOST, far_end
 from tests.fakes.sip_uas import SilentCallee
 from tests.fakes.telephone import free
-from voice.caller import LONGEST_MS, Caller, CallRefused, OutgoingLine, open_caller
+from voice.caller import LONGEST_MS, Caller, CallRefused, OutgoingLine, facing, open_caller
 from voice.media.wires import Address
 from voice.net.rtcp_port import RtcpPort
 from voice.net.rtp_port import RtpPorts, UdpWire
 from voice.net.sip_agent import SipAgent
 from voice.ports import QUEUE_MS, RATE_HZ, TICK_MS, TICK_SAMPLES, Frame, Pcm
-from voice.wire.sdp import make_offer
+from voice.wire.negotiation import answer, make_offer
+from voice.wire.sdes import SECRET_OCTETS, Sdes, Srtp
+from voice.wire.sdp import parse_sdp
 from voice.wire.sip.events import DialogEnded, EndCause, InviteAcknowledged, InviteCancelled, InviteReceived, SipEvent
 
 PATIENCE_S = 0.1
@@ -57,8 +59,8 @@ class Pair:
         self.callee = callee
         self._wires = wires
 
-    async def dial(self, limit_s: float = 5.0) -> OutgoingLine:
-        return await self.caller.dial(f"sip:100@{HOST}:{self.callee.agent.port}", limit_s)
+    async def dial(self, limit_s: float = 5.0, *, srtp: bool = False) -> OutgoingLine:
+        return await self.caller.dial(f"sip:100@{HOST}:{self.callee.agent.port}", limit_s, srtp=srtp)
 
     def nothing_is_held(self) -> bool:
         return all(wire.socket.fileno() == -1 and free(wire.port + 1) for wire in self._wires)
@@ -105,6 +107,28 @@ async def test_a_refusal_is_told_with_its_status_and_the_next_call_is_another() 
                 await it.dial()
             assert refused.value.status == 486
         assert it.nothing_is_held()
+
+
+async def test_an_encrypted_call_is_so_or_is_none() -> None:
+    def encrypted(agent: SipAgent, invite: InviteReceived) -> None:
+        sdes = Sdes(Srtp.ALLOWED, bytes(SECRET_OCTETS))
+        agent.answer(invite.call, answer(parse_sdp(invite.offer or b""), HOST, 40_000, 1, 1, sdes).answer_bytes)
+
+    async with pair(encrypted) as it:
+        line = await it.dial(srtp=True)
+        line.hang_up()
+    async with pair(lambda agent, invite: agent.answer(invite.call, GOOD)) as it:
+        with pytest.raises(NotEncrypted):
+            await it.dial(srtp=True)
+        await until(lambda: it.callee.has(DialogEnded) and it.nothing_is_held())
+
+
+async def test_a_caller_calls_from_where_the_far_end_is_reached() -> None:
+    assert await facing("sip:100@127.0.0.1:5070;transport=tcp") == "127.0.0.1"
+    assert await facing("sip:100@[::1]") == "::1"
+    assert await facing("sip:100@localhost") == "127.0.0.1"
+    with pytest.raises(ProtocolError):
+        await facing("no uri")
 
 
 async def test_who_does_not_answer_in_time_is_not_called_any_longer() -> None:

@@ -37,7 +37,7 @@ from tests.fakes.leg import FakeLeg
 from tests.fakes.speech import FakeEars, FakeMouth
 from voice.call import Call
 from voice.ports import TICK_MS, TICK_SAMPLES
-from voice.services import People, Services
+from voice.services import People, Refer, Services
 
 E = TypeVar("E")
 PERSON = Reply("fake", (Say("One moment."), Handoff("asked for a person", "billing")))
@@ -49,7 +49,12 @@ class Scene:
     """A caller, an agent's leg, and a call whose desk the test plays."""
 
     def __init__(
-        self, *script: Reply, hears: tuple[str, ...] = (), started: CallStarted = STARTED, longest_call_s: int = 3_600
+        self,
+        *script: Reply,
+        hears: tuple[str, ...] = (),
+        started: CallStarted = STARTED,
+        longest_call_s: int = 3_600,
+        refer: Refer | None = None,
     ) -> None:
         self.caller, self.agent = FakeLeg(), FakeLeg()
         self.legs = {"eve": self.agent}
@@ -64,7 +69,7 @@ class Scene:
             Announcements(),
             longest_call_s,
         )
-        self.call = Call("c1", started, self.caller, "PCMU", services, people)
+        self.call = Call("c1", started, self.caller, "PCMU", services, people, refer)
         self.desk.command = lambda call_id, command: self.call.command(command)
 
     async def tick(self, ms: int, *, caller: float = 0.0, agent: float = 0.0, keys: str = "") -> None:
@@ -88,9 +93,13 @@ class Scene:
 
 @asynccontextmanager
 async def scene(
-    *script: Reply, hears: tuple[str, ...] = (), started: CallStarted = STARTED, longest_call_s: int = 3_600
+    *script: Reply,
+    hears: tuple[str, ...] = (),
+    started: CallStarted = STARTED,
+    longest_call_s: int = 3_600,
+    refer: Refer | None = None,
 ) -> AsyncIterator[Scene]:
-    played = Scene(*script, hears=hears, started=started, longest_call_s=longest_call_s)
+    played = Scene(*script, hears=hears, started=started, longest_call_s=longest_call_s, refer=refer)
     running = asyncio.create_task(played.call.run())
     await asyncio.sleep(0)
     try:

@@ -14,7 +14,7 @@ import typer
 from dialog.actions import Expect
 from dialog.errors import ConfigurationError, EngineTimeout
 from dsp.resample import resample
-from voice.caller import CallRefused, OutgoingLine, open_caller
+from voice.caller import CallRefused, OutgoingLine, facing, open_caller
 from voice.ports import RATE_HZ, Ears, EarsEvent, FinalText, Mouth, Pcm
 from voice.speech.host import SpeechHost
 from voice.speech.settings import EngineSettings
@@ -121,20 +121,22 @@ def read_login(user: str, environ: Mapping[str, str]) -> Login | None:
     return Login(user, environ[PASSWORD])
 
 
-def call(uri: str, steps: Sequence[Step], audio: Path, user: str = "", *, as_json: bool) -> bool:
-    """Place the call and print the outcome; False when it was refused."""
+def call(uri: str, steps: Sequence[Step], audio: Path, user: str = "", *, srtp: bool = False, as_json: bool) -> bool:
+    """Place the call and print the outcome; False when it was refused. `srtp`: encrypted, or not at all."""
     check_audio(audio)
-    return asyncio.run(_call(uri, steps, audio, read_login(user, os.environ), as_json=as_json))
+    return asyncio.run(_call(uri, steps, audio, read_login(user, os.environ), srtp=srtp, as_json=as_json))
 
 
-async def _call(uri: str, steps: Sequence[Step], audio: Path, login: Login | None, *, as_json: bool) -> bool:
+async def _call(
+    uri: str, steps: Sequence[Step], audio: Path, login: Login | None, *, srtp: bool, as_json: bool
+) -> bool:
     speech = SpeechHost(EngineSettings())
     await speech.start()
     outcome: dict[str, object] = {"uri": uri}
     try:
-        async with open_caller() as caller:
+        async with open_caller(await facing(uri)) as caller:
             try:
-                line = await caller.dial(uri, login=login)
+                line = await caller.dial(uri, login=login, srtp=srtp)
             except CallRefused as error:
                 outcome |= {"status": error.status, "cause": str(error)}
             else:

@@ -5,6 +5,7 @@ import gc
 import signal
 import sys
 from collections.abc import Mapping
+from ipaddress import ip_address
 
 import uvloop
 from rich.console import Console
@@ -12,6 +13,7 @@ from rich.console import Console
 from voice.app import open_node
 from voice.config import Settings
 from voice.observe import configure_logging
+from voice.wire.sip.dialog import bracketed
 
 
 def serve(settings: Settings) -> None:
@@ -61,7 +63,7 @@ def greeting(
     command: str = sys.argv[0],
 ) -> list[str]:
     """Where to go, a line each; `command` is how this program was called."""
-    sip = f"sip:100@{settings.sip_advertised}" + (f":{sip_port}" if sip_port != 5060 else "")
+    sip = f"sip:100@{bracketed(settings.sip_advertised)}" + (f":{sip_port}" if sip_port != 5060 else "")
     lines = [
         "",
         "Centralino is ready.",
@@ -74,6 +76,6 @@ def greeting(
         lines.append(f"  desk    {web_url}agent  (take calls as a person; `{command} users add NAME` makes an agent)")
     if first_password is not None:
         lines.append(f"  sign in as admin with {first_password}  (shown this once)")
-    if settings.sip.host.startswith("127."):
+    if ip_address(settings.sip.host).is_loopback:
         lines.append("  Only this machine can call: --set sip.host=ADDRESS and --set web.host=ADDRESS open it.")
     return lines

@@ -9,6 +9,10 @@ from typing import Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from voice.media.g722 import G722Codec
+from voice.media.opus import OpusCodec
+from voice.wire.sdp import Codec
+
 G711Name = Literal["PCMU", "PCMA"]
 
 
@@ -18,6 +22,12 @@ class FrameCodec(Protocol):
     @property
     def clock_hz(self) -> int:
         """RTP clock rate (RFC 3551 section 4; Opus: 48,000 whatever it samples at, RFC 7587)."""
+        ...
+
+    @property
+    def divisible(self) -> bool:
+        """Whether an octet is a unit of the clock, so that packets of any length can be cut and joined to frames of
+        20 ms; otherwise each packet is given to `decode` whole."""
         ...
 
     def decode(self, payload: bytes | None) -> npt.NDArray[np.int16]:
@@ -30,3 +40,16 @@ class FrameCodec(Protocol):
     def encode(self, pcm: npt.NDArray[np.int16]) -> bytes:
         """The payload of i16[320] at 16 kHz."""
         ...
+
+
+def open_codec(codec: Codec) -> G711Name | FrameCodec:
+    """What a leg is given to speak what offer and answer agreed on."""
+    match codec:
+        case Codec.PCMU:
+            return "PCMU"
+        case Codec.PCMA:
+            return "PCMA"
+        case Codec.G722:
+            return G722Codec()
+        case Codec.OPUS:
+            return OpusCodec()

@@ -3,8 +3,7 @@
 from collections.abc import Callable
 
 from dialog.events import CallQualityMeasured
-from voice.media.chain import LAWS, translation
-from voice.media.codecs import G711Name
+from voice.media.codecs import FrameCodec, G711Name
 from voice.media.line import Line
 from voice.media.playout import Playout
 from voice.media.quality import measure
@@ -117,14 +116,19 @@ class MediaLeg:
 
         self._post(apply)
 
-    def switch(self, codec: G711Name, payload_type: int) -> None:
-        """A re-INVITE changes the law of a G.711 leg (RFC 3264 section 8.3.2); packets of the former one that are
+    def switch(self, codec: G711Name | FrameCodec, payload_type: int) -> None:
+        """A re-INVITE changes the format, not its clock (RFC 3264 section 8.3.2); packets of G.711's other law that are
         still under way are heard as they were."""
+        self._post(lambda: self.line.switch(codec, payload_type))
 
-        def apply() -> None:
-            self.line.switch(LAWS[codec], payload_type, translation(self.line.law, LAWS[codec]))
+    def packetise(self, ptime_ms: int) -> None:
+        """Send packets of `ptime_ms`, 10 to 60, as the far end asks (RFC 8866 section 6.4)."""
+        self._post(lambda: self.line.packetise(ptime_ms))
 
-        self._post(apply)
+    def move(self, wire: Wire, codec: G711Name | FrameCodec, payload_type: int, event_payload_type: int | None) -> None:
+        """Another dialog takes the place of the one that the leg was made for (RFC 3891): from the next tick on its
+        packets come and go by `wire`, which is the plane's to close. `stats` begin anew. Raises Overloaded."""
+        self._post(lambda: self.line.move(wire, codec, payload_type, event_payload_type))
 
     def renumber_keys(self, payload_type: int) -> None:
         """A re-INVITE names another payload type for keys (RFC 4733), of a leg that has them as events already."""
@@ -139,7 +143,9 @@ class MediaLeg:
         self._post(apply)
 
     def attach(self, control: Control) -> None:
-        """Let `control` be the leg's RTCP, and end with it."""
+        """Let `control` be the leg's RTCP, in place of any before, and end with it."""
+        if self._control is not None:
+            self._control.close()
         self._control = control
 
     def close(self) -> None:

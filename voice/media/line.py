@@ -1,5 +1,7 @@
 """The tick's side of a leg: its packets, its rows in the kernels' buffers, its voice gate. Tick thread only."""
 
+from collections import Counter
+from dataclasses import asdict
 from random import Random
 
 import numpy as np
@@ -7,14 +9,14 @@ import webrtcvad
 
 from dialog.errors import ProtocolError
 from dsp.kernel import NARROW_HZ, Pcm
-from voice.media.chain import LAWS, SILENT_OCTETS, Hearing, Speaking
+from voice.media.chain import LAWS, SILENT_OCTETS, Hearing, Speaking, translation
 from voice.media.codecs import FrameCodec, G711Name
 from voice.media.playout import Playout
 from voice.media.receiver import StreamReceiver
 from voice.media.recorder import Recording
 from voice.media.sender import StreamSender
 from voice.media.wires import Wire
-from voice.ports import Frame, Played, Room
+from voice.ports import TICK_MS, Frame, Played, Room
 from voice.wire.jitter import Hole, JitterBuffer
 from voice.wire.reports import Sending
 
@@ -38,15 +40,9 @@ class Line:
         chance: Random,
     ) -> None:
         self.row = row
-        self.wire = wire
-        self.codec: FrameCodec | None
-        if isinstance(codec, str):
-            self.codec, self.law, units, divisible = None, LAWS[codec], NARROW_HZ // 50, True
-        else:
-            self.codec, self.law, units, divisible = codec, LAWS["PCMU"], codec.clock_hz // 50, False
-        self.hears_tones = event_payload_type is None
-        self.receiver = StreamReceiver(wire, payload_type, event_payload_type, JitterBuffer(units, divisible=divisible))
-        self.sender = StreamSender(payload_type, event_payload_type, units, chance)
+        self._chance = chance
+        self._refused_before = Counter[str]()
+        self._settle_on(wire, codec, payload_type, event_payload_type)
         self.sends = True
         self.receives = True
         self.room: Room | None = None
@@ -68,14 +64,50 @@ class Line:
         self._start = tick
         self._last_tick = tick - 1
 
+    def _settle_on(
+        self, wire: Wire, codec: G711Name | FrameCodec, payload_type: int, event_payload_type: int | None
+    ) -> None:
+        self.wire = wire
+        self.codec: FrameCodec | None
+        if isinstance(codec, str):
+            self.codec, self.law, units, divisible = None, LAWS[codec], NARROW_HZ // 50, True
+        else:
+            self.codec, self.law = codec, LAWS["PCMU"]
+            units, divisible = codec.clock_hz // 50, codec.divisible
+        self.hears_tones = event_payload_type is None
+        self.receiver = StreamReceiver(wire, payload_type, event_payload_type, JitterBuffer(units, divisible=divisible))
+        self.sender = StreamSender(payload_type, event_payload_type, units, self._chance)
+        self._units = units
+
+    def move(self, wire: Wire, codec: G711Name | FrameCodec, payload_type: int, event_payload_type: int | None) -> None:
+        """From this tick on the leg is at another wire, with streams that begin there; what was queued to be played
+        goes there, too. The former wire is closed."""
+        former, refused = self.wire, self.refused
+        self._settle_on(wire, codec, payload_type, event_payload_type)
+        self._refused_before = refused
+        former.close()
+
+    @property
+    def refused(self) -> Counter[str]:
+        """Packets that were not taken, by reason, at every wire so far. Any thread."""
+        return self._refused_before + Counter(asdict(self.receiver.refusals)) + Counter(self.wire.losses)
+
     @property
     def sending(self) -> Sending:
         """What was sent up to the last tick. Any thread."""
         return self.sender.sending(self._last_tick - self._start)
 
-    def switch(self, law: int, payload_type: int, table: bytes) -> None:
-        """From this tick on the leg speaks the other law; `table` translates what is under way in the former one."""
-        self.law = law
+    def switch(self, codec: G711Name | FrameCodec, payload_type: int) -> None:
+        """From this tick on the leg speaks another format of the same clock. What is under way in the former one is
+        translated from law to law, and lost between other formats."""
+        table = None
+        if not isinstance(codec, str):
+            self.codec = codec
+        elif self.codec is None:
+            table = translation(self.law, LAWS[codec])
+            self.law = LAWS[codec]
+        else:
+            self.codec, self.law = None, LAWS[codec]
         self.receiver.switch(payload_type, table)
         self.sender.switch(payload_type)
 
@@ -83,6 +115,11 @@ class Line:
         """From this tick on keys have another payload type, both ways."""
         self.receiver.renumber_keys(payload_type)
         self.sender.renumber_keys(payload_type)
+
+    def packetise(self, ptime_ms: int) -> None:
+        """Send packets of `ptime_ms`; a format that cannot be cut stays at 20."""
+        divisible = self.codec is None or self.codec.divisible
+        self.sender.packetise(ptime_ms * self._units // TICK_MS if divisible else 0)
 
     def say(self, speaking: Speaking) -> None:
         """Fill the row with what is played in this tick: silence on hold, while keys are sent, or towards nowhere;
@@ -100,7 +137,7 @@ class Line:
             audio[:] = 0
 
     def send(self, tick: int, speaking: Speaking, *, late: bool) -> None:
-        """Send the packet of this tick, once the row is mixed and encoded. Frames left out before it are late too."""
+        """Send what this tick completes, once the row is mixed and encoded. Frames left out before it are late too."""
         missed = tick - self._last_tick - 1
         self._last_tick = tick
         if not self._audible:
@@ -109,12 +146,14 @@ class Line:
         audio = speaking.wide[self.row]
         at = tick - self._start
         if self._keying:
-            packet = self.sender.key(at)
+            key = self.sender.key(at)
+            packets = [] if key is None else [key]
         else:
             payload = speaking.octets[self.row].tobytes() if self.codec is None else self.codec.encode(audio)
-            packet = self.sender.audio(payload, at, talking=self._playing or bool(audio.any()))
-        if packet is not None:
+            packets = self.sender.audio(payload, at, talking=self._playing or bool(audio.any()))
+        for packet in packets:
             self.wire.send(packet)
+        if packets:
             self.late_frames += late + missed
 
     def hear(self, tick: int, hearing: Hearing) -> None:

@@ -80,6 +80,7 @@ class OpusCodec:
     """
 
     clock_hz = CLOCK_HZ
+    divisible = False
 
     def __init__(self) -> None:
         self.malformed = 0

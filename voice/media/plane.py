@@ -14,7 +14,6 @@ import traceback
 from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict
 from functools import partial
 from random import Random, SystemRandom
 
@@ -131,13 +130,13 @@ class MediaPlane:
     def refused(self) -> Counter[str]:
         """Packets that no leg took, by reason, of all legs so far. Event loop."""
         self._settle()
-        return sum((_refused(leg) for leg in self._given), self._refused_before)
+        return sum((leg.line.refused for leg in self._given), self._refused_before)
 
     def _settle(self) -> None:
         """Take over the counts of legs that are closed."""
         for leg in self._given:
             if leg.closed:
-                self._refused_before += _refused(leg)
+                self._refused_before += leg.line.refused
         self._given = [leg for leg in self._given if not leg.closed]
 
     def _post(self, command: Callable[[], None]) -> None:
@@ -279,7 +278,3 @@ def _hasten() -> None:
     except OSError:
         with suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, thread, _NICE)
-
-
-def _refused(leg: MediaLeg) -> Counter[str]:
-    return Counter(asdict(leg.refusals)) + Counter(leg.wire.losses)

@@ -52,10 +52,15 @@ class StreamReceiver:
         self._latch.declare(remote)
         self._wire.remote = self._latch.remote
 
-    def switch(self, payload_type: int, table: bytes) -> None:
-        """The stream goes on with another payload type; what is of the former one is translated by `table`."""
-        self.jitter.translate(table)
-        self._former = (self._payload_type, table) if payload_type != self._payload_type else None
+    def switch(self, payload_type: int, table: bytes | None) -> None:
+        """The stream goes on with another payload type; what is of the former one is translated by `table`, or dropped
+        where there is none."""
+        self._former = None
+        if table is None:
+            self.jitter.clear()
+        else:
+            self.jitter.translate(table)
+            self._former = (self._payload_type, table) if payload_type != self._payload_type else None
         self._payload_type = payload_type
 
     def renumber_keys(self, payload_type: int) -> None:

@@ -15,9 +15,11 @@ from voice.media.leg import MediaLeg
 from voice.media.wires import Address
 from voice.wire.reports import Reports, Told, interval_s
 from voice.wire.rtcp import MAX_COMPOUND, parse_compound
+from voice.wire.sdes import Keys
+from voice.wire.srtp import SecureStream, secured
 
-CLOCK_HZ = 8_000
-"""Of the audio formats that SIP legs speak."""
+NARROW_CLOCK_HZ = 8_000
+"""Of the audio that most SIP legs speak."""
 MAX_READ = 16
 """Datagrams read between two reports; after that the port is deaf until the next one."""
 RECEIVE_BYTES = 4_096
@@ -25,7 +27,7 @@ RECEIVE_BYTES = 4_096
 
 
 class RtcpPort:
-    """One leg's RTCP. `refused` counts the datagrams that were no RTCP, of strangers, or too many.
+    """One leg's RTCP. `refused` counts the datagrams that were no RTCP, of strangers, forged, or too many.
 
     Believed is the address that SDP named. Behind NAT reports come from elsewhere: then from RTP's own host, and only
     once one carries the SSRC of the stream that the leg hears, which whoever does not see the stream cannot know.
@@ -37,10 +39,11 @@ class RtcpPort:
         self._socket = sock
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
         self._chance = chance
-        self._reports = Reports(f"{chance.getrandbits(96):024x}", CLOCK_HZ)
+        self._reports = Reports(f"{chance.getrandbits(96):024x}", NARROW_CLOCK_HZ)
         self._declared: Address | None = None
         self._latched: Address | None = None
         self._muxed = False
+        self._secure: SecureStream | None = None
         self._leg: MediaLeg | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._left = 0
@@ -54,9 +57,14 @@ class RtcpPort:
         """Where reports go to, unless they go among RTP."""
         return self._latched or self._declared
 
-    def declare(self, remote: Address | None, *, muxed: bool) -> None:
-        """A new offer or answer: an address that changed opens the latch, the same one leaves it as it is."""
+    def declare(
+        self, remote: Address | None, *, muxed: bool, keys: Keys | None = None, clock_hz: int = NARROW_CLOCK_HZ
+    ) -> None:
+        """A new offer or answer: an address that changed opens the latch, the same one leaves it as it is. With `keys`
+        reports are SRTCP. `clock_hz` is the audio's."""
         self._muxed = muxed
+        self._reports.clock_hz = clock_hz
+        self._secure = secured(keys, self._secure, rtcp=True)
         if remote != self._declared:
             self._declared, self._latched = remote, None
 
@@ -82,7 +90,17 @@ class RtcpPort:
             self._socket.close()
 
     def receive(self, data: bytes) -> None:
-        """RTCP of the far end; what came among RTP has RTP's own source."""
+        """RTCP of the far end, as it came among RTP: it has RTP's own source."""
+        opened = self._opened(data)
+        if opened is None:
+            self.refused += 1
+        else:
+            self._read_reports(opened)
+
+    def _opened(self, data: bytes) -> bytes | None:
+        return data if self._secure is None else self._secure.open(data)
+
+    def _read_reports(self, data: bytes) -> None:
         if self._timer is None or self._leg is None:
             return
         try:
@@ -116,6 +134,8 @@ class RtcpPort:
         self._timer = asyncio.get_running_loop().call_later(interval_s(self._chance.random(), first=first), self._beat)
 
     def _send(self, compound: bytes | None) -> None:
+        if compound is not None and self._secure is not None:
+            compound = self._secure.seal(compound)
         if compound is None or self._leg is None:
             return
         if self._muxed:
@@ -134,9 +154,13 @@ class RtcpPort:
             return
         self._left -= 1
         received = self._take()
-        if received is not None and self._admits(*received):
-            self.receive(received[0])
-        elif received is not None:
+        if received is None:
+            return
+        data, source = received
+        opened = self._opened(data)
+        if opened is not None and self._admits(opened, source):
+            self._read_reports(opened)
+        else:
             self.refused += 1
 
     def _discard(self) -> None:

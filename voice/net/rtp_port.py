@@ -3,14 +3,16 @@
 import errno
 import socket
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from ipaddress import ip_address
 from random import Random
 
 from dialog.errors import ConfigurationError, Overloaded, ProtocolError
 from voice.media.wires import Address
 from voice.net.rtcp_port import RtcpPort
-from voice.wire.rtp import MAX_PACKET
+from voice.wire.negotiation import Negotiated
+from voice.wire.rtp import MAX_PACKET, is_rtcp
+from voice.wire.srtp import SecureStream, secured
 
 MAX_TRIES = 256
 """Ports tried before the range is called full."""
@@ -42,7 +44,10 @@ def media_address(host: str, port: int) -> Address | None:
 class UdpWire:
     """A non-blocking UDP socket as a wire. `excess` counts packets beyond a tick's share, `unsent` those refused
     by the kernel (no route, buffer full), `unread` the times it gave an error instead of a packet, `rtcp` the
-    datagrams that were RTCP of strangers, or none at all."""
+    datagrams that were RTCP of strangers, or none at all, `forged` those that are not of the far end's key.
+
+    With keys agreed on, only what is genuine is given out: nobody latches on to, or keeps, a leg without them.
+    """
 
     def __init__(self, sock: socket.socket, remote: Address | None, control: RtcpPort) -> None:
         self.remote = remote
@@ -51,14 +56,30 @@ class UdpWire:
         self.excess = 0
         self.unsent = 0
         self.unread = 0
+        self.forged = 0
         self.socket = sock
+        self._secure: SecureStream | None = None
         self._strange = 0
         self._aside: deque[bytes] = deque(maxlen=MAX_ASIDE)
 
     @property
     def losses(self) -> Mapping[str, int]:
         rtcp = self._strange + self.control.refused
-        return {"excess": self.excess, "unsent": self.unsent, "unread": self.unread, "rtcp": rtcp}
+        return {
+            "excess": self.excess,
+            "unsent": self.unsent,
+            "unread": self.unread,
+            "rtcp": rtcp,
+            "forged": self.forged,
+        }
+
+    def agree(self, agreed: Negotiated) -> None:
+        """What offer and answer came to: whose reports are believed, and the keys, which may be others than before.
+        Event loop. Raises ProtocolError when an address is none."""
+        control = media_address(agreed.remote_rtcp_addr, agreed.remote_rtcp_port)
+        clock_hz = agreed.codec.clock_hz
+        self.control.declare(control, muxed=agreed.rtcp_mux, keys=agreed.keys, clock_hz=clock_hz)
+        self._secure = secured(agreed.keys, self._secure)
 
     def receive(self) -> list[tuple[bytes, Address]]:
         packets: list[tuple[bytes, Address]] = []
@@ -79,11 +100,27 @@ class UdpWire:
             pass  # nothing is left
         except OSError:
             self.unread += 1
-        return packets
+        return packets if self._secure is None else list(self._opened(packets, self._secure))
+
+    def _opened(self, packets: list[tuple[bytes, Address]], secure: SecureStream) -> Iterator[tuple[bytes, Address]]:
+        """RTCP has its own keys, and is opened where they are."""
+        for data, source in packets:
+            if is_rtcp(data):
+                self.set_aside(data, source)
+            elif (opened := secure.open(data)) is not None:
+                yield opened, source
+            else:
+                self.forged += 1
 
     def send(self, packet: bytes) -> None:
         if self.remote is None:
             return
+        if self._secure is not None and not is_rtcp(packet):
+            sealed = self._secure.seal(packet)
+            if sealed is None:
+                self.unsent += 1
+                return
+            packet = sealed
         try:
             self.socket.sendto(packet, self.remote)
         except OSError:

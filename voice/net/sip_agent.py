@@ -15,18 +15,19 @@ from voice.rate import RateLimit
 from voice.wire.sip.auth import Authenticator, Login
 from voice.wire.sip.dialog import is_ip
 from voice.wire.sip.endpoint import SipEndpoint
-from voice.wire.sip.events import END_EVENTS, CallRef, InviteReceived, Ringing, SipEvent
+from voice.wire.sip.events import END_EVENTS, CallRef, InviteReceived, ReferProgressed, Ringing, SipEvent
 from voice.wire.sip.flow import Flow, hop
 from voice.wire.sip.grammar import WireURI
 from voice.wire.sip.message import NO_HEADERS, Address
 from voice.wire.sip.reason import Reason
+from voice.wire.sip.refer import ReferTo
 from voice.wire.sip.registrar import Registrar
 from voice.wire.sip.throttle import network
 from voice.wire.sip.uas import RETRY_AFTER_S
 
 MAX_UNHANDLED = 1_024
-"""Events that may wait for the handler. Beyond: a new call gets 503, a provisional response is dropped, any other
-event ends its call. End events always pass: there is one for each call."""
+"""Events that may wait for the handler. Beyond: a new call gets 503, a provisional response (to us, or to whom we
+referred) is dropped, any other event ends its call. End events always pass: there is one for each call."""
 
 SHARED_PORT_TRIES = 16
 """How often a free port is looked for that both UDP and TCP can have."""
@@ -219,6 +220,22 @@ class SipAgent:
         """Offer other media (re-INVITE, UPDATE before the answer)."""
         return self._pumped(self._endpoint.reoffer(call, sdp, self._now()))
 
+    def refer(self, call: CallRef, target: ReferTo) -> bool:
+        """Ask the peer to call `target` in our stead (REFER); False also while another REFER is under way."""
+        return self._pumped(self._endpoint.refer(call, target, self._now()))
+
+    def accept_refer(self, call: CallRef) -> bool:
+        """Take the peer's REFER (202): whoever takes it calls, and tells how that goes."""
+        return self._pumped(self._endpoint.accept_refer(call, self._now()))
+
+    def refuse_refer(self, call: CallRef, status: int, reason: str = "") -> bool:
+        """Refuse the peer's REFER."""
+        return self._pumped(self._endpoint.refuse_refer(call, status, reason, self._now()))
+
+    def tell_refer(self, call: CallRef, status: int, reason: str = "") -> bool:
+        """Tell the peer which response the call it asked for has got (NOTIFY); a final one is the last word."""
+        return self._pumped(self._endpoint.tell_refer(call, status, reason, self._now()))
+
     async def invite(
         self,
         uri: str,
@@ -325,7 +342,7 @@ class SipAgent:
         elif isinstance(event, InviteReceived):
             self._unannounced.add(event.call)
             self._endpoint.reject(event.call, 503, "", self._now(), RETRY_AFTER_S)
-        elif not isinstance(event, Ringing):
+        elif not isinstance(event, (Ringing, ReferProgressed)):
             self._endpoint.hangup(event.call, self._now())
 
     async def _hand_out(self) -> None:

@@ -13,7 +13,7 @@ LOOPBACK = "127.0.0.1"
 
 
 def _address(value: str) -> str:
-    """IPv4 for now: SIP, RTP and ICE advertise it as it stands."""
+    """IPv4 or IPv6: SIP, RTP and ICE advertise it as it stands."""
     return str(ip_address(value))
 
 

@@ -4,10 +4,12 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, SecretStr, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator
 
 from dialog.errors import ConfigurationError
 from voice.settings.base import LOOPBACK, Address, Port, Section, environment_name, secret_of
+from voice.wire.sdes import Srtp
+from voice.wire.sdp import Codec
 from voice.wire.sip.digest import STRONGEST_FIRST, Algorithm
 from voice.wire.sip.events import PASSED_HEADERS
 from voice.wire.sip.session_timer import MIN_S
@@ -17,6 +19,12 @@ def _switch_or_port(value: object) -> object:
     if isinstance(value, int) and 0 <= value <= 65_535:  # true and false are integers too
         return value
     raise ValueError("write true, false or a port")
+
+
+def _each_once(codecs: tuple[Codec, ...]) -> tuple[Codec, ...]:
+    if len(set(codecs)) < len(codecs):
+        raise ValueError("name each format once")
+    return codecs
 
 
 class AccountSettings(Section):
@@ -64,6 +72,16 @@ class SipSettings(Section):
     accounts: dict[Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")], AccountSettings] = Field(
         default={}, description="who may call from other addresses; without one those get no answer"
     )
+    codecs: Annotated[tuple[Codec, ...], AfterValidator(_each_once)] = Field(
+        default=(Codec.G722, Codec.PCMU, Codec.PCMA),
+        min_length=1,
+        description="audio formats, best first; of PCMU and PCMA the one that the far end names first is taken",
+    )
+    srtp: Srtp = Field(
+        default=Srtp.ALLOWED,
+        description='"off"; "allowed": where the far end wants it; "demanded": no call without it, and none whose keys '
+        "do not come by TLS",
+    )
     realm: str = Field(
         default="centralino", pattern=r"^[A-Za-z0-9._@-]{1,64}$", description="what accounts are asked to sign in to"
     )
@@ -99,6 +117,12 @@ class SipSettings(Section):
         if 0 < seconds < MIN_S:
             raise ValueError(f"write 0, or at least {MIN_S}")
         return seconds
+
+    transfer_to: tuple[Annotated[str, Field(min_length=1, max_length=256)], ...] = Field(
+        default=(),
+        description="numbers and SIP addresses that callers may be transferred to, `*` and `?` as in file names: "
+        '`"+32*"`, `"10??"`, `"sip:*@192.0.2.50"`; default: none',
+    )
 
     @field_validator("peers")
     @classmethod

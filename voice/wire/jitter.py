@@ -138,6 +138,10 @@ class JitterBuffer:
         """Change what is held, octet by octet (`bytes.translate`): the stream goes on in another law of G.711."""
         self._segments = [(position, seq, payload.translate(table)) for position, seq, payload in self._segments]
 
+    def clear(self) -> None:
+        """Drop what is held: the stream goes on in another format."""
+        self._segments.clear()
+
     def skip(self, packet: RtpPacket, now: int) -> None:
         """Take note of a packet of the stream that carries no audio (a key, comfort noise): it is not a loss."""
         if self._register(packet) is not None:

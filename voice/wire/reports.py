@@ -63,7 +63,7 @@ class Reports:
 
     def __init__(self, cname: str, clock_hz: int) -> None:
         self._cname = cname
-        self._clock_hz = clock_hz
+        self.clock_hz = clock_hz
         self._ssrc: int | None = None
         self._sent_before = (0, 0)  # packets at the last two reports
         self._counted = (0, 0, 0)  # of a source: expected and received at the last report
@@ -110,7 +110,7 @@ class Reports:
 
     def _hear(self, block: ReportBlock, now: float) -> None:
         self._far_lost = min(self._far_expected, max(0, block.lost))
-        self._far_jitter.add(block.jitter * 1_000 / self._clock_hz)
+        self._far_jitter.add(block.jitter * 1_000 / self.clock_hz)
         if block.last_report:
             left = block.last_report + block.delay & 0xFFFF_FFFF  # had it taken no time
             trip_s = timestamp_step(left, _ntp(now) >> 16 & 0xFFFF_FFFF) / 65_536
@@ -124,7 +124,7 @@ class Reports:
         expected_since = reception.expected - expected
         lost_since = expected_since - (reception.received - received)
         self._counted = (reception.ssrc, reception.expected, reception.received)
-        self._jitter.add(reception.jitter * 1_000 / self._clock_hz)
+        self._jitter.add(reception.jitter * 1_000 / self.clock_hz)
         middle = delay = 0
         if self._sender_report is not None and self._sender_report[0] == reception.ssrc:
             _, middle, at = self._sender_report

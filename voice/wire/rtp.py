@@ -7,11 +7,12 @@ from dialog.errors import ProtocolError
 
 MAX_PACKET = 2048
 """Longest datagram taken for RTP, in octets; more than any link here carries whole."""
+RTCP_TYPES = range(192, 224)
+"""What the second octet of RTCP may be on a shared port; no payload type may look like it (RFC 5761 section 4)."""
 
 _VERSION = 2
 _FIXED = Struct("!BBHII")
 _EXTENSION = Struct("!HH")
-_RTCP_TYPES = range(192, 224)  # RFC 5761 section 4: what the second octet of RTCP may be on a shared port
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ class RtpPacket:
 
 def is_rtcp(data: bytes) -> bool:
     """Whether a datagram on an RTP port is RTCP (RFC 5761 section 4): no fault of the peer, but not audio."""
-    return len(data) >= 8 and data[0] >> 6 == _VERSION and data[1] in _RTCP_TYPES
+    return len(data) >= 8 and data[0] >> 6 == _VERSION and data[1] in RTCP_TYPES
 
 
 def sequence_step(before: int, after: int) -> int:

@@ -1,24 +1,19 @@
-"""Session descriptions (RFC 8866) and their negotiation for one audio stream (RFC 3264).
+"""Session descriptions (RFC 8866) as values, and a bounded reader for anything a peer may send as one.
 
-Sans-I/O. A bounded reader for anything a peer may send; an offerer and an answerer for PCMU, PCMA and telephone-event
-(RFC 4733) over RTP/AVP. Everything wrong raises ProtocolError; an offer we share nothing with raises NoCommonCodec.
+Sans-I/O. Everything wrong raises ProtocolError. What two sides make of their descriptions stands in `negotiation`.
 """
 
-import ipaddress
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
-from dialog.errors import NoCommonCodec, ProtocolError
+from dialog.errors import ProtocolError
 
 MAX_BYTES = 65_536
 MAX_LINES = 512
 MAX_LINE = 1_024
 MAX_MEDIA = 8
 MAX_FORMATS = 64
-EVENT_RANGE = "0-16"
-"""DTMF and flash (RFC 4733 section 3.2)."""
-PTIME_MS = 20
 
 _LINE = re.compile(r"([a-z])=(.*)\Z", re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -26,20 +21,29 @@ _MEDIA = re.compile(r"([a-z0-9\-]{1,32}) ([0-9]{1,5})(?:/([0-9]{1,3}))? ([A-Za-z
 _ORIGIN = re.compile(r"([^ ]++) ([0-9]{1,32}) ([0-9]{1,32}) IN (IP[46]) ([^ ]{1,255})\Z")
 _CONNECTION = re.compile(r"IN (IP[46]) ([^ /]{1,255})((?:/[0-9]{1,5}){0,2}) ?\Z")
 _RTPMAP = re.compile(r"([0-9]{1,3}) ++([A-Za-z0-9.+_\-]{1,64})/([0-9]{1,6})(?:/([0-9]{1,2}))? *\Z")
-_IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
-_RTCP = re.compile(r"([0-9]{1,5})(?: IN IP[46] ([^ ]{1,255}))? ?\Z")
 
 
 class Codec(StrEnum):
-    """The audio formats we speak, at 8 kHz mono (RFC 3551 section 4.5.14)."""
+    """The audio formats we speak (RFC 3551 section 6, RFC 7587), all of them mono."""
 
+    OPUS = "opus"
+    G722 = "G722"
     PCMU = "PCMU"
     PCMA = "PCMA"
 
+    @property
+    def clock_hz(self) -> int:
+        """Of its timestamps, whatever it samples at."""
+        return 48_000 if self is Codec.OPUS else 8_000
 
-STATIC = {"0": Codec.PCMU, "8": Codec.PCMA}
+    @property
+    def encoding(self) -> str:
+        """As an rtpmap names it; Opus is always of two channels there (RFC 7587 section 7)."""
+        return "opus/48000/2" if self is Codec.OPUS else f"{self}/8000"
+
+
+STATIC = {"0": Codec.PCMU, "8": Codec.PCMA, "9": Codec.G722}
 """Payload types that need no rtpmap (RFC 3551 table 4)."""
-_PAYLOAD_TYPE = {Codec.PCMU: 0, Codec.PCMA: 8}
 
 
 class Direction(StrEnum):
@@ -49,6 +53,13 @@ class Direction(StrEnum):
     SENDONLY = "sendonly"
     RECVONLY = "recvonly"
     INACTIVE = "inactive"
+
+    @classmethod
+    def of(cls, *, sends: bool, receives: bool) -> "Direction":
+        """The direction in which these flow."""
+        if sends:
+            return cls.SENDRECV if receives else cls.SENDONLY
+        return cls.RECVONLY if receives else cls.INACTIVE
 
     @property
     def sends(self) -> bool:
@@ -61,7 +72,7 @@ class Direction(StrEnum):
     @property
     def mirrored(self) -> "Direction":
         """The same flow as the other side sees it."""
-        return _direction(sends=self.receives, receives=self.sends)
+        return Direction.of(sends=self.receives, receives=self.sends)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +130,9 @@ class Media:
         for attribute in self.attributes:
             match = _RTPMAP.match(attribute.value or "") if attribute.name == "rtpmap" else None
             if match and match[1] in self.formats:
-                mono = match[4] in (None, "1")
-                found[match[1]] = (match[2].upper() if mono else "", int(match[3]))
+                name, channels = match[2].upper(), match[4] or "1"
+                known = channels == ("2" if name == "OPUS" else "1")
+                found[match[1]] = (name if known else "", int(match[3]))
         return found
 
 
@@ -133,6 +145,10 @@ class Session:
     attributes: tuple[Attribute, ...] = ()
     media: tuple[Media, ...] = ()
 
+    def direction(self) -> Direction | None:
+        """The direction named for all media, if any."""
+        return _named_direction(self.attributes)
+
     def __str__(self) -> str:
         lines = ["v=0", str(self.origin), "s=-"]
         if self.connection is not None:
@@ -141,23 +157,6 @@ class Session:
 
     def __bytes__(self) -> bytes:
         return str(self).encode()
-
-
-@dataclass(frozen=True, slots=True)
-class Negotiated:
-    """What two sides agreed on. `direction` is ours; `answer_bytes` is empty when the peer made the answer."""
-
-    answer_bytes: bytes
-    codec: Codec
-    payload_type: int
-    event_payload_type: int | None
-    remote_addr: str
-    remote_port: int
-    remote_rtcp_addr: str
-    remote_rtcp_port: int
-    rtcp_mux: bool
-    direction: Direction
-    ptime_ms: int
 
 
 def parse_sdp(data: bytes) -> Session:
@@ -202,108 +201,6 @@ def parse_sdp(data: bytes) -> Session:
     return Session(origin, connections[0], tuple(attributes[0]), described)
 
 
-def make_offer(
-    local_host: str,
-    rtp_port: int,
-    session_id: int,
-    version: int,
-    direction: Direction = Direction.SENDRECV,
-    codecs: tuple[Codec, ...] = (Codec.PCMU, Codec.PCMA),
-    event_payload_type: int = 101,
-) -> bytes:
-    """Offer one audio stream, received at `local_host`:`rtp_port`, best codec first (RFC 3264 section 5).
-
-    RTCP may come to the port after it, or to the same one (RFC 5761 section 5.1.1).
-    """
-    encodings = {str(_PAYLOAD_TYPE[codec]): codec for codec in codecs}
-    audio = _our_audio(rtp_port, encodings, str(event_payload_type), direction, rtcp_mux=True)
-    return bytes(Session(Origin("-", session_id, version, local_host), local_host, (), (audio,)))
-
-
-def answer(session: Session, local_host: str, rtp_port: int, session_id: int, version: int) -> Negotiated:
-    """Answer an offer (RFC 3264 section 6): the first audio stream we can speak is taken, the rest refused.
-
-    The codec is the first of the offer's that is among ours. `version` must grow by one with every new answer or
-    offer of a call. Raises NoCommonCodec (to be answered with 488), ProtocolError.
-    """
-    media: list[Media] = []
-    agreed: Negotiated | None = None
-    for offered in session.media:
-        found = _agree(session, offered) if agreed is None else None
-        if found is None:
-            media.append(Media(offered.kind, 0, offered.protocol, offered.formats[:1]))
-            continue
-        agreed = found
-        event = None if found.event_payload_type is None else str(found.event_payload_type)
-        encodings = {str(found.payload_type): found.codec}
-        media.append(_our_audio(rtp_port, encodings, event, found.direction, rtcp_mux=found.rtcp_mux))
-    if agreed is None:
-        raise NoCommonCodec("the offer has no audio stream with PCMU or PCMA over RTP/AVP")
-    described = Session(Origin("-", session_id, version, local_host), local_host, (), tuple(media))
-    return replace(agreed, answer_bytes=bytes(described))
-
-
-def read_answer(session: Session) -> Negotiated:
-    """What the peer's answer to an offer of ours agreed on. Raises NoCommonCodec, ProtocolError."""
-    for media in session.media[:1]:
-        agreed = _agree(session, media)
-        if agreed is not None:
-            return agreed
-    raise NoCommonCodec("the answer takes no audio stream of ours")
-
-
-def _agree(session: Session, media: Media) -> Negotiated | None:
-    """What we can agree on with one stream of the peer's; None when nothing."""
-    if media.kind != "audio" or media.port == 0 or media.protocol != "RTP/AVP":
-        return None
-    encodings = media.encodings()
-    payload_type = next((pt for pt in media.formats if encodings.get(pt) in _SPOKEN), None)
-    if payload_type is None:
-        return None
-    event = next((pt for pt in media.formats if encodings.get(pt) == ("TELEPHONE-EVENT", 8000)), None)
-    host = media.connection or session.connection
-    if host is None:
-        raise ProtocolError("SDP without connection address")
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        raise ProtocolError("connection address is a name") from None
-    theirs = media.direction() or _named_direction(session.attributes) or Direction.SENDRECV
-    if address.is_unspecified:  # hold as RFC 2543 had it (RFC 3264 section 8.4)
-        theirs = _direction(sends=theirs.sends, receives=False)
-    elif address.is_multicast:
-        raise ProtocolError("connection address is multicast")
-    rtcp_host, rtcp_port = _rtcp(media, address)
-    return Negotiated(
-        answer_bytes=b"",
-        codec=_SPOKEN[encodings[payload_type]],
-        payload_type=int(payload_type),
-        event_payload_type=None if event is None else int(event),
-        remote_addr=str(address),
-        remote_port=media.port,
-        remote_rtcp_addr=rtcp_host,
-        remote_rtcp_port=rtcp_port,
-        rtcp_mux=any(attribute == _MUX for attribute in media.attributes),
-        direction=theirs.mirrored,
-        ptime_ms=_ptime_ms(media),
-    )
-
-
-def _our_audio(
-    port: int, encodings: dict[str, Codec], event: str | None, direction: Direction, *, rtcp_mux: bool
-) -> Media:
-    attributes = [Attribute("rtpmap", f"{pt} {codec}/8000") for pt, codec in encodings.items()]
-    if event is not None:
-        attributes += [
-            Attribute("rtpmap", f"{event} telephone-event/8000"),
-            Attribute("fmtp", f"{event} {EVENT_RANGE}"),
-        ]
-    attributes += [Attribute("ptime", str(PTIME_MS)), Attribute(direction.value)]
-    if rtcp_mux:
-        attributes.append(_MUX)
-    return Media("audio", port, "RTP/AVP", (*encodings, *([] if event is None else [event])), None, tuple(attributes))
-
-
 def _origin(value: str) -> Origin:
     match = _ORIGIN.match(value)
     if match is None:
@@ -337,33 +234,5 @@ def _named_direction(attributes: tuple[Attribute, ...]) -> Direction | None:
     return None
 
 
-def _direction(*, sends: bool, receives: bool) -> Direction:
-    if sends:
-        return Direction.SENDRECV if receives else Direction.SENDONLY
-    return Direction.RECVONLY if receives else Direction.INACTIVE
-
-
-def _rtcp(media: Media, address: _IpAddress) -> tuple[str, int]:
-    """RFC 3605; without the attribute one port above RTP's. Port 0 is nowhere: none that could be sent to was named."""
-    match = _RTCP.match(media.value("rtcp") or "")
-    port = int(match[1]) if match else media.port + 1
-    if match and match[2]:
-        try:
-            address = ipaddress.ip_address(match[2])
-        except ValueError:
-            port = 0
-    return str(address), port if 0 < port < 65536 and not address.is_multicast else 0
-
-
-def _ptime_ms(media: Media) -> int:
-    """How much audio the peer wants in a packet; ours, when it does not say or asks the absurd."""
-    text = media.value("ptime") or ""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 4 and 10 <= int(text) <= 200 else PTIME_MS
-
-
 def _family(host: str) -> str:
     return "IP6" if ":" in host else "IP4"
-
-
-_MUX = Attribute("rtcp-mux")
-_SPOKEN = {(codec.value, 8000): codec for codec in Codec}

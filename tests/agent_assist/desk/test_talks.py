@@ -16,7 +16,7 @@ from agent_assist.desk.messages import (
     WrapUpDue,
 )
 from agent_assist.desk.ports import Conflict, LeaveWhy, Presence
-from dialog.commands import Announce, End, HandBack, Hold, Join, NobodyWhy, Requeue, TurnAway
+from dialog.commands import Announce, BlindTransfer, End, HandBack, Hold, Join, NobodyWhy, Requeue, TurnAway
 from dialog.errors import StoreError
 from dialog.events import (
     AgentLeft,
@@ -25,6 +25,7 @@ from dialog.events import (
     PartialHeard,
     SuggestionDismissed,
     SuggestionTaken,
+    TransferFailed,
 )
 from tests.agent_assist.desk.house import House
 from tests.fakes.live_calls import Place
@@ -244,6 +245,47 @@ def test_the_colleague_answers_and_cannot_be_heard(house: House) -> None:
     house.desk.answer("bob", "a")
     assert _troubles(house, "ann") == ["gone"]
     assert (house.calls["a"].agent, house.presence("ann")) == ("ann", Presence.TALKING)
+
+
+def test_a_transfer_outside_is_ordered_once_and_the_screen_says_whither(house: House) -> None:
+    house.calls.reachable.add("112")
+    house.talking("ann", "a")
+    house.agent("bob")
+    for _ in range(2):
+        house.desk.transfer_outside("ann", "112")
+    assert house.commands("a")[-2:] == [Join("ann"), BlindTransfer("112", "ann")]
+    call = house.screen("ann").call
+    assert call is not None
+    assert call.transferring_to == "112"
+    with pytest.raises(Conflict, match="rings 112 already"):
+        house.desk.transfer_outside("ann", "113")
+    with pytest.raises(Conflict, match="rings 112 already"):
+        house.desk.transfer("ann", "bob")
+    house.desk.leave("a", LeaveWhy.TRANSFERRED)
+    assert [message.why for message in house.shown("ann", CallLeft)] == ["transferred"]
+    assert house.presence("ann") is Presence.WRAPPING
+
+
+def test_a_transfer_outside_that_fails_is_told_and_changes_nothing(house: House) -> None:
+    house.talking("ann", "a")
+    house.desk.transfer_outside("ann", "113")
+    house.calls.reachable.add("112")
+    house.desk.transfer_outside("ann", "112")
+    house.calls.tell("a", TransferFailed(why="failed", status=486))
+    assert _troubles(house, "ann") == ["not_allowed", "failed"]
+    call = house.screen("ann").call
+    assert call is not None
+    assert (call.transferring_to, house.presence("ann")) == ("", Presence.TALKING)
+    house.calls.refusing = True
+    house.desk.transfer_outside("ann", "112")
+    assert _troubles(house, "ann")[-1] == "refused"
+    assert house.calls["a"].agent == "ann"
+
+
+def test_who_has_no_caller_transfers_nobody(house: House) -> None:
+    house.agent("ann")
+    with pytest.raises(Conflict, match="you are in no call"):
+        house.desk.transfer_outside("ann", "112")
 
 
 def test_a_transfer_to_whoever_cannot_take_it(house: House) -> None:

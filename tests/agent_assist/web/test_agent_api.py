@@ -22,6 +22,7 @@ COMMANDS = {
     "hangup": {},
     "handback": {},
     "transfer": {"to": "ida"},
+    "transfer/outside": {"to": "+32 2 555 01 23"},
     "speak": {"text": "Hello."},
     "note": {"text": "Late."},
     "suggestion": {"article": "bills/due", "how": "copied"},
@@ -78,6 +79,8 @@ async def test_a_call_goes_to_a_colleague_or_back_to_the_bot(site: Site, desk: F
         assert await gus.do("transfer", to="ida") == 204
         assert await ida.do("answer", call_id="call-1") == 204
         assert desk.presence("gus") is Presence.WRAPPING
+        assert await ida.do("transfer/outside", to=" 112 ") == 204
+        assert desk.asked[-1] == ("ida", "transfer_outside", "112")
         assert await ida.do("handback") == 204
         assert desk.presence("ida") is Presence.WRAPPING
 
@@ -128,6 +131,8 @@ async def test_a_program_commands_by_token(site: Site, desk: FakeDesk) -> None:
         ("hold", {"on": "maybe"}),
         ("transfer", {"to": ""}),
         ("transfer", {"to": "x" * 65}),
+        ("transfer/outside", {"to": " "}),
+        ("transfer/outside", {"to": "1" * 129}),
         ("speak", {"text": "   "}),
         ("speak", {"text": "x" * 501}),
         ("speak", {"text": "x", "loud": True}),

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from dialog.actions import Action, Collect, Expect, Handoff, Hangup, Say, Understood
+from dialog.actions import Action, Collect, Expect, Handoff, Hangup, Say, Transfer, Understood
 from dialog.engines.rasa import MAX_CALLS, RasaEngine
 from dialog.engines.rasa_server import ExternalRasa, RasaAddress
 from dialog.errors import EngineUnavailable
@@ -43,7 +43,7 @@ async def engine(channel: FakeChannel) -> AsyncIterator[RasaEngine]:
         ),
         (Keys("12#"), {"type": "keys", "digits": "12#"}),
         (NoInput(), {"type": "no_input"}),
-        (Returned("handed_back"), {"type": "returned"}),
+        (Returned("handed_back"), {"type": "returned", "why": "handed_back"}),
         (Utterance((Hypothesis("...", 0.9),)), {"type": "no_match"}),
         (Utterance((Hypothesis("yes", 0.1),)), {"type": "no_match"}),
         (
@@ -73,6 +73,7 @@ async def test_turns_become_events(
         ([{"say": "a", "interruptible": False}], (Say("a", interruptible=False), Collect())),
         ([{"say": "a"}, {"handoff": "why"}], (Say("a"), Handoff("why"))),
         ([{"handoff": "why", "skill": "billing"}], (Handoff("why", "billing"),)),
+        ([{"say": "a"}, {"transfer": "+32"}], (Say("a"), Transfer("+32"))),
         ([{"say": "a"}, {"hangup": "bye"}], (Say("a"), Hangup("bye"))),
         ([{"say": "a"}, {"pace": 0.8}], (Say("a", pace=0.8), Collect())),
         (

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tests.fakes.sip_network import HERE, THERE, Network
-from voice.wire.sdp import make_offer
+from voice.wire.negotiation import make_offer
 from voice.wire.sip.events import CallRef, InviteReceived
 
 TORTURE = Path(__file__).parents[2] / "voice" / "wire" / "sip" / "rfc4475"

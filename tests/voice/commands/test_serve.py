@@ -25,6 +25,12 @@ def test_a_house_without_a_desk_names_none() -> None:
     assert "Only this machine" not in said
 
 
+def test_an_ipv6_address_stands_in_brackets() -> None:
+    said = greeting(Settings.model_validate({"sip": {"host": "::1"}}), 5062, {}, WEB, None)
+    assert any("sip:100@[::1]:5062" in line for line in said)
+    assert said[-1].startswith("  Only this machine can call")
+
+
 def test_who_stops_a_node_is_told_what_it_waits_for() -> None:
     assert parting(0) == "stopping"
     assert parting(1) == "stopping: waiting for 1 call (again to end it)"

@@ -189,6 +189,7 @@ class _Codec:
     """16 kHz samples as they are; `b"?"` is no payload, `b"!"` a fault of the codec."""
 
     clock_hz = 16_000
+    divisible = False
 
     def __init__(self) -> None:
         self.concealed = 0
@@ -392,3 +393,31 @@ async def test_refusals_are_counted_over_all_legs_living_and_gone() -> None:
     first.close()
     await bench.run()
     assert bench.plane.refused == {"malformed": 2, "foreign": 2}
+
+
+async def test_a_leg_moves_to_another_wire_in_the_middle_of_a_word() -> None:
+    bench = Bench()
+    first, second = FakeWire(), FakeWire(("127.0.0.1", 4002))
+    leg, frames = bench.leg(first, "PCMU")
+    leg.play(1, tone(1000, 600.0), last=True)
+    for n, payload in enumerate(octets(tone(1000, 1000.0), A_LAW)):
+        if n == 25:
+            leg.move(second, "PCMA", 8, None)
+        first.inbound = [(b"junk", PEER)]
+        second.inbound = [(rtp(n, payload, 8, ssrc=2), ("127.0.0.1", 4002))] if n >= 25 else []
+        await bench.run()
+    assert first.closed
+    assert len(first.sent) == 25
+    packets = [RtpPacket.parse(data) for data, _ in second.sent]
+    assert [packet.payload_type for packet in packets] == [8] * 25
+    assert packets[0].marker
+    assert packets[0].ssrc != RtpPacket.parse(first.sent[0][0]).ssrc, "a stream of its own"
+    said = decode_block(np.frombuffer(b"".join(packet.payload for packet in packets), np.uint8), A_LAW)
+    assert frequency(said) / 2 == pytest.approx(600, abs=5)
+    assert frequency(np.concatenate([frame.pcm for frame in frames[30:50]])) == pytest.approx(1000, abs=5)
+    assert [mark for frame in frames for mark in frame.played][-1] == Played(1, 1000, True)
+    assert leg.refusals.total == 0
+    assert bench.plane.refused["malformed"] == 25, "what the former wire refused is not forgotten"
+    leg.close()
+    await bench.run()
+    assert second.closed

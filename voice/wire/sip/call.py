@@ -18,6 +18,7 @@ from voice.wire.sip.events import CallRef, DialogEnded, EndCause
 from voice.wire.sip.guard import Received
 from voice.wire.sip.message import NO_HEADERS, Address, make_response, set_headers
 from voice.wire.sip.reason import Reason
+from voice.wire.sip.referral import Referral
 from voice.wire.sip.renegotiation import Renegotiation
 from voice.wire.sip.session_timer import Due, SessionTimer
 from voice.wire.sip.transaction import Transaction
@@ -50,12 +51,21 @@ class Call(ABC):
         self.dialog: Dialog | None = None
         self._core = core
         self._media: Renegotiation | None = None
+        self._referral: Referral | None = None
         self._timer = SessionTimer(core.session_s)
         self._reason: Reason | None = None
 
     @property
     def over(self) -> bool:
         return self.state is CallState.ENDED
+
+    @property
+    def referral(self) -> Referral | None:
+        """Who is referred to whom: while both sides talk."""
+        if self.state is not CallState.TALKING or self.dialog is None:
+            return None
+        self._referral = self._referral or Referral(self._core, self.ref, self.dialog)
+        return self._referral
 
     # commands
 
@@ -141,11 +151,14 @@ class Call(ABC):
         return min((time for time in self._deadlines() if time is not None), default=None)
 
     def _deadlines(self) -> tuple[float | None, ...]:
-        return (self._media.deadline() if self._media else None, self._timer.deadline())
+        parts = (self._media, self._referral, self._timer)
+        return tuple(part.deadline() for part in parts if part)
 
     def on_timer(self, now: float) -> None:
         if self._media:
             self._media.on_timer(now)
+        if self._referral:
+            self._referral.on_timer(now)
         due = self._timer.take(now)
         if due is Due.EXPIRED:
             self._reason = Reason("SIP", 408, "Session expired")
@@ -166,6 +179,8 @@ class Call(ABC):
             self._media.end(cue.now)
         if self.over:
             self._timer.stop()
+            if self._referral:
+                self._referral.end(cue.now)
         return True
 
     @abstractmethod

@@ -43,6 +43,8 @@ class Dialog:
     """Methods that the peer takes, as far as it said so."""
     login: Login | None = None
     """Signs what we send, where the callee asked who we are."""
+    account: str = ""
+    """Whose credentials opened it; empty where the address was enough."""
 
     @classmethod
     def from_invite(cls, received: Received, source: Address, local_tag: str) -> "Dialog":
@@ -88,6 +90,10 @@ class Dialog:
     @property
     def key(self) -> DialogKey:
         return (self.call_id, self.local_tag, self.remote_tag)
+
+    def is_with(self, host: str, account: str = "") -> bool:
+        """Whether the other party is at `host`, or signed in to `account`."""
+        return host == self.source[0] or (account != "" and account == self.account)
 
     def accepts(self, sequence: int) -> bool:
         """Whether a request is newer than all before it; if so, note its number (RFC 3261 section 12.2.2)."""

@@ -20,6 +20,8 @@ from voice.wire.sip.message import NO_HEADERS, Address, check_headers, make_requ
 from voice.wire.sip.outgoing_call import OutgoingCall
 from voice.wire.sip.reach import Reach
 from voice.wire.sip.reason import Reason
+from voice.wire.sip.refer import ReferTo
+from voice.wire.sip.referral import Referral
 from voice.wire.sip.registrar import Registrar
 from voice.wire.sip.session_timer import TIMER
 from voice.wire.sip.stack import NOWHERE, Stack
@@ -168,6 +170,22 @@ class SipEndpoint:
         """Offer other media (re-INVITE, UPDATE before the answer); after a collision it is sent again by itself."""
         return self._command(call, lambda it: it.reoffer(sdp, now))
 
+    def refer(self, call: CallRef, target: ReferTo, now: float) -> bool:
+        """Ask the peer to call `target` in our stead (REFER); False also while another REFER is under way."""
+        return self._referring(call, lambda it: it.refer(target, now))
+
+    def accept_refer(self, call: CallRef, now: float) -> bool:
+        """Take the peer's REFER (202): whoever takes it calls, and tells how that goes."""
+        return self._referring(call, lambda it: it.accept(now))
+
+    def refuse_refer(self, call: CallRef, status: int, reason: str, now: float) -> bool:
+        """Refuse the peer's REFER."""
+        return self._referring(call, lambda it: it.refuse(status, reason, now))
+
+    def tell_refer(self, call: CallRef, status: int, reason: str, now: float) -> bool:
+        """Tell the peer which response the call it asked for has got (NOTIFY); a final one is the last word."""
+        return self._referring(call, lambda it: it.tell(status, reason, now))
+
     def invite(
         self,
         uri: str,
@@ -219,6 +237,9 @@ class SipEndpoint:
             return
         transaction.receive(received, now)
         self._stack.settle_transaction(transaction, source, now)
+
+    def _referring(self, ref: CallRef, run: Callable[[Referral], bool]) -> bool:
+        return self._command(ref, lambda call: call.referral is not None and run(call.referral))
 
     def _command(self, ref: CallRef, run: Callable[[Call], bool]) -> bool:
         call = self._stack.calls.get(ref)

@@ -11,6 +11,7 @@ from sipmessage import URI
 
 from voice.wire.sip.message import Address
 from voice.wire.sip.reason import Reason
+from voice.wire.sip.replaces import Replaces
 
 CallRef = NewType("CallRef", int)
 """Names a call of one endpoint; never used twice."""
@@ -39,7 +40,8 @@ class InviteReceived:
 
     `offer` is None when we are to make the offer. `dialled` is the user part of the Request-URI; `headers` has those of
     PASSED_HEADERS that came, and those the endpoint was asked for; of one that came more than once all values in order.
-    `account` is whose credentials let in a caller from an address that is not listed; "" from one that is.
+    `account` is whose credentials let in a caller from an address that is not listed; "" from one that is. `replaces`
+    names the call of the same party whose place this one is to take: once it stands, that one is to be hung up.
     """
 
     call: CallRef
@@ -52,6 +54,7 @@ class InviteReceived:
     source: Address
     headers: tuple[tuple[str, str], ...]
     account: str = ""
+    replaces: CallRef | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +156,36 @@ class InviteRefused:
     contacts: tuple[URI, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class ReferReceived:
+    """The peer wants us to call `target` in its stead, in the place of the call that `replaces` names, if any. Wants
+    `accept_refer`, then `tell_refer`; or `refuse_refer`. `referred_by` is who says to ask for it (RFC 3892)."""
+
+    call: CallRef
+    target: URI
+    replaces: Replaces | None
+    referred_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReferProgressed:
+    """The peer calls whom we referred it to, and has come to this provisional response."""
+
+    call: CallRef
+    status: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReferConcluded:
+    """What came of our `refer`, told once unless the call ends before: the response that the peer got from there, or
+    its own refusal; 408 also when nothing more was told in time."""
+
+    call: CallRef
+    status: int
+    reason: str
+
+
 SipEvent = (
     InviteReceived
     | InviteAcknowledged
@@ -166,6 +199,9 @@ SipEvent = (
     | Ringing
     | InviteAnswered
     | InviteRefused
+    | ReferReceived
+    | ReferProgressed
+    | ReferConcluded
 )
 
 END_EVENTS = (InviteCancelled, DialogEnded, InviteRefused)

@@ -36,19 +36,23 @@ _ONCE = frozenset(("from", "to", "call-id", "cseq", "max-forwards", "content-len
 """Headers of which a message has one (RFC 4475 section 3.3.8)."""
 
 _COMPACT = {
+    "b": "referred-by",
     "i": "call-id",
     "m": "contact",
     "e": "content-encoding",
     "l": "content-length",
     "c": "content-type",
     "f": "from",
+    "o": "event",
+    "r": "refer-to",
     "s": "subject",
     "k": "supported",
     "t": "to",
     "v": "via",
     "x": "session-expires",
 }
-"""RFC 3261 section 7.3.3, RFC 4028 section 4. Compact names of headers this stack never reads stay as they are."""
+"""RFC 3261 section 7.3.3, RFC 3515, RFC 3892, RFC 4028, RFC 6665. Compact names of headers this stack never reads stay
+as they are."""
 
 _CANONICAL = {
     "via": "Via",

@@ -7,7 +7,7 @@ from voice.wire.sip.session_timer import MIN_S, is_too_brief
 
 ALLOWED = frozenset(ALLOW.split(", "))
 EXTENSIONS = frozenset(SUPPORTED.split(", "))
-KNOWN = frozenset(("REGISTER", "SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE", "REFER", "INFO"))
+KNOWN = frozenset(("REGISTER", "SUBSCRIBE", "PUBLISH", "MESSAGE", "INFO"))
 """Methods that exist and that we do not serve; any other is not even known."""
 
 Refused = tuple[int, dict[str, str]]
@@ -20,6 +20,8 @@ def refuse(request: Request) -> Refused | None:
         return (405 if request.method in KNOWN else 501), {"Allow": ALLOW}
     if (refused := refuse_extensions(request)) is not None:
         return refused
+    if request.method != "INVITE" and request.headers.getlist("Replaces"):
+        return 400, {}  # RFC 3891 section 3
     if request.method not in ("INVITE", "UPDATE"):
         return None
     if request.body and _media_type(request.headers.get("Content-Type") or "") != SDP:

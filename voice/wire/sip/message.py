@@ -20,8 +20,8 @@ Address = tuple[str, int] | Flow
 COOKIE = "z9hG4bK"
 """Marks branches that are unique by themselves (RFC 3261 section 8.1.1.7)."""
 
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE"
-SUPPORTED = "100rel, timer"
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, REFER, NOTIFY"
+SUPPORTED = "100rel, timer, replaces"
 """Extensions that a peer may require of us."""
 USER_AGENT = "Centralino"
 SDP = "application/sdp"
@@ -32,6 +32,7 @@ REASONS = {
     180: "Ringing",
     183: "Session Progress",
     200: "OK",
+    202: "Accepted",
     400: "Bad Request",
     401: "Unauthorized",
     403: "Forbidden",
@@ -51,6 +52,7 @@ REASONS = {
     486: "Busy Here",
     487: "Request Terminated",
     488: "Not Acceptable Here",
+    489: "Bad Event",
     491: "Request Pending",
     500: "Server Internal Error",
     501: "Not Implemented",
@@ -59,7 +61,7 @@ REASONS = {
     505: "Version Not Supported",
     603: "Decline",
 }
-"""RFC 3261 section 21."""
+"""RFC 3261 section 21; 202 and 489: RFC 6665."""
 
 OURS = frozenset(
     (

@@ -3,7 +3,7 @@
 The services that calls need of it are those of `core.Core`.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from itertools import count
 
@@ -24,6 +24,10 @@ MAX_OVER_UDP = 1_300
 """Bytes of a request that still goes by UDP where there is a choice (RFC 3261 section 18.1.1)."""
 
 
+MAX_ENDED = 256
+"""Dialogs remembered after their end, so that who asks for one is told that it was (RFC 3891 section 3)."""
+
+
 class Stack:
     """`reach` says how peers reach us, `token` gives fresh random words; at most `max_transactions` are held."""
 
@@ -34,6 +38,8 @@ class Stack:
         """Datagrams that led to nothing, by reason; the reasons are a fixed set."""
         self.calls: dict[CallRef, Call] = {}
         self.dialogs: dict[DialogKey, Call] = {}
+        self.ended: deque[DialogKey] = deque(maxlen=MAX_ENDED)
+        """Dialogs that were, the last ones."""
         self._filed: dict[CallRef, DialogKey] = {}
         self.transactions = Transactions(max_transactions)
         self.schedule = Schedule()
@@ -129,10 +135,13 @@ class Stack:
 
     def settle_call(self, call: Call) -> None:
         """Keep the call findable while it lasts."""
-        if call.ref in self._filed:
-            del self.dialogs[self._filed.pop(call.ref)]
+        filed = self._filed.pop(call.ref, None)
+        if filed is not None:
+            del self.dialogs[filed]
         if call.over:
             self.calls.pop(call.ref, None)
+            if filed is not None:
+                self.ended.append(filed)
         elif call.dialog is not None:
             self.dialogs[call.dialog.key] = call
             self._filed[call.ref] = call.dialog.key

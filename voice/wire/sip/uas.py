@@ -15,6 +15,7 @@ from voice.wire.sip.inspection import refuse, refuse_extensions
 from voice.wire.sip.message import Address, make_response, response_address, stamp_via
 from voice.wire.sip.reason import read_reasons
 from voice.wire.sip.registrar import Registrar
+from voice.wire.sip.replacement import find_replaced
 from voice.wire.sip.stack import Stack
 from voice.wire.sip.transaction import Transaction
 
@@ -147,15 +148,21 @@ class UserAgentServer:
                 call.on_update(transaction, received, source, now)
             elif request.method == "PRACK":
                 call.on_prack(transaction, received, now)
-            else:
+            elif request.method not in ("REFER", "NOTIFY"):
                 self._stack.respond(transaction, make_response(request, 200, headers=self._stack.identity(source)), now)
+            elif call.referral is None:
+                self._stack.respond(transaction, make_response(request, 481), now)  # not yet, or no more
+            else:
+                call.referral.on_request(transaction, received, source, now)
             self._stack.settle_call(call)
 
     def _on_request_outside(
         self, received: Received, request: Request, source: Address, now: float, account: str
     ) -> None:
-        if request.method in ("BYE", "PRACK", "UPDATE"):  # they belong to a dialog
+        if request.method in ("BYE", "PRACK", "UPDATE", "NOTIFY"):  # they belong to a dialog
             self._stack.answer(request, received.via, source, 481)
+        elif request.method == "REFER":
+            self._stack.answer(request, received.via, source, 403)  # nobody but a party of a call may send us elsewhere
         elif not self.accepting or len(self._stack.calls) >= self._max_calls or self._stack.transactions.full:
             self._stack.answer(request, received.via, source, 503, headers=_LATER)
         elif request.method == "OPTIONS":
@@ -163,12 +170,20 @@ class UserAgentServer:
         elif self._stack.transactions.merged(request):
             self._stack.answer(request, received.via, source, 482)
         else:
-            self._admit(received, request, source, now, account)
+            replaced = find_replaced(request, self._stack.dialogs, self._stack.ended, source, account)
+            if isinstance(replaced, int):
+                self._stack.answer(request, received.via, source, replaced)
+            else:
+                self._admit(received, request, source, now, account, replaced)
 
-    def _admit(self, received: Received, request: Request, source: Address, now: float, account: str) -> None:
+    def _admit(
+        self, received: Received, request: Request, source: Address, now: float, account: str, replaced: Call | None
+    ) -> None:
         ref = self._stack.new_ref()
         transaction = self._stack.transactions.open_server(received, request, source, now, None)
         call = self._stack.calls[ref] = IncomingCall(self._stack, ref, transaction, received, source)
+        if call.dialog is not None:
+            call.dialog.account = account
         self._stack.respond(transaction, make_response(request, 100), now)  # RFC 3261 section 17.2.1
         self._stack.emit(
             InviteReceived(
@@ -182,6 +197,7 @@ class UserAgentServer:
                 source=source,
                 headers=self._passed(request),
                 account=account,
+                replaces=replaced.ref if replaced else None,
             )
         )
         self._stack.settle_call(call)
@@ -194,4 +210,4 @@ class UserAgentServer:
 def _opened_by(source: Address, call: Call | None, *transactions: Transaction | None) -> bool:
     """Whether a request belongs to a call that the host it came from has part in."""
     users = [call, *(transaction.user for transaction in transactions if transaction)]
-    return any(isinstance(it, Call) and it.dialog is not None and it.dialog.source[0] == source[0] for it in users)
+    return any(isinstance(it, Call) and it.dialog is not None and it.dialog.is_with(source[0]) for it in users)

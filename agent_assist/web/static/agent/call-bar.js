@@ -35,6 +35,9 @@ class CallBar extends LitElement {
       li button { width: 100%; display: flex; justify-content: space-between; gap: 0.5rem; text-align: left; }
       li + li { margin-top: 0.4rem; }
       li small { font-weight: 400; font-size: 0.875rem; }
+      .outside { margin-top: 0.8rem; }
+      .outside div { display: flex; gap: 0.4rem; margin-top: 0.3rem; }
+      .outside input { flex: 1; min-width: 0; }
       @media (max-width: 999.9px) {
         .bar { display: grid; grid-template-columns: repeat(3, 1fr); gap: 0.4rem; }
         h2 { grid-column: 1 / -1; }
@@ -113,11 +116,21 @@ class CallBar extends LitElement {
   }
 
   #transfer() {
-    return html`<div class="card drawer" tabindex="-1" role="group" aria-label="Transfer to a colleague" @keydown=${this.#typed}>
+    return html`<div class="card drawer" tabindex="-1" role="group" aria-label="Transfer" @keydown=${this.#typed}>
       ${this.colleagues.length
         ? html`<ul>${this.colleagues.map((colleague) => html`<li>${this.#colleague(colleague)}</li>`)}</ul>`
         : html`<p class="muted">No colleague is signed in.</p>`}
+      ${this.call.brief.transport === "browser"
+        ? html`<p class="muted outside">A caller in a browser cannot be transferred to a number.</p>`
+        : this.#outside()}
     </div>`;
+  }
+
+  #outside() {
+    return html`<form class="outside" @submit=${this.#sendOutside}>
+      <label for="outside">To a number outside</label>
+      <div><input id="outside" name="to" type="text" inputmode="tel" autocomplete="off" maxlength="128" required /><button ?disabled=${Boolean(this.call.transferringTo)}>Send</button></div>
+    </form>`;
   }
 
   #colleague({ agent, presence, skills }) {
@@ -130,6 +143,14 @@ class CallBar extends LitElement {
   #send(to) {
     this.toggle("transfer");
     ask(this, "transfer", { to });
+  }
+
+  #sendOutside(event) {
+    event.preventDefault();
+    const to = new FormData(event.target).get("to").trim();
+    if (!to) return;
+    this.toggle("transfer");
+    ask(this, "transfer/outside", { to });
   }
 
   #typed(event) {

@@ -23,7 +23,7 @@ const WITHDRAWN = {
 const LEFT = {
   hung_up: "You hung up.",
   handed_back: "The bot has the caller again.",
-  transferred: "Your colleague has the caller now.",
+  transferred: "The caller has been transferred.",
   lost: "Your connection was away for too long: the caller waits for the next free agent.",
   caller: "The caller hung up.",
   ended: "The call has ended.",
@@ -33,6 +33,10 @@ const TROUBLE = {
   no_answer: "Your colleague did not answer.",
   gone: "Your colleague's audio was away.",
   refused: "The call could not do that.",
+  not_allowed: "Callers may not be transferred to that number.",
+  browser: "A caller in a browser cannot be transferred to a number.",
+  busy: "The call cannot be transferred right now.",
+  failed: "That number did not take the caller.",
 };
 
 /** The screen after `message`; the one given is not changed. */

@@ -5,14 +5,14 @@ GET  /webhooks/voice/health                                 ->  {"calls": tracke
 
 Types: `utterance` ("hypotheses": [{"text", "confidence"}]), and those without words, which reach the project as an
 intent of that name: `call_opened` (metadata "caller", "dialled", "recorded" and "headers", those of the SIP INVITE that
-are passed on, by name), `keys` (entity and metadata "digits"), `no_input`, `no_match`, `returned` (the
-caller is back from a person, or from waiting for one; a project without that intent gets `call_opened` again), and
-`hung_up`, the last one of a call: afterwards its tracker is forgotten.
+are passed on, by name), `keys` (entity and metadata "digits"), `no_input`, `no_match`, `returned` (the caller is back
+from a person, from waiting for one, or from a transfer that failed: metadata "why"; a project without that intent gets
+`call_opened` again), and `hung_up`, the last one of a call: afterwards its tracker is forgotten.
 
 Messages: {"say": TEXT, "interruptible": bool}, {"collect": {"expect", "max_digits", "no_input_ms"}},
-{"handoff": REASON, "skill": "billing"}, {"hangup": CAUSE}, {"pace": 0.8}, {"repeat": true}. A project sends all but
-plain text as a custom payload (`json_message`). What follows a handoff or a hang-up is dropped; without a skill
-anybody may take the caller.
+{"handoff": REASON, "skill": "billing"}, {"transfer": "+3225550123"}, {"hangup": CAUSE}, {"pace": 0.8},
+{"repeat": true}. A project sends all but plain text as a custom payload (`json_message`). What follows a handoff, a
+transfer or a hang-up is dropped; without a skill anybody may take the caller.
 """
 
 import hmac
@@ -23,6 +23,8 @@ from rasa.shared.core.events import ActionExecuted, UserUttered
 from sanic import Blueprint, response
 
 _WORDLESS = frozenset({"call_opened", "keys", "no_input", "no_match", "returned", "hung_up"})
+_METADATA = ("caller", "dialled", "recorded", "headers", "digits", "why")
+_LAST = frozenset({"handoff", "transfer", "hangup"})
 _FALLBACK = "nlu_fallback"
 _UNSURE = frozenset({None, _FALLBACK, "out_of_scope"})
 _HYPOTHESES = 3
@@ -45,7 +47,7 @@ class VoiceOutput(CollectingOutputChannel):
     def _add(self, message):
         if not self._over and message:
             self.spoken.append(message)
-            self._over = "handoff" in message or "hangup" in message
+            self._over = not _LAST.isdisjoint(message)
 
     async def send_text_message(self, recipient_id, text, **kwargs):
         self._add({"say": text})
@@ -101,7 +103,7 @@ class VoiceChannel(InputChannel):
             if kind == "hung_up" and kind not in agent.domain.intents:
                 _kept(agent).pop(str(call), None)
                 return response.json({"messages": [], "understood": None})
-            metadata = {k: body[k] for k in ("caller", "dialled", "recorded", "headers", "digits") if k in body}
+            metadata = {k: body[k] for k in _METADATA if k in body}
             output = VoiceOutput()
             await on_new_message(
                 UserMessage(

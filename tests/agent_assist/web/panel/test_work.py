@@ -226,7 +226,29 @@ async def test_a_transfer_is_declined_then_taken(panel: Panel) -> None:
     await expect(page.get_by_text("Your colleague declined.")).to_be_visible()
     await transfer()
     panel.desk.answer("carl", "call-1")
-    await expect(page.get_by_text("Your colleague has the caller now.")).to_be_visible()
+    await expect(page.get_by_text("The caller has been transferred.")).to_be_visible()
+    await expect(page.get_by_role("heading", name="How did the call end?")).to_be_visible()
+
+
+async def test_a_transfer_to_a_number_outside_fails_then_works(panel: Panel) -> None:
+    await panel.talking()
+    page = panel.page
+
+    async def transfer() -> None:
+        await page.keyboard.press("Alt+t")
+        await page.keyboard.press("Tab")
+        await expect(page.get_by_label("To a number outside")).to_be_focused()
+        await page.keyboard.type("+32 2 555 01 23")
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_text("Ringing +32 2 555 01 23")).to_be_visible()
+
+    await transfer()
+    await panel.asked("transfer_outside", "+32 2 555 01 23")
+    panel.desk.fail_transfer(AGENT, "not_allowed")
+    await expect(page.get_by_text("Callers may not be transferred to that number.")).to_be_visible()
+    await transfer()
+    panel.desk.put_through(AGENT)
+    await expect(page.get_by_text("The caller has been transferred.")).to_be_visible()
     await expect(page.get_by_role("heading", name="How did the call end?")).to_be_visible()
 
 

@@ -27,6 +27,9 @@ from voice.wire.sip.events import (
     InviteAnswered,
     InviteReceived,
     ProgressAcknowledged,
+    ReferConcluded,
+    ReferProgressed,
+    ReferReceived,
     ReinviteAcknowledged,
     ReinviteAnswered,
     ReinviteReceived,
@@ -34,8 +37,10 @@ from voice.wire.sip.events import (
     Ringing,
     SipEvent,
 )
+from voice.wire.sip.grammar import WireURI
 from voice.wire.sip.message import Address
 from voice.wire.sip.reason import Reason
+from voice.wire.sip.refer import ReferTo
 
 STEPS = int(os.environ.get("SIP_STEPS", "5000"))
 STEPS_A_RUN = 50
@@ -46,8 +51,11 @@ ONCE = (InviteAnswered, InviteAcknowledged)
 WANTED = (
     *(InviteReceived, InviteAcknowledged, InviteAnswered, Ringing, ProgressAcknowledged, *END_EVENTS),
     *(ReinviteReceived, ReinviteAcknowledged, ReinviteAnswered, ReinviteRefused),
+    *(ReferReceived, ReferProgressed, ReferConcluded),
 )
 """What a run must have seen to be worth its time."""
+
+ELSEWHERE = ReferTo(WireURI.parse("sip:300@192.0.2.3"))
 
 SDP = st.sampled_from([b"v=0 a", b"v=0 b", b""])
 SIDES = st.sampled_from([HERE, THERE])
@@ -91,6 +99,7 @@ class Endurance(RuleBasedStateMachine):
         self.live: dict[Address, list[CallRef]] = {HERE: [], THERE: []}
         self.talking: dict[Address, list[CallRef]] = {HERE: [], THERE: []}
         self.told: Counter[tuple[Address, CallRef, str]] = Counter()
+        self.referred: Counter[tuple[Address, CallRef]] = Counter()
         self.prompt = 1.0
 
     # what is told
@@ -111,6 +120,10 @@ class Endurance(RuleBasedStateMachine):
             self.talking[side].append(event.call)
         elif isinstance(event, ReinviteReceived) and self.weather.chance.random() < self.prompt:
             self.end_of(side).reanswer(event.call, b"v=0 prompt", self.network.now)
+        elif isinstance(event, ReferConcluded):
+            assert self.told[side, event.call, kind] <= self.referred[side, event.call], "what nobody asked for"
+        elif isinstance(event, ReferReceived) and self.weather.chance.random() < self.prompt:
+            self.end_of(side).accept_refer(event.call, self.network.now)
 
     def add(self, side: Address, call: CallRef) -> None:
         self.known[side].append(call)
@@ -172,6 +185,20 @@ class Endurance(RuleBasedStateMachine):
     @rule(side=SIDES, pick=PICKS)
     def reanswer(self, side: Address, pick: int) -> None:
         self.end_of(side).reanswer(self.pick(side, pick), b"v=0 late", self.network.now)
+
+    @rule(side=SIDES, pick=PICKS)
+    def refer(self, side: Address, pick: int) -> None:
+        call = self.pick(side, pick)
+        self.referred[side, call] += self.end_of(side).refer(call, ELSEWHERE, self.network.now)
+        self.network.run(self.weather.chance.choice((0.0, 0.015, 0.1)))
+
+    @rule(side=SIDES, pick=PICKS, status=st.sampled_from([180, 200, 486]), refused=st.booleans())
+    def settle_refer(self, side: Address, pick: int, status: int, refused: bool) -> None:
+        """What was asked of this side is refused, or taken and told about."""
+        call, end, now = self.pick(side, pick), self.end_of(side), self.network.now
+        if not (refused and end.refuse_refer(call, 603, "", now)):
+            end.accept_refer(call, now)
+            end.tell_refer(call, status, "", now)
 
     @rule(pick=PICKS, progress=SDP, prompt=st.sampled_from([1.0, 1.0, 0.5, 0.0]))
     def talk(self, pick: int, progress: bytes, prompt: float) -> None:

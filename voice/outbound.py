@@ -14,6 +14,7 @@ from voice.settings.numbers import best_match
 from voice.sip_audio import Audios, SipAudio
 from voice.trunk_link import TrunkLink
 from voice.trunks import Trunks
+from voice.wire.sip.message import Address
 from voice.wire.sip.watch import Standing
 
 DAY_S = 86_400.0
@@ -54,9 +55,11 @@ class Outbound:
         is down, Overloaded beyond a limit, and what `Dialling.place` raises.
         """
         try:
-            link = self._admit(trunk, number)
-            call = make(self._audios.open(self._trunks.media_host(link.name)))
-            await self._place(call, link, number, limit_s)
+            link = self._find(trunk, number)
+            address = await _address(link)
+            self._admit(link)
+            call = make(self._audios.open(self._trunks.media_host(trunk), address))
+            await self._place(call, link, address, number, limit_s)
         except CentralinoError as error:
             self.refused[error.code] += 1
             log.info("call not placed", trunk=trunk, code=error.code, pii={"dialled": number})
@@ -65,7 +68,7 @@ class Outbound:
         log.info("call placed", trunk=trunk, pii={"dialled": number})
         return call
 
-    def _admit(self, name: str, number: str) -> TrunkLink:
+    def _find(self, name: str, number: str) -> TrunkLink:
         link = self._trunks.link(name)
         if link is None:
             raise NotFound(f"no trunk called {name!r} has a proxy")
@@ -73,6 +76,10 @@ class Outbound:
             raise PeerForbidden(f"{number!r} is no number: digits, * and #, and + before them")
         if best_match(link.settings.dial, number) is None:
             raise PeerForbidden(f"{number} may not be dialled: sip.trunks.{name}.dial does not allow it")
+        return link
+
+    def _admit(self, link: TrunkLink) -> None:
+        name = link.name
         if link.standing is Standing.DOWN:
             raise PeerError(f"trunk {name} is down: {link.reason}")
         if reason := self._obstacle():
@@ -84,16 +91,25 @@ class Outbound:
             raise Overloaded("trunk_calls_a_day")
         self._trunks.admit(name)
         today.append(now)
-        return link
 
-    async def _place(self, call: PlacedCall, link: TrunkLink, number: str, limit_s: float) -> None:
+    async def _place(self, call: PlacedCall, link: TrunkLink, address: Address, number: str, limit_s: float) -> None:
         self._live[call] = link.name
         try:
-            address = await link.address()
             await self._dialling.place(call, link.uri(number), link.caller, limit_s, link.login(), address)
         except OSError as error:
-            raise PeerError(f"trunk {link.name} cannot be reached: {error}") from error
+            raise _unreachable(link, error) from error
         finally:
             if call.leg is None:
                 del self._live[call]
                 call.audio.close()
+
+
+async def _address(link: TrunkLink) -> Address:
+    try:
+        return await link.address()
+    except OSError as error:
+        raise _unreachable(link, error) from error
+
+
+def _unreachable(link: TrunkLink, error: OSError) -> PeerError:
+    return PeerError(f"trunk {link.name} cannot be reached: {error}")

@@ -29,6 +29,7 @@ from voice.wire.sip.events import (
     DialogEnded,
     InviteAnswered,
     InviteRefused,
+    ReferReceived,
     ReinviteAcknowledged,
     ReinviteReceived,
     SipEvent,
@@ -76,6 +77,8 @@ class Dialler(Protocol):
     def reanswer(self, call: CallRef, sdp: bytes) -> bool: ...
 
     def reject(self, call: CallRef, status: int) -> bool: ...
+
+    def refuse_refer(self, call: CallRef, status: int) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -150,7 +153,7 @@ class Phones:
         if self._dialler is None:
             return
         try:
-            audio = self._audios.open(self._settings.media_advertised)
+            audio = self._audios.open(self._settings.media_advertised, binding.addr)
         except CentralinoError as error:
             log.warning("phone not rung", agent=agent, code=error.code)
             return
@@ -200,6 +203,8 @@ class Phones:
                 self._refused(line, status)
             case ReinviteReceived(offer=offer):
                 self._reinvited(line, offer)
+            case ReferReceived() if self._dialler is not None:
+                self._dialler.refuse_refer(line.ref, 603)  # the panel transfers, where the desk can follow
             case ReinviteAcknowledged(answer=bytes(sdp)):
                 line.audio.agree(sdp)
             case DialogEnded():

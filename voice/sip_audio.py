@@ -2,7 +2,7 @@
 
 import secrets
 
-from dialog.errors import NoCommonCodec
+from dialog.errors import NoCommonCodec, NotEncrypted
 from voice.media.codecs import open_codec
 from voice.media.leg import MediaLeg
 from voice.media.plane import MediaPlane
@@ -11,6 +11,8 @@ from voice.settings.sip import SipSettings
 from voice.wire.negotiation import NO_KEYS, Negotiated, answer, make_offer, read_answer
 from voice.wire.sdes import SECRET_OCTETS, Sdes, Srtp
 from voice.wire.sdp import Codec, parse_sdp
+from voice.wire.sip.flow import is_private
+from voice.wire.sip.message import Address
 
 
 class SipAudio:
@@ -149,8 +151,12 @@ class Audios:
         self._ports = ports
         self._sip = sip
 
-    def open(self, host: str, *, encrypted: bool = False) -> SipAudio:
-        """For a call that is told to send its sound to `host`, `encrypted` whatever the settings say. Raises
-        Overloaded."""
+    def open(self, host: str, peer: Address, *, encrypted: bool = False) -> SipAudio:
+        """For a call with `peer`, which is told to send its sound to `host`; `encrypted` whatever the settings say.
+
+        Raises Overloaded; NotEncrypted where encryption is demanded, and keys could be read on their way there.
+        """
+        if self._sip.srtp is Srtp.DEMANDED and not is_private(peer):
+            raise NotEncrypted("keys could be read on their way: TLS is needed")
         srtp = Srtp.DEMANDED if encrypted else self._sip.srtp
         return SipAudio(host, self._sip.codecs, srtp, self._plane, self._ports)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from dialog.errors import CentralinoError, NotEncrypted, NotFound, Overloaded
+from dialog.errors import CentralinoError, NotFound, Overloaded
 from dialog.events import CallerReplaced, TransferProgressed
 from voice.accounts import AccountLimits
 from voice.call import Call
@@ -23,7 +23,6 @@ from voice.recording_server import RecordingServer
 from voice.sip_audio import Audios, SipAudio
 from voice.trunks import Trunks
 from voice.web_phones import WebPhones, offers_dtls
-from voice.wire.sdes import Srtp
 from voice.wire.sip.events import (
     CallRef,
     DialogEnded,
@@ -40,7 +39,6 @@ from voice.wire.sip.events import (
     ReinviteReceived,
     SipEvent,
 )
-from voice.wire.sip.flow import is_private
 from voice.wire.sip.uas import RETRY_AFTER_S
 
 log = structlog.get_logger("trunk")
@@ -212,10 +210,8 @@ class Trunk:
 
     def _open_line(self, invite: InviteReceived, bot: str, trunk: str, replaces: _Line | None = None) -> bytes:
         """A line for a call that is taken; the SDP to answer with."""
-        if self._settings.sip.srtp is Srtp.DEMANDED and not is_private(invite.source):
-            raise NotEncrypted("keys could be read on their way: call by TLS")
         encrypted = replaces is not None and replaces.audio.encrypted  # and stays so
-        audio = self._audios.open(self._trunks.media_host(trunk), encrypted=encrypted)
+        audio = self._audios.open(self._trunks.media_host(trunk), invite.source, encrypted=encrypted)
         try:
             sdp = audio.respond(invite.offer)
         except CentralinoError:

@@ -12,10 +12,12 @@ from voice.wire.sip.events import (
     EndCause,
     InviteAnswered,
     InviteRefused,
+    ReferReceived,
     ReinviteReceived,
     Ringing,
     SipEvent,
 )
+from voice.wire.sip.grammar import WireURI
 from voice.wire.sip.message import Address
 
 HOST = "127.0.0.1"
@@ -23,7 +25,7 @@ HOST = "127.0.0.1"
 
 @dataclass
 class Handset:
-    """One telephone that was rung. `state`: ringing, talking, or how it ended; `answers` are to its re-INVITEs."""
+    """One telephone that was rung. `state`: ringing, talking, or how it ended; `answers` are to what it asks."""
 
     ref: CallRef
     addr: Address
@@ -72,6 +74,10 @@ class Switch:
         self.handsets[call].answers.append(status)
         return True
 
+    def refuse_refer(self, call: CallRef, status: int) -> bool:
+        self.handsets[call].answers.append(status)
+        return True
+
     # -- the telephones' ----------------------------------------------------------------------------------------
 
     async def settle(self) -> None:
@@ -81,7 +87,7 @@ class Switch:
             await handset.handler.on_event(event)
 
     async def pick_up(self, index: int, sdp: bytes | None = None) -> None:
-        """Answer the call, with `sdp` where that is not to be as it should."""
+        """Answer the call, unencrypted, with `sdp` where that is not to be as it should."""
         self.lift(index, sdp)
         await self.settle()
 
@@ -89,7 +95,8 @@ class Switch:
         """The same, and the node has not heard of it yet."""
         handset = self.handsets[index]
         handset.state = "talking"
-        agreed = answer(parse_sdp(handset.offer), HOST, 40_000, 1, 1).answer_bytes
+        plain = handset.offer.replace(b"RTP/SAVP", b"RTP/AVP")
+        agreed = answer(parse_sdp(plain), HOST, 40_000, 1, 1).answer_bytes
         self._told.append((handset, InviteAnswered(handset.ref, agreed if sdp is None else sdp)))
 
     async def refuse(self, index: int, status: int) -> None:
@@ -103,6 +110,12 @@ class Switch:
         handset = self.handsets[index]
         handset.state = "hung up"
         self._told.append((handset, DialogEnded(handset.ref, EndCause.REMOTE)))
+        await self.settle()
+
+    async def refer(self, index: int, uri: str) -> None:
+        """Ask that the node call somebody else in its stead."""
+        handset = self.handsets[index]
+        self._told.append((handset, ReferReceived(handset.ref, WireURI.parse(uri), None, "")))
         await self.settle()
 
     async def change(self, index: int, direction: Direction, *, audio: bool = True) -> None:

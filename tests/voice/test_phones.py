@@ -20,6 +20,7 @@ from tests.fakes.handsets import HOST, Switch
 from tests.fakes.house import House, house
 from tests.fakes.live_calls import FakeCalls, Place
 from tests.fakes.telephone import free
+from tests.voice.wire.sip.test_endpoint import PEER
 from tests.voice.wire.sip.test_registrar import House as Registry
 from voice.call import MEDIA_LIMIT_MS
 from voice.config import Settings
@@ -27,6 +28,8 @@ from voice.net.rtp_port import RtpPorts
 from voice.phones import Phones
 from voice.ports import TICK_MS
 from voice.wire.sdp import Direction, parse_sdp
+from voice.wire.sip.flow import TLS, Flow
+from voice.wire.sip.message import Address
 
 USERS = {"eve": "eve", "bob": "eve"}
 """Two accounts, one agent: a telephone on the desk, and one in the pocket."""
@@ -37,14 +40,15 @@ FIRST, LAST = 26_000, 26_998
 class Office:
     """A desk, eve, and her telephones. `browser` has her when her page has audio."""
 
-    def __init__(self, home: House) -> None:
+    def __init__(self, home: House, srtp: str) -> None:
         self.house = home
         self.registry = Registry()
         self.switch = Switch()
         self.browser: set[str] = set()
         self.calls = FakeCalls()
         ports = RtpPorts(HOST, FIRST, LAST, Random())
-        self.phones = Phones(Settings(), USERS, self.registry.registrar, home.plane, ports)
+        settings = Settings.model_validate({"sip": {"srtp": srtp}})
+        self.phones = Phones(settings, USERS, self.registry.registrar, home.plane, ports)
         self.desk = DeskHost(Rules(ring_s=20), self.calls, self, FakeStore(), LongestIdle())
         self.phones.work_for(self.desk, lambda agent: agent in self.browser)
         self.phones.serve(self.switch)
@@ -59,9 +63,10 @@ class Office:
         heard = self.browser | {agent for agent in USERS if self.phones.leg(agent) is not None}
         self.calls.audio = heard
 
-    def register(self, account: str = "eve", contact: str = "<sip:desk@10.0.0.5>") -> None:
+    def register(self, account: str = "eve", contact: str = "<sip:desk@10.0.0.5>", source: Address = PEER) -> None:
         """One of her telephones comes up, or goes with `*`."""
-        self.registry.register(contact, account=account, headers={"Expires": "0"} if contact == "*" else {})
+        headers = {"Expires": "0"} if contact == "*" else {}
+        self.registry.register(contact, account=account, headers=headers, source=source)
         for changed in self.registry.registrar.changes():
             self.phones.registered(changed)
 
@@ -92,9 +97,9 @@ class Office:
 
 
 @asynccontextmanager
-async def office() -> AsyncIterator[Office]:
+async def office(srtp: str = "allowed") -> AsyncIterator[Office]:
     async with house() as home:
-        laid = Office(home)
+        laid = Office(home, srtp)
         yield laid
         laid.desk.leave("c1", LeaveWhy.HUNG_UP)
         await laid.switch.settle()
@@ -310,6 +315,15 @@ async def test_a_reinvite_that_changes_nothing_leaves_the_hold_of_the_panel_alon
 
 
 @virtual_time
+async def test_the_phone_transfers_nobody() -> None:
+    async with office() as it:
+        await it.talking()
+        await it.switch.refer(0, "sip:900@elsewhere")
+        assert it.switch.handsets[0].answers == [603]
+        assert it.place() is Place.TALKING
+
+
+@virtual_time
 async def test_a_phone_that_answers_with_nothing_we_can_hear_is_hung_up() -> None:
     async with office() as it:
         it.ready()
@@ -348,3 +362,16 @@ async def test_the_desk_hears_of_an_agents_first_phone_and_of_the_last_that_goes
         assert it.desk.snapshot("eve").me.phone
         it.register("bob", "*")
         assert not it.desk.snapshot("eve").me.phone
+
+
+@virtual_time
+async def test_where_encryption_is_demanded_only_phones_ring_whose_keys_nobody_reads() -> None:
+    async with office("demanded") as it:
+        it.ready()
+        it.register("bob", "<sip:pocket@10.0.0.7;transport=tls>", Flow("198.51.100.7", 40_001, TLS))
+        it.caller()
+        (handset,) = it.switch.handsets
+        assert handset.uri == "sip:pocket@10.0.0.7;transport=tls"
+        assert parse_sdp(handset.offer).media[0].protocol == "RTP/SAVP"
+        await it.switch.pick_up(0)
+        assert it.switch.states() == ["hung up by the node"], "it answered without keys"

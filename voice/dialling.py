@@ -9,7 +9,7 @@ from voice.media.leg import MediaLeg
 from voice.media.plane import MediaPlane
 from voice.net.rtp_port import UdpWire, media_address
 from voice.net.sip_agent import SipAgent
-from voice.wire.sdp import make_offer, parse_sdp, read_answer
+from voice.wire.sdp import Negotiated, answer, make_offer, parse_sdp, read_answer
 from voice.wire.sip.auth import Login
 from voice.wire.sip.events import (
     CallRef,
@@ -43,6 +43,10 @@ class PlacedCall:
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.answered: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
         self.hang_up: Callable[[], None] = lambda: None
+        self.session_id = secrets.randbits(31)
+        self.version = 1
+        self.host = ""
+        self.agreed: Negotiated | None = None
 
     def over(self, cause: str) -> None:
         """The call is over, whoever ended it."""
@@ -70,7 +74,7 @@ class Dialling:
                 if not call.answered.done():  # else nobody waits for it any more, and it has been hung up
                     call.answered.set_result(event.sdp)
             case ReinviteReceived():
-                self._agent.reject(event.call, 488)  # the media stay as they are (RFC 3261 section 14.2)
+                self._reinvited(call, event)
             case InviteRefused():
                 del self._calls[event.call]
                 if not call.answered.done():
@@ -99,14 +103,16 @@ class Dialling:
         A call that comes to nothing is hung up; to be sent elsewhere (3xx) is to be refused.
         `login` answers a challenge. Raises CallRefused, PeerTimeout, NoCommonCodec, Overloaded, ProtocolError, OSError.
         """
-        offer = make_offer(host, call.wire.port, secrets.randbits(31), 1)
+        call.host = host
+        offer = make_offer(host, call.wire.port, call.session_id, call.version)
         try:
             ref = await self._agent.invite(uri, offer, from_uri, login=login, next_hop=next_hop)
             self._calls[ref] = call
             call.hang_up = lambda: None if self._agent.hangup(ref) else call.over("us")
             async with asyncio.timeout(limit_s):
                 sdp = await call.answered
-            call.leg = self._lay(call.wire, sdp or b"")
+            call.agreed = read_answer(parse_sdp(sdp or b""))
+            call.leg = self._lay(call.wire, call.agreed)
         except TimeoutError as error:
             raise PeerTimeout(f"{uri} did not answer within {limit_s:g} s") from error
         finally:
@@ -114,8 +120,30 @@ class Dialling:
                 call.hang_up()
                 call.wire.close()
 
-    def _lay(self, wire: UdpWire, sdp: bytes) -> MediaLeg:
-        agreed = read_answer(parse_sdp(sdp))
+    def _reinvited(self, call: PlacedCall, event: ReinviteReceived) -> None:
+        """The far end wants other media, or only to know that we are there. What we cannot take, or what brings no
+        offer, is refused, and all stays as it was (RFC 3261 section 14.2)."""
+        if event.offer is None or call.leg is None:
+            self._agent.reject(event.call, 488)
+            return
+        try:
+            agreed = answer(parse_sdp(event.offer), call.host, call.wire.port, call.session_id, call.version + 1)
+            remote = media_address(agreed.remote_addr, agreed.remote_port)
+            control = media_address(agreed.remote_rtcp_addr, agreed.remote_rtcp_port)
+        except PeerError as error:
+            self._agent.reject(event.call, error.sip_status)
+            return
+        call.version += 1
+        call.wire.control.declare(control, muxed=agreed.rtcp_mux)
+        former, call.agreed = call.agreed, agreed
+        if former is not None and (former.codec, former.payload_type) != (agreed.codec, agreed.payload_type):
+            call.leg.switch(agreed.codec.value, agreed.payload_type)
+        if remote is not None:
+            call.leg.update_remote(*remote)
+        call.leg.set_direction(send=agreed.direction.sends, receive=agreed.direction.receives)
+        self._agent.reanswer(event.call, agreed.answer_bytes)
+
+    def _lay(self, wire: UdpWire, agreed: Negotiated) -> MediaLeg:
         wire.remote = media_address(agreed.remote_addr, agreed.remote_port)
         control = media_address(agreed.remote_rtcp_addr, agreed.remote_rtcp_port)
         wire.control.declare(control, muxed=agreed.rtcp_mux)

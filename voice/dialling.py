@@ -16,6 +16,7 @@ from voice.wire.sip.events import (
     InviteAnswered,
     InviteCancelled,
     InviteRefused,
+    ReinviteAcknowledged,
     ReinviteReceived,
     SipEvent,
 )
@@ -74,7 +75,9 @@ class Dialling:
                 if not call.answered.done():  # else nobody waits for it any more, and it has been hung up
                     call.answered.set_result(event.sdp)
             case ReinviteReceived():
-                self._agent.reject(event.call, 488)  # the media stay as they are (RFC 3261 section 14.2)
+                self._reinvited(call, event)
+            case ReinviteAcknowledged(answer=bytes(sdp)):
+                call.audio.agree(sdp)
             case InviteRefused():
                 del self._calls[event.call]
                 if not call.answered.done():
@@ -117,3 +120,13 @@ class Dialling:
             if call.leg is None:
                 call.hang_up()
                 call.audio.close()
+
+    def _reinvited(self, call: PlacedCall, event: ReinviteReceived) -> None:
+        """The far end wants other media, or only to know that we are there. What we cannot take is refused, and all
+        stays as it was (RFC 3261 section 14.2)."""
+        try:
+            sdp = call.audio.respond(event.offer)
+        except PeerError as error:
+            self._agent.reject(event.call, error.sip_status)
+        else:
+            self._agent.reanswer(event.call, sdp)

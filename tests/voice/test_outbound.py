@@ -25,13 +25,15 @@ from voice.outbound import DAY_S, Outbound
 from voice.sip_audio import Audios
 from voice.trunk import Trunk
 from voice.trunks import Trunks
-from voice.wire.negotiation import make_offer
+from voice.wire.negotiation import make_offer, read_answer
+from voice.wire.sdp import Codec, Direction, parse_sdp
 from voice.wire.sip.auth import Authenticator
 from voice.wire.sip.events import (
     DialogEnded,
     InviteAcknowledged,
     InviteCancelled,
     InviteReceived,
+    ReinviteAnswered,
     ReinviteRefused,
     SipEvent,
 )
@@ -57,6 +59,11 @@ class Carrier:
 
     def has(self, kind: type[SipEvent]) -> bool:
         return any(isinstance(event, kind) for event in self.came)
+
+    @property
+    def answers(self) -> list[bytes]:
+        """To offers in a call that stands."""
+        return [event.answer or b"" for event in self.came if isinstance(event, ReinviteAnswered)]
 
     @property
     def invite(self) -> InviteReceived:
@@ -155,11 +162,32 @@ async def test_the_far_end_hangs_up() -> None:
         await until(lambda: it.trunks.load == {"carrier": 0})
 
 
-async def test_other_media_are_refused_and_the_call_goes_on() -> None:
+async def test_the_far_end_moves_the_sound_and_holds_it_and_goes_on() -> None:
     async with node() as it:
         call = await it.call()
         await until(lambda: it.carrier.has(InviteAcknowledged))
-        it.carrier.agent.reoffer(it.carrier.invite.call, GOOD)
+        for number, (offer, direction) in enumerate(
+            (
+                (GOOD, Direction.SENDRECV),
+                (GOOD.replace(b"40000", b"40002").replace(b"sendrecv", b"sendonly"), Direction.SENDONLY),
+                (GOOD.replace(b"RTP/AVP 0 8", b"RTP/AVP 8"), Direction.SENDRECV),
+            ),
+            start=1,
+        ):
+            it.carrier.agent.reoffer(it.carrier.invite.call, offer)
+            await until(lambda: len(it.carrier.answers) == number)  # noqa: B023 (it is awaited at once)
+            agreed = read_answer(parse_sdp(it.carrier.answers[-1]))
+            assert agreed.direction is direction
+        assert call.audio.codec == Codec.PCMA
+        assert not call.ended.done()
+        call.hang_up()
+
+
+async def test_media_that_we_do_not_have_are_refused_and_the_call_goes_on() -> None:
+    async with node() as it:
+        call = await it.call()
+        await until(lambda: it.carrier.has(InviteAcknowledged))
+        it.carrier.agent.reoffer(it.carrier.invite.call, GOOD.replace(b"RTP/AVP 0 8", b"RTP/AVP 18"))
         await until(lambda: it.carrier.has(ReinviteRefused))
         assert not call.ended.done()
         call.hang_up()

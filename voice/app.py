@@ -3,13 +3,10 @@
 import asyncio
 import resource
 import socket
-import ssl
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from random import SystemRandom
+from dataclasses import asdict, dataclass
 
 import structlog
 import uvicorn
@@ -25,10 +22,9 @@ from agent_assist.web.settings import SiteSettings
 from agent_assist.webhook import Webhook
 from dialog.engines.rasa import RasaEngine
 from dialog.engines.rasa_server import RasaServer
-from dialog.errors import ConfigurationError, EngineError, StoreError
+from dialog.errors import EngineError, StoreError
 from dialog.events import EngineFailed
 from dialog.journal import Listener
-from voice.accounts import open_authenticator
 from voice.addresses import check_addresses, taken
 from voice.bots import Say, check_engine, open_bots
 from voice.browser import BrowserCalls
@@ -36,14 +32,12 @@ from voice.calls import Calls
 from voice.config import Settings
 from voice.data_folder import held
 from voice.desk import OpenDesk, open_desk
-from voice.dialling import Dialling
+from voice.exchange import Exchange
 from voice.media.plane import MediaPlane
 from voice.media.recorder import Recorder
-from voice.net.certificate import ensure_certificate, server_tls, trusted
+from voice.net.certificate import ensure_certificate, usable_tls
 from voice.net.ice_guard import IceAddress, IceGuard
-from voice.net.rtp_port import RtpPorts
 from voice.net.sip_agent import SipAgent
-from voice.net.sip_streams import StreamSettings
 from voice.net.whip import Whip
 from voice.observe import LoopLag, Metrics
 from voice.outbound import Outbound
@@ -51,23 +45,15 @@ from voice.phones import Phones
 from voice.platforms import ALLOWANCES, OpenStreams, open_streams
 from voice.recording_server import ROWS
 from voice.services import Services
-from voice.sip_audio import Audios
 from voice.speech.host import SpeechHost
 from voice.speech.settings import EngineSettings
 from voice.status import CountedAnswers, status_router
 from voice.tasks import sole_error
-from voice.trunk import Trunk
-from voice.trunks import Trunks
-from voice.web_phones import WebPhones
-from voice.wire.sip.registrar import Registrar
 
 log = structlog.get_logger("node")
 
 SPARE_ROWS = 8
 """Media rows beyond the calls that are taken: a call that has just ended keeps its row for another tick."""
-
-UNSETTLED_CALLS = 256
-"""SIP calls beyond those that are taken: being refused, or waiting for the answer to their BYE."""
 
 EXPIRY_S = 3_600
 """How often calls past their time are looked for."""
@@ -129,7 +115,6 @@ class _Builder:
         self._recordings = self._folder / "recordings"
         self._listeners: list[Listener] = []
         self._metrics = Metrics()
-        self._trunks = Trunks(settings)
         self._calls: Calls | None = None
 
     async def build(self) -> Node:
@@ -164,18 +149,16 @@ class _Builder:
             settings.limits.longest_call_s,
         )
         calls = self._calls = Calls(settings.limits, services, self._open_recorder(), tasks, lag)
-        ports = RtpPorts(settings.media_host, settings.media.first_port, settings.media.last_port, SystemRandom())
-        registrar = Registrar()
-        phones = Phones(settings, settings.sip.phone_users, registrar, plane, ports)
-        desk = await self._open_desk(calls, plane, database, phones)
-        agent, outbound = await self._open_sip(calls, plane, ports, registrar, phones)
+        exchange = Exchange(settings, plane)
+        desk = await self._open_desk(calls, plane, database, exchange.phones)
+        agent = await exchange.open(self._folder, calls, self._metrics, tasks, stack)
         streams = await open_streams(settings, calls, plane, self._metrics, stack)
         self._listeners.append(streams.calls)
-        web_port = await self._open_web(calls, plane, store, users, desk, streams)
+        web_port = await self._open_web(calls, plane, store, users, desk, streams, lambda: exchange.trunks.down)
         stack.push_async_callback(calls.drain, settings.limits.drain_s)
         stack.callback(agent.drain)
-        self._trunks.start(tasks)
-        stack.push_async_callback(self._trunks.close)
+        exchange.trunks.start(tasks)
+        stack.push_async_callback(exchange.trunks.close)
         self._expose(calls, plane, speech, bots.server, lag)
         lag.forgive()
         return Node(
@@ -186,7 +169,7 @@ class _Builder:
             lag=lag,
             store=store,
             sip=agent,
-            outbound=outbound,
+            outbound=exchange.outbound,
             web_port=web_port,
             rasa=bots.rasa,
             # last: a password that a failed start swallowed would be shown to nobody
@@ -238,76 +221,6 @@ class _Builder:
         self._metrics.gauge("centralino_desk", "Callers and agents at the desk", "what", lambda: desk.host.figures)
         return desk
 
-    async def _open_sip(
-        self, calls: Calls, plane: MediaPlane, ports: RtpPorts, registrar: Registrar, phones: Phones
-    ) -> tuple[SipAgent, Outbound]:
-        settings, trunks = self._settings, self._trunks
-        guard = IceGuard([IceAddress(settings.media_host, settings.media.advertised or settings.sip.advertised or "")])
-        web_phones = WebPhones(calls, plane, guard, self._tasks)
-        trunk = Trunk(settings, calls, plane, ports, trunks, web_phones)
-        authenticator = open_authenticator(settings.sip)
-        agent = SipAgent(
-            trunk,
-            trunks.allows,
-            advertised=settings.sip.advertised or "",
-            told=trunks.signalling_host,
-            streams=self._sip_streams(),
-            max_calls=settings.limits.calls + UNSETTLED_CALLS,
-            authenticator=authenticator,
-            registrar=registrar if authenticator is not None else None,
-            registered=phones.registered,
-            session_s=settings.sip.session_expires_s,
-            pass_headers=settings.sip.pass_headers,
-            records=settings.sip.siprec.enabled,
-        )
-        trunks.reach(agent, SystemRandom().random)
-        dialling = Dialling(agent)
-        outbound = Outbound(trunks, dialling, Audios(plane, ports, settings.sip), calls.obstacle)
-        trunk.serve(agent, dialling)
-        phones.serve(agent)
-        count = self._metrics.count
-        count("centralino_sip_dropped", "Datagrams at the SIP port without effect", "reason", lambda: agent.dropped)
-        count("centralino_sip_cut", "SIP connections refused, cut or not opened", "reason", lambda: agent.cut)
-        gauge = self._metrics.gauge
-        gauge("centralino_sip_connections", "SIP connections", "transport", lambda: agent.connections)
-        pages = guard.dropped
-        count(
-            "centralino_sip_ice_dropped",
-            "Datagrams at ICE ports of pages that call by SIP",
-            "reason",
-            lambda: {str(k): n for k, n in pages.items()},
-        )
-        gauge("centralino_trunk_up", "Trunks that answer and take our registration", "trunk", lambda: trunks.up)
-        gauge("centralino_trunk_calls", "Calls by trunks", "trunk", lambda: trunks.load)
-        count("centralino_outbound_refused", "Calls of ours that were not", "code", lambda: outbound.refused)
-        count("centralino_sip_refused", "INVITEs refused, by the code of the error", "code", lambda: trunk.refused)
-        if authenticator is not None:
-            counts = authenticator.counts
-            count("centralino_sip_strangers", "Requests that want credentials", "outcome", lambda: counts)
-            gauge("centralino_sip_phones", "Phones registered", "account", lambda: registrar.phones)
-        try:
-            await agent.start(settings.sip.host, settings.sip.port, self._tasks)
-        except OSError as error:
-            raise taken("sip", settings.sip.host, settings.sip.port, error) from error
-        self._stack.push_async_callback(agent.close)
-        return agent, outbound
-
-    def _sip_streams(self) -> StreamSettings:
-        sip = self._settings.sip
-        streams = StreamSettings(sip.tcp_port, ws_port=sip.ws_port or None, origins=sip.origins)
-        if not sip.tls_port and not sip.wss_port:
-            return streams
-        certificate, key = sip.certificate, sip.key
-        if certificate is None:
-            certificate, key = ensure_certificate(self._folder, self._settings.sip_advertised, "sip")
-        return replace(
-            streams,
-            tls_port=sip.tls_port or None,
-            wss_port=sip.wss_port or None,
-            tls=_tls("sip", certificate, key),
-            trusted=trusted(sip.authorities),
-        )
-
     async def _open_web(
         self,
         calls: Calls,
@@ -316,6 +229,7 @@ class _Builder:
         users: Users,
         desk: OpenDesk | None,
         streams: OpenStreams,
+        trunks_down: Callable[[], list[str]],
     ) -> int:
         settings = self._settings
         web = settings.web
@@ -328,12 +242,12 @@ class _Builder:
         if desk is not None:
             app.include_router(Whip(desk.lines, guard, path="/api/agent/audio", who=agent_name).router)
         app.include_router(streams.router)
-        app.include_router(status_router(self._metrics, calls.obstacle, lambda: self._trunks.down))
+        app.include_router(status_router(self._metrics, calls.obstacle, trunks_down))
         certificate, key = web.certificate, web.key
         if web.secure and certificate is None:
             certificate, key = ensure_certificate(self._folder, web.host)
         if certificate is not None:
-            _tls("web", certificate, key)
+            usable_tls("web", certificate, key)
         refused, dropped = Counter[str](), Counter[str]()
         app.add_middleware(CountedAnswers, refused=refused)
         count = self._metrics.count
@@ -412,16 +326,6 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.close()
         raise taken("web", host, port, error) from error
     return listener
-
-
-def _tls(section: str, certificate: Path, key: Path | None) -> ssl.SSLContext:
-    try:
-        return server_tls(certificate, key)
-    except OSError as error:
-        files = f"{certificate} with {key}" if key else f"{certificate}"
-        raise ConfigurationError(
-            f"{section}.certificate: {files} cannot be used ({error.strerror or error})"
-        ) from error
 
 
 async def _expire(store: SqlCallStore, keep_days: int) -> None:

@@ -32,6 +32,17 @@ def server_tls(certificate: Path, key: Path | None) -> ssl.SSLContext:
     return context
 
 
+def usable_tls(section: str, certificate: Path, key: Path | None) -> ssl.SSLContext:
+    """The same, of the files that a section of the settings names. Raises ConfigurationError."""
+    try:
+        return server_tls(certificate, key)
+    except OSError as error:
+        files = f"{certificate} with {key}" if key else f"{certificate}"
+        raise ConfigurationError(
+            f"{section}.certificate: {files} cannot be used ({error.strerror or error})"
+        ) from error
+
+
 def trusted(authorities: Path | None) -> ssl.SSLContext:
     """Whom to trust where we open a TLS connection. Raises ConfigurationError when the file cannot be used."""
     try:

@@ -67,8 +67,6 @@ def _default(field: FieldInfo) -> str:
     value = field.default
     if value is None:
         return ""
-    if isinstance(value, BaseModel):
-        return ""
     if isinstance(value, (str, int, bool, tuple, dict)):
         text = str([str(item) for item in value] if isinstance(value, tuple) else value)
         return f"`{text.lower() if isinstance(value, bool) else text}`" if text else ""
@@ -79,22 +77,32 @@ def configuration() -> str:
     """The whole of docs/configuration.md."""
     parts = [_CONFIGURATION_HEAD]
     for section, field in Settings.model_fields.items():
-        model = field.annotation
-        if not (isinstance(model, type) and issubclass(model, BaseModel)):
+        model = _model(field.annotation)
+        if model is None:
             parts.append(f"## {section}\n\n{_doc(Settings).partition('. ')[2]} Default: {_default(field)}\n")
             continue
         parts.append(f"## {section}\n\n{_section(model)}")
-        parts += [
-            f"### {section}.{name}{each}\n\n{_section(below)}"
-            for name, item in model.model_fields.items()
-            for each, below in (("", item.annotation), *((".NAME", below) for below in get_args(item.annotation)))
-            if isinstance(below, type) and issubclass(below, BaseModel)
-        ]
+        for name, item in model.model_fields.items():
+            if below := _model(item.annotation):
+                parts.append(f"### {section}.{name}\n\n{_section(below)}")
+            parts += [
+                f"### {section}.{name}.NAME\n\n{_section(each)}"
+                for each in map(_model, get_args(item.annotation))
+                if each
+            ]
     return "\n".join(parts)
 
 
+def _model(annotation: object) -> type[BaseModel] | None:
+    """The section that a setting is, if it is one."""
+    return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
+
+
 def _section(model: type[BaseModel]) -> str:
-    rows = [f"| `{name}` | {_default(item)} | {item.description or ''} |" for name, item in model.model_fields.items()]
+    fields = {name: item for name, item in model.model_fields.items() if _model(item.annotation) is None}
+    if not fields:
+        return f"{_doc(model)}\n"
+    rows = [f"| `{name}` | {_default(item)} | {item.description or ''} |" for name, item in fields.items()]
     return f"{_doc(model)}\n\n| key | default | meaning |\n|---|---|---|\n" + "\n".join(rows) + "\n"
 
 

@@ -118,7 +118,7 @@ class SipSettings(Section):
             raise ValueError(f"write 0, or at least {MIN_S}")
         return seconds
 
-    siprec: SiprecSettings = Field(default=SiprecSettings(), description="calls of a PBX that are only heard")
+    siprec: SiprecSettings = SiprecSettings()
 
     @field_validator("peers")
     @classmethod

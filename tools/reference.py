@@ -67,8 +67,6 @@ def _default(field: FieldInfo) -> str:
     value = field.default
     if value is None:
         return ""
-    if isinstance(value, BaseModel):
-        return ""
     if isinstance(value, (str, int, bool, tuple, dict)):
         text = str([str(item) for item in value] if isinstance(value, tuple) else value)
         return f"`{text.lower() if isinstance(value, bool) else text}`" if text else ""
@@ -84,12 +82,14 @@ def configuration() -> str:
             parts.append(f"## {section}\n\n{_doc(Settings).partition('. ')[2]} Default: {_default(field)}\n")
             continue
         parts.append(f"## {section}\n\n{_section(model)}")
-        parts += [
-            f"### {section}.{name}{each}\n\n{_section(below)}"
-            for name, item in model.model_fields.items()
-            for each, below in (("", item.annotation), *((".NAME", below) for below in get_args(item.annotation)))
-            if isinstance(below, type) and issubclass(below, BaseModel)
-        ]
+        for name, item in model.model_fields.items():
+            if below := _model(item.annotation):
+                parts.append(f"### {section}.{name}\n\n{_section(below)}")
+            parts += [
+                f"### {section}.{name}.NAME\n\n{_section(each)}"
+                for each in map(_model, get_args(item.annotation))
+                if each
+            ]
     return "\n".join(parts)
 
 

@@ -126,7 +126,7 @@ class SipSettings(Section):
         description="numbers and SIP addresses that callers may be transferred to, `*` and `?` as in file names: "
         '`"+32*"`, `"10??"`, `"sip:*@192.0.2.50"`; default: none',
     )
-    siprec: SiprecSettings = Field(default=SiprecSettings(), description="calls of a PBX that are only heard")
+    siprec: SiprecSettings = SiprecSettings()
 
     @property
     def phone_users(self) -> dict[str, str]:

@@ -5,7 +5,7 @@ import { clock } from "../call/clock.js";
 import { basics } from "./basics.js";
 import { callerName, plain, sentence } from "./words.js";
 
-const WAY = { sip: "telephone", stream: "telephone", browser: "browser", siprec: "your telephone system" };
+const WAY = { browser: "browser", siprec: "your telephone system" };
 
 class BriefCard extends LitElement {
   static properties = { brief: { attribute: false }, by: {} };
@@ -28,7 +28,7 @@ class BriefCard extends LitElement {
       <div>
         <p class="who" title=${caller}>${callerName(caller)}</p>
         <p class="why">${sentence(reason)}</p>
-        <p class="muted small">By ${WAY[transport] ?? transport}${bot ? `, from the bot ${bot}` : ""}${waited_s ? `, waited ${clock(waited_s)}` : ""}${skill ? `, wants ${plain(skill)}` : ""}${this.by ? `. ${this.by} transfers the call.` : ""}</p>
+        <p class="muted small">By ${WAY[transport] ?? "telephone"}${bot ? `, from the bot ${bot}` : ""}${waited_s ? `, waited ${clock(waited_s)}` : ""}${skill ? `, wants ${plain(skill)}` : ""}${this.by ? `. ${this.by} transfers the call.` : ""}</p>
       </div>
       ${slots.length
         ? html`<dl>${slots.map(([name, value]) => html`<dt>${sentence(plain(name))}</dt><dd>${value}</dd>`)}</dl>`

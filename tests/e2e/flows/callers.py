@@ -68,7 +68,13 @@ FLOWS = (
     flow(
         "calls without an offer",
         "RFC 3264 5",
-        Script().invite("").dialog("m=audio [0-9]+ RTP/AVP ([0-9]+ )*8 ([0-9]+ )*101").ack(sdp()).pause(100).bye().expect(200),
+        Script()
+        .invite("")
+        .dialog("m=audio [0-9]+ RTP/AVP ([0-9]+ )*8 ([0-9]+ )*101")
+        .ack(sdp())
+        .pause(100)
+        .bye()
+        .expect(200),
     ),
     flow(
         "prefers PCMU",

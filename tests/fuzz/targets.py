@@ -6,12 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dialog.errors import NoCommonCodec, ProtocolError
+from tests.voice.wire.test_siprec import WHOLE
+from voice.wire.multipart import parse_multipart
 from voice.wire.negotiation import answer, make_offer, read_answer
 from voice.wire.rtcp import Bye, Description, Report, ReportBlock, SenderInfo, parse_compound
 from voice.wire.rtp import HeaderExtension, RtpPacket
 from voice.wire.sdp import parse_sdp
 from voice.wire.sip.framing import Framing
 from voice.wire.sip.guard import examine
+from voice.wire.siprec import parse_metadata
+from voice.wire.streams.audiosocket import AudioSocketStream, Kind, packed
+from voice.wire.streams.stream import Opening
 
 TORTURE = Path(__file__).parents[1] / "voice" / "wire" / "sip" / "rfc4475"
 _BLOCK = ReportBlock(1, 0, 0, 0, 0, 0, 0)
@@ -67,10 +72,35 @@ def _rtcp() -> list[bytes]:
     return [bytes(report) + bytes(Description(1, "someone")) + bytes(Bye(1)) for report in reports]
 
 
+def _parts(data: bytes) -> None:
+    """A body, whose boundary is its first line."""
+    boundary = data.partition(b"\r\n")[0].removeprefix(b"--").decode("latin-1")
+    parse_multipart(f'multipart/mixed; boundary="{boundary}"', data)
+
+
+def _bodies() -> list[bytes]:
+    offer = make_offer("192.0.2.1", 20_000, 1, 1)
+    sdp, rest = b"Content-Type: application/sdp\r\n\r\n" + offer, b"Content-Type: application/rs-metadata+xml\r\n\r\n"
+    return [b"--b\r\n" + sdp + b"\r\n--b\r\n" + rest + WHOLE + b"\r\n--b--\r\n", b"--b\n\nx\n--b--"]
+
+
+def _platform(data: bytes) -> None:
+    """A connection of AudioSocket, as TCP brings it."""
+    AudioSocketStream(Opening()).receive(data)
+
+
+def _platforms() -> list[bytes]:
+    begun = packed(Kind.UUID, bytes(16))
+    return [begun + packed(Kind.AUDIO, bytes(320)), begun + packed(Kind.DTMF, b"5"), begun + packed(Kind.HANGUP)]
+
+
 TARGETS = {
     "message": Target(examine, _messages, refuses=()),
     "stream": Target(_stream, _messages, refuses=()),
     "sdp": Target(_negotiate, _descriptions),
     "rtp": Target(RtpPacket.parse, _rtp),
     "rtcp": Target(parse_compound, _rtcp),
+    "multipart": Target(_parts, _bodies),
+    "metadata": Target(parse_metadata, lambda: [WHOLE]),
+    "audiosocket": Target(_platform, _platforms),
 }

@@ -72,9 +72,10 @@ async def exchange(
     calls: int = 32,
     ports: tuple[int, int] = (FIRST, LAST),
     allowed: bool = True,
+    srtp: str = "allowed",
 ) -> AsyncIterator[Exchange]:
     siprec = {"enabled": True, "agents": {"2001": "eve", "2002": "bob"}}
-    settings = Settings.model_validate({"sip": {"siprec": siprec}, "bots": {"*": "helpdesk"}})
+    settings = Settings.model_validate({"sip": {"siprec": siprec, "srtp": srtp}, "bots": {"*": "helpdesk"}})
     limits = LimitSettings(calls=calls)
     async with house(recorder=recorder, rows=rows, limits=limits) as home, AsyncExitStack() as stack:
         trunk = Trunk(settings, home.calls, home.plane, RtpPorts(HOST, *ports, Random()))
@@ -281,6 +282,13 @@ async def test_who_signs_in_by_an_account_may_call_but_not_let_us_hear_others() 
         )
         with pytest.raises(PeerForbidden):
             server.on_event(invite, it.agent)
+
+
+async def test_a_session_in_the_clear_is_refused_where_encryption_is_demanded() -> None:
+    async with exchange(srtp="demanded") as it:
+        it.client.invite(it.client.sdp(), metadata(ANN, EVE))
+        assert (await it.client.answer()).status == 488
+        assert it.house.told(CallStarted) == []
 
 
 async def test_without_metadata_the_first_stream_is_the_callers() -> None:

@@ -120,7 +120,7 @@ class RecordingServer:
             return
         invite, streams = session.invite, session.streams
         for number, line in session.lines.items():
-            streams.add(number, line.begin(self._plane))
+            streams.add(number, line.begin())
         first = next(iter(session.lines.values()), None)
         session.call = self._calls.start(
             streams,
@@ -128,7 +128,7 @@ class RecordingServer:
             caller=streams.cast.caller or str(invite.from_uri),
             dialled=invite.dialled,
             bot="",
-            codec=first.agreed.codec.value if first is not None else "",
+            codec=first.codec if first is not None else "",
             ended=lambda _cause: _hang_up(agent, invite.call),
         )
 
@@ -175,12 +175,12 @@ class RecordingServer:
         with ExitStack() as undo:
             for number, stream in enumerate(offered):
                 if stream.agreed is not None and number not in session.lines:
-                    wire = self._ports.open(None)
-                    undo.callback(wire.close)
-                    opened[number] = RtpLine(wire, stream.agreed)
+                    line = opened[number] = RtpLine(self._ports.open(None), self._plane)
+                    undo.callback(line.wire.close)
+                    line.apply(stream.agreed)
             if session.call is not None:
                 for number, line in opened.items():
-                    leg = line.begin(self._plane)
+                    leg = line.begin()
                     undo.callback(session.streams.remove, number)
                     session.streams.add(number, leg)
             undo.pop_all()

@@ -1,5 +1,6 @@
 """The sound of one stream by SIP: its wire, what was agreed, and its leg once there is one."""
 
+from dialog.errors import NoCommonCodec
 from voice.media.codecs import open_codec
 from voice.media.leg import MediaLeg
 from voice.media.plane import MediaPlane
@@ -8,13 +9,13 @@ from voice.wire.negotiation import Negotiated
 
 
 class RtpLine:
-    """From the first agreement on `wire`, through changes of it, to its end."""
+    """`agreed` is there once both sides have described what they can, `leg` from `begin` on."""
 
-    def __init__(self, wire: UdpWire, agreed: Negotiated) -> None:
+    def __init__(self, wire: UdpWire, plane: MediaPlane) -> None:
         self.wire = wire
-        self.agreed = agreed
-        self._leg: MediaLeg | None = None
-        self.apply(agreed)
+        self.agreed: Negotiated | None = None
+        self.leg: MediaLeg | None = None
+        self._plane = plane
 
     def apply(self, agreed: Negotiated) -> None:
         """What offer and answer came to, now. Raises ProtocolError for an address that is none, before anything is
@@ -22,36 +23,52 @@ class RtpLine:
         remote = media_address(agreed.remote_addr, agreed.remote_port)
         self.wire.agree(agreed)
         former, self.agreed = self.agreed, agreed
-        if self._leg is None:
+        if self.leg is None:
             self.wire.remote = remote
             return
-        if (former.codec, former.payload_type) != (agreed.codec, agreed.payload_type):
-            self._leg.switch(open_codec(agreed.codec), agreed.payload_type)
+        if former is not None and (former.codec, former.payload_type) != (agreed.codec, agreed.payload_type):
+            self.leg.switch(open_codec(agreed.codec), agreed.payload_type)
         keys = agreed.event_payload_type
-        if keys is not None and former.event_payload_type not in (None, keys):
-            self._leg.renumber_keys(keys)
+        if keys is not None and former is not None and former.event_payload_type not in (None, keys):
+            self.leg.renumber_keys(keys)
         if remote is not None:
-            self._leg.update_remote(*remote)
-        _direct(self._leg, agreed)
+            self.leg.update_remote(*remote)
+        self._direct(self.leg, agreed)
 
-    def begin(self, plane: MediaPlane) -> MediaLeg:
-        """Let the sound be heard. Raises Overloaded when the plane has no room."""
+    def begin(self) -> MediaLeg:
+        """Let the sound be heard. Raises NoCommonCodec where nothing was agreed, Overloaded without a free row."""
         agreed = self.agreed
-        leg = plane.add_leg(self.wire, open_codec(agreed.codec), agreed.payload_type, agreed.event_payload_type)
-        _direct(leg, agreed)
+        if agreed is None:
+            raise NoCommonCodec("neither side has said what it can hear")
+        codec = open_codec(agreed.codec)
+        leg = self._plane.add_leg(self.wire, codec, agreed.payload_type, agreed.event_payload_type)
+        self._direct(leg, agreed)
         self.wire.control.begin(leg)
-        self._leg = leg
+        self.leg = leg
         return leg
 
+    @property
+    def codec(self) -> str:
+        """The RTP name of the format that was agreed on; "" before."""
+        return self.agreed.codec.value if self.agreed is not None else ""
+
     def close(self) -> None:
-        """Free it. Idempotent."""
-        if self._leg is not None:
-            self._leg.close()
+        """It is over. Idempotent."""
+        if self.leg is not None:
+            self.leg.close()
         else:
             self.wire.close()
 
+    def _go_on_at(self, wire: UdpWire, agreed: Negotiated) -> None:
+        """The leg that was begun is at another wire from now on; the former one is closed."""
+        assert self.leg is not None, "it was begun"
+        wire.control.begin(self.leg)  # first: the former one says goodbye by the former wire
+        self.leg.move(wire, open_codec(agreed.codec), agreed.payload_type, agreed.event_payload_type)
+        self._direct(self.leg, agreed)
+        self.wire, self.agreed = wire, agreed
 
-def _direct(leg: MediaLeg, agreed: Negotiated) -> None:
-    """Which way sound flows, and in what pieces."""
-    leg.set_direction(send=agreed.direction.sends, receive=agreed.direction.receives)
-    leg.packetise(agreed.ptime_ms)
+    @staticmethod
+    def _direct(leg: MediaLeg, agreed: Negotiated) -> None:
+        """Which way sound flows, and in what pieces."""
+        leg.set_direction(send=agreed.direction.sends, receive=agreed.direction.receives)
+        leg.packetise(agreed.ptime_ms)

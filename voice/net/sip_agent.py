@@ -12,9 +12,9 @@ from sipmessage import Response
 
 from dialog.errors import ConfigurationError, NotReady
 from voice.net.resolver import Resolver
+from voice.net.sip_door import SipDoor
 from voice.net.sip_streams import SipStreams, StreamSettings
 from voice.net.udp import UdpSocket
-from voice.rate import RateLimit
 from voice.wire.sip.auth import Authenticator, Login
 from voice.wire.sip.dialog import is_ip
 from voice.wire.sip.endpoint import SipEndpoint
@@ -26,7 +26,6 @@ from voice.wire.sip.message import NO_HEADERS, Address
 from voice.wire.sip.reason import Reason
 from voice.wire.sip.refer import ReferTo
 from voice.wire.sip.registrar import Registrar
-from voice.wire.sip.throttle import network
 from voice.wire.sip.transaction import Transaction
 from voice.wire.sip.uas import RETRY_AFTER_S
 from voice.wire.sip.watch import Watch
@@ -37,13 +36,6 @@ referred) is dropped, any other event ends its call. End events always pass: the
 
 SHARED_PORT_TRIES = 16
 """How often a free port is looked for that both UDP and TCP can have."""
-
-STRANGER_PER_S, STRANGER_BURST = 50, 500
-"""Messages from one address that is not listed, and REGISTERs from any: as many as an office behind one address sends
-when its phones come back together. What is beyond is dropped unread, so a flood costs next to nothing."""
-
-STRANGERS_PER_S, STRANGERS_BURST = 500, 2_000
-"""Of all such addresses together: a call that is on must not hear that many knock. Who means it sends again."""
 
 FAREWELL_S = 2.0
 """How long `close` waits for peers to answer our BYEs."""
@@ -104,9 +96,8 @@ class SipAgent:
         records: bool = False,
     ) -> None:
         self._handler = handler
-        self._allow = allow
+        self._door = SipDoor(allow, strangers=authenticator is not None)
         self._advertised = advertised
-        self._strangers = authenticator is not None
         self._registrar = registrar
         self._registered = registered
         self._endpoint = SipEndpoint(
@@ -127,14 +118,14 @@ class SipAgent:
         self._shares_port = streams.tcp_port == 0
         self._resolver = Resolver(socket.AF_INET)
         self._streams = SipStreams(
-            streams, self._hears, self._receive, self._disconnected, lambda address: self._resolver.name_of(address)
+            streams,
+            self._door.hears,
+            self._receive,
+            self._disconnected,
+            lambda address: self._resolver.name_of(address),
         )
         self.lost: Callable[[Flow], None] = lambda flow: None
         """Is told of each connection that has ended, or could not be opened."""
-        self._unlisted = 0
-        self._of_each = RateLimit(STRANGER_PER_S * 60, STRANGER_BURST)
-        self._of_all = RateLimit(STRANGERS_PER_S * 60, STRANGERS_BURST)
-        self._crowded = 0
         self._unhandled: asyncio.Queue[SipEvent | None] = asyncio.Queue()
         self._unannounced: set[CallRef] = set()
         self._handlers: dict[CallRef, SipHandler] = {}
@@ -201,7 +192,7 @@ class SipAgent:
     def dropped(self) -> Counter[str]:
         """Datagrams that led to nothing, by reason."""
         sent = self._socket.dropped if self._socket else Counter[str]()
-        return self._endpoint.dropped + sent + Counter({"unlisted": self._unlisted, "too often": self._crowded})
+        return self._endpoint.dropped + sent + self._door.turned_away
 
     def drain(self) -> None:
         """Take no new calls from now on: INVITE and OPTIONS get 503."""
@@ -324,26 +315,14 @@ class SipAgent:
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
 
-    def _hears(self, host: str) -> bool:
-        return self._strangers or self._allow(host)
-
     def _receive(self, data: bytes, addr: Address) -> None:
-        listed = self._allow(addr[0])
-        if not (listed or self._strangers):
-            self._unlisted += 1
-        elif self._one_too_many(data, addr[0], listed):
-            self._crowded += 1
-        else:
-            try:
-                self._endpoint.receive(data, addr, self._now(), listed=listed)
-            finally:  # a fault over one datagram must not stop the clock of the other calls
-                self._pump()
-
-    def _one_too_many(self, data: bytes, host: str, listed: bool) -> bool:
-        if listed and not data.startswith(b"REGISTER "):
-            return False
-        now = self._now()
-        return not (self._of_each.allow(network(host), now) and self._of_all.allow("", now))
+        listed = self._door.lists(addr[0])
+        if not self._door.lets_in(data, addr[0], listed=listed):
+            return
+        try:
+            self._endpoint.receive(data, addr, self._now(), listed=listed)
+        finally:  # a fault over one datagram must not stop the clock of the other calls
+            self._pump()
 
     def _disconnected(self, flow: Flow) -> None:
         try:

@@ -10,7 +10,7 @@ import pytest
 from dialog.errors import ConfigurationError, NotReady, ProtocolError
 from tests.fakes.sip_uas import HOST, SilentCallee
 from tests.voice.wire.sip.test_endpoint import request
-from voice.net import sip_agent, udp
+from voice.net import sip_agent, sip_door, udp
 from voice.net.sip_agent import SipAgent
 from voice.net.udp import Address, UdpSocket
 from voice.wire.sip.auth import Authenticator
@@ -236,8 +236,8 @@ async def test_a_call_at_an_address_is_told_to_whoever_placed_it() -> None:
 async def test_one_address_and_all_of_them_are_listened_to_so_often_unless_it_is_a_peer_that_calls(
     monkeypatch: pytest.MonkeyPatch, bound: str, listed: bool, method: str, answered: int
 ) -> None:
-    monkeypatch.setattr(sip_agent, f"{bound}_PER_S", 0)
-    monkeypatch.setattr(sip_agent, f"{bound}_BURST", 5)
+    monkeypatch.setattr(sip_door, f"{bound}_PER_S", 0)
+    monkeypatch.setattr(sip_door, f"{bound}_BURST", 5)
     authenticator = Authenticator("house", {"eve": "moon"}, bytes(32))
     agent = SipAgent(Caller(), lambda host: listed, authenticator=authenticator, registrar=Registrar())
     heard: list[bytes] = []

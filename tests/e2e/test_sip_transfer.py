@@ -15,9 +15,9 @@ from tests.e2e.phones import Baresip
 from tests.e2e.test_handover import SETTINGS, ring, told, until, write_down
 from tests.e2e.test_sip_peers import SCENARIOS, answering, listening, sipp
 from tests.fakes.agent import program_agents
+from tests.fakes.exchange import exchange
 from tests.fakes.sip_uas import HOST, SilentCallee
 from tests.peers import peer
-from tests.voice.test_trunk import exchange
 from voice.wire.sip.events import (
     DialogEnded,
     EndCause,

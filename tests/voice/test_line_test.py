@@ -8,8 +8,8 @@ import pytest
 from dialog.events import CallStarted
 from dsp.g711 import A_LAW, MU_LAW, decode_block
 from tests.fakes.clock import virtual_time
+from tests.fakes.exchange import exchange
 from tests.fakes.leg import FakeLeg
-from tests.voice.test_trunk import exchange
 from voice.line_test import RING_S, TONE_AHEAD_MS, Milliwatt
 from voice.ports import RATE_HZ, TICK_SAMPLES, Frame
 

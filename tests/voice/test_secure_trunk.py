@@ -5,8 +5,8 @@ import secrets
 import pytest
 
 from dialog.events import CallStarted
+from tests.fakes.exchange import Exchange, exchange
 from tests.fakes.telephone import Message
-from tests.voice.test_trunk import Exchange, exchange
 from voice.wire.rtp import RtpPacket
 from voice.wire.sdes import Crypto, Keys, Srtp, Suite
 from voice.wire.sip.events import CallRef, InviteReceived

@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 from dialog.events import CallAnswered
-from tests.voice.test_trunk import exchange
+from tests.fakes.exchange import exchange
 
 
 async def test_a_call_goes_on_in_the_law_that_the_caller_now_wants() -> None:

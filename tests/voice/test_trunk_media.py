@@ -4,7 +4,7 @@ import pytest
 
 from dialog.events import KeysPressed
 from tests.fakes.browser_call import until
-from tests.voice.test_trunk import exchange, versions
+from tests.fakes.exchange import exchange, versions
 
 
 async def test_a_refresh_that_changes_nothing_leaves_sound_and_answer_as_they_are() -> None:

@@ -88,7 +88,9 @@ class Exchange:
 
     def _streams(self, folder: Path) -> StreamSettings:
         sip = self._settings.sip
-        streams = StreamSettings(sip.tcp_port, ws_port=sip.ws_port or None, origins=sip.origins)
+        streams = StreamSettings(
+            sip.tcp_port, ws_port=sip.ws_port or None, origins=sip.origins, trusted=trusted(sip.authorities)
+        )
         if not sip.tls_port and not sip.wss_port:
             return streams
         certificate, key = sip.certificate, sip.key
@@ -99,7 +101,6 @@ class Exchange:
             tls_port=sip.tls_port or None,
             wss_port=sip.wss_port or None,
             tls=usable_tls("sip", certificate, key),
-            trusted=trusted(sip.authorities),
         )
 
     def _expose(self, metrics: Metrics, agent: SipAgent, trunk: Trunk, guard: IceGuard) -> None:

@@ -58,7 +58,7 @@ class Outbound:
             link = self._find(trunk, number)
             address = await _address(link)
             self._admit(link)
-            call = make(self._audios.open(self._trunks.media_host(trunk), address))
+            call = make(self._trunks.audio(self._audios, trunk, address))
             await self._place(call, link, address, number, limit_s)
         except CentralinoError as error:
             self.refused[error.code] += 1

@@ -16,6 +16,7 @@ from voice.net.rtp_port import RtpPorts
 from voice.net.sip_agent import SipAgent
 from voice.recorded_streams import RecordedStreams
 from voice.rtp_line import RtpLine
+from voice.trunks import Trunks
 from voice.wire.labelled import LabelledStream, Terms, describe, read_streams
 from voice.wire.sdes import SECRET_OCTETS, Sdes, Srtp
 from voice.wire.sdp import parse_sdp
@@ -62,11 +63,12 @@ class _Session:
 class RecordingServer:
     """The recording sessions among a trunk's calls; the trunk hands over their events, and answers for errors."""
 
-    def __init__(self, settings: Settings, calls: Calls, plane: MediaPlane, ports: RtpPorts) -> None:
+    def __init__(self, settings: Settings, calls: Calls, plane: MediaPlane, ports: RtpPorts, trunks: Trunks) -> None:
         self._settings = settings
         self._calls = calls
         self._plane = plane
         self._ports = ports
+        self._trunks = trunks
         self._sessions: dict[CallRef, _Session] = {}
         calls.expect(lambda: [each.invite.source[0] for each in self._sessions.values() if each.call is None])
 
@@ -167,7 +169,7 @@ class RecordingServer:
             keys = None if former is None else former.keys
             return Terms(Sdes(sip.srtp, secrets.token_bytes(SECRET_OCTETS), keys), codecs)
 
-        return read_streams(parse_sdp(sdp), self._settings.media_advertised, terms)
+        return read_streams(parse_sdp(sdp), self._host(session), terms)
 
     def _follow(self, session: _Session, offered: tuple[LabelledStream, ...]) -> None:
         """Hear what is offered now, and no more. Where that cannot be, the error leaves everything as it was."""
@@ -202,8 +204,11 @@ class RecordingServer:
     def _describe(self, session: _Session) -> bytes:
         session.version += 1
         ports = [session.lines[n].wire.port if n in session.lines else 0 for n in range(len(session.offered))]
-        host = self._settings.media_advertised
-        return describe(session.offered, ports, host, session.session_id, session.version)
+        return describe(session.offered, ports, self._host(session), session.session_id, session.version)
+
+    def _host(self, session: _Session) -> str:
+        """Where the session's sound is to go."""
+        return self._trunks.media_host(self._trunks.at(session.invite.source[0]))
 
     def _ended(self, ref: CallRef, cause: str) -> None:
         session = self._sessions.pop(ref, None)

@@ -98,12 +98,22 @@ class Audios:
         self._ports = ports
         self._sip = sip
 
-    def open(self, host: str, peer: Address, *, encrypted: bool = False) -> SipAudio:
-        """For a call with `peer`, which is told to send its sound to `host`; `encrypted` whatever the settings say.
+    def open(
+        self,
+        host: str,
+        peer: Address,
+        *,
+        codecs: tuple[Codec, ...] = (),
+        srtp: Srtp | None = None,
+        encrypted: bool = False,
+    ) -> SipAudio:
+        """For a call with `peer`, which is told to send its sound to `host`; `codecs` and `srtp` in place of those of
+        the node. What is `encrypted` already stays so, whatever they say.
 
         Raises Overloaded; NotEncrypted where encryption is demanded, and keys could be read on their way there.
         """
-        if self._sip.srtp is Srtp.DEMANDED and not is_private(peer):
+        srtp = srtp or self._sip.srtp
+        if srtp is Srtp.DEMANDED and not is_private(peer):
             raise NotEncrypted("keys could be read on their way: TLS is needed")
-        srtp = Srtp.DEMANDED if encrypted else self._sip.srtp
-        return SipAudio(host, self._sip.codecs, srtp, self._plane, self._ports)
+        srtp = Srtp.DEMANDED if encrypted else srtp
+        return SipAudio(host, codecs or self._sip.codecs, srtp, self._plane, self._ports)

@@ -91,10 +91,12 @@ class Trunk:
         self._lines: dict[CallRef, _Line] = {}
         self._agent: SipAgent | None = None
         self._dialling: Dialling | None = None
-        self._recordings = RecordingServer(settings, calls, plane, ports)
         self.refused: Counter[str] = Counter()
         self._trunks = trunks or Trunks(settings)
+        self._recordings = RecordingServer(settings, calls, plane, ports, self._trunks)
         self._trunks.carries(lambda: [line.trunk for line in self._lines.values()])
+        if web_phones is not None:
+            self._trunks.carries(lambda: web_phones.trunks)
         calls.expect(lambda: [line.invite.source[0] for line in self._lines.values() if line.call is None])
 
     def serve(self, agent: SipAgent, dialling: Dialling | None = None) -> None:
@@ -104,6 +106,9 @@ class Trunk:
 
     async def on_event(self, event: SipEvent) -> None:
         """One event of the agent, in order."""
+        if isinstance(event, ReferReceived):
+            self.agent.refuse_refer(event.call, 603)  # we call nobody at the wish of whoever is in a call
+            return
         if self._dialling is not None and self._dialling.on_event(event):
             return
         if self._web_phones is not None and self._web_phones.on_event(event):
@@ -123,8 +128,6 @@ class Trunk:
                     self._with_line(event.call, lambda line: line.audio.agree(sdp))
             case KeyReceived(key=key):
                 self._with_call(event.call, lambda call: call.press(key))
-            case ReferReceived():
-                self.agent.refuse_refer(event.call, 603)  # we call nobody, and nobody at a caller's wish
             case ReferProgressed():
                 self._with_call(event.call, lambda call: call.tell(TransferProgressed(status=event.status)))
             case ReferConcluded():
@@ -188,7 +191,7 @@ class Trunk:
             self._trunks.admit(trunk)
         self._calls.admit(invite.source[0], many=bool(trunk))
         if self._web_phones is not None and dtls:
-            self._web_phones.invited(self.agent, invite, bot, self._refuse)
+            self._web_phones.invited(self.agent, invite, bot, trunk, self._refuse)
             return
         sdp = self._open_line(invite, bot, trunk)
         if bot == RING:
@@ -211,7 +214,7 @@ class Trunk:
     def _open_line(self, invite: InviteReceived, bot: str, trunk: str, replaces: _Line | None = None) -> bytes:
         """A line for a call that is taken; the SDP to answer with."""
         encrypted = replaces is not None and replaces.audio.encrypted  # and stays so
-        audio = self._audios.open(self._trunks.media_host(trunk), invite.source, encrypted=encrypted)
+        audio = self._trunks.audio(self._audios, trunk, invite.source, encrypted=encrypted)
         try:
             sdp = audio.respond(invite.offer)
         except CentralinoError:

@@ -12,8 +12,10 @@ from voice.config import Settings
 from voice.net.sip_agent import SipAgent
 from voice.rate import RateLimit
 from voice.settings.numbers import look_up
+from voice.sip_audio import Audios, SipAudio
 from voice.trunk_link import TrunkLink
 from voice.wire.sip.flow import Flow
+from voice.wire.sip.message import Address
 from voice.wire.sip.watch import Standing
 
 
@@ -107,6 +109,13 @@ class Trunks:
     def media_host(self, name: str) -> str:
         """Where a trunk's sound is to go."""
         return (name and self._trunks[name].advertised) or self._settings.media_advertised
+
+    def audio(self, audios: Audios, name: str, peer: Address, *, encrypted: bool = False) -> SipAudio:
+        """The sound of a call with `peer`, as its trunk wants it. Raises as `Audios.open`."""
+        host, trunk = self.media_host(name), self._trunks.get(name)
+        if trunk is None:
+            return audios.open(host, peer, encrypted=encrypted)
+        return audios.open(host, peer, codecs=trunk.codecs, srtp=trunk.srtp, encrypted=encrypted)
 
     def carries(self, present: Callable[[], Iterable[str]]) -> None:
         """`present` tells the trunk of each call there is, whichever way it goes."""

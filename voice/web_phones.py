@@ -50,6 +50,7 @@ class _WebPhone:
     invite: InviteReceived
     bot: str
     agent: SipAgent
+    trunk: str
     line: BrowserLine | None = None
     call: Call | None = None
 
@@ -70,9 +71,14 @@ class WebPhones(BrowserLines):
         """Whose calls they are, one each."""
         return (phone.invite.account for phone in self._phones.values())
 
-    def invited(self, agent: SipAgent, invite: InviteReceived, bot: str, refuse: Refuse) -> None:
+    @property
+    def trunks(self) -> Iterable[str]:
+        """By which trunk they came, one each; "" by none."""
+        return (phone.trunk for phone in self._phones.values())
+
+    def invited(self, agent: SipAgent, invite: InviteReceived, bot: str, trunk: str, refuse: Refuse) -> None:
         """A browser calls: it is answered as soon as sockets are open for it, or refused."""
-        phone = self._phones[invite.call] = _WebPhone(invite, bot, agent)
+        phone = self._phones[invite.call] = _WebPhone(invite, bot, agent, trunk)
         self._tasks.create_task(self._take(phone, refuse), name="sip browser")
 
     def on_event(self, event: SipEvent) -> bool:
@@ -125,6 +131,7 @@ class WebPhones(BrowserLines):
             dialled=phone.invite.dialled,
             bot=phone.bot,
             codec=line.peer.codec_name,
+            trunk=phone.trunk,
             ended=lambda cause: self._hang_up(phone, line, cause),
             headers=phone.invite.headers,
         )

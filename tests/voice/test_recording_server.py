@@ -27,6 +27,7 @@ from voice.ports import TICK_MS
 from voice.recording_server import RecordingServer
 from voice.settings.sections import LimitSettings
 from voice.trunk import Trunk
+from voice.trunks import Trunks
 from voice.wire.sip.events import CallRef, InviteReceived
 from voice.wire.sip.grammar import WireURI
 
@@ -275,7 +276,8 @@ async def test_a_session_that_cannot_be_is_refused_and_holds_nothing(sdp: str, t
 
 async def test_who_signs_in_by_an_account_may_call_but_not_let_us_hear_others() -> None:
     async with exchange() as it:
-        server = RecordingServer(Settings(), it.house.calls, it.house.plane, RtpPorts(HOST, FIRST, LAST, Random()))
+        settings, ports = Settings(), RtpPorts(HOST, FIRST, LAST, Random())
+        server = RecordingServer(settings, it.house.calls, it.house.plane, ports, Trunks(settings))
         uri = WireURI.parse("sip:sbc@192.0.2.9")
         invite = InviteReceived(
             CallRef(1), "c", uri, "", uri, "srs", b"", ("192.0.2.9", 5060), (), account="branch", recording=True

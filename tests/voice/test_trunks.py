@@ -101,6 +101,28 @@ async def test_a_call_is_its_trunks_and_hears_the_address_that_trunk_is_told() -
         assert (started.trunk, started.bot) == ("carrier", "helpdesk")
 
 
+async def test_a_trunk_has_formats_of_its_own_and_says_whether_it_is_encrypted() -> None:
+    trunk = {"peers": ["127.0.0.2"], "codecs": ["PCMA"], "srtp": "off"}
+    async with node(trunk) as (_, port), telephone(port, "200", "127.0.0.2") as phone:
+        phone.invite(phone.sdp(formats="9 0 8 101"))
+        assert (await phone.answer()).media()[1] == ["8", "101"]
+        phone.ack()
+    async with node(trunk) as (_, port), telephone(port, "200", "127.0.0.2") as phone:
+        phone.invite(phone.sdp().replace("RTP/AVP", "RTP/SAVP"))
+        assert (await phone.answer()).status == 488
+        phone.ack(refused=True)
+
+
+async def test_a_trunk_may_demand_what_the_node_allows() -> None:
+    async with (
+        node({"peers": ["127.0.0.2"], "srtp": "demanded"}) as (_, port),
+        telephone(port, "1", "127.0.0.2") as phone,
+    ):
+        phone.invite(phone.sdp())
+        assert (await phone.answer()).status == 488
+        phone.ack(refused=True)
+
+
 async def test_one_call_too_many_of_a_trunk_is_refused_for_now() -> None:
     async with (
         node({"peers": ["127.0.0.2"], "calls": 1}) as (_, port),

@@ -1,6 +1,6 @@
 """Browsers that call by SIP: real signalling and real connections on loopback, and sound that the test ticks."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from random import Random
 
@@ -51,8 +51,9 @@ class Page:
 
 
 @asynccontextmanager
-async def page(bot: str = "echo") -> AsyncIterator[Page]:
-    settings = Settings.model_validate({"bots": {"*": bot}})
+async def page(bot: str = "echo", carrier: Mapping[str, object] | None = None) -> AsyncIterator[Page]:
+    sip = {"trunks": {"carrier": carrier} if carrier else {}}
+    settings = Settings.model_validate({"bots": {"*": bot}, "sip": sip})
     async with house() as home:
         phones = WebPhones(home.calls, home.plane, IceGuard([IceAddress(HOST)]), home.tasks)
         trunk = Trunk(settings, home.calls, home.plane, RtpPorts(HOST, 25_000, 25_998, Random()), web_phones=phones)
@@ -112,6 +113,24 @@ async def test_other_media_are_refused_and_the_call_goes_on() -> None:
         assert it.house.calls.live == 1
         it.phone.bye()
         assert await it.over() == "caller"
+
+
+async def test_the_node_calls_nobody_at_a_pages_wish() -> None:
+    async with page() as it:
+        await it.call()
+        it.phone.refer("sip:900@elsewhere")
+        assert (await it.phone.answer("REFER")).status == 603
+
+
+async def test_a_page_by_a_trunk_is_one_of_its_calls() -> None:
+    async with page(carrier={"peers": [HOST], "calls": 1}) as it:
+        await it.call()
+        (started,) = it.house.told(CallStarted)
+        assert started.trunk == "carrier"
+        async with telephone(it.agent.port, "4711") as other:
+            other.invite(other.sdp())
+            assert (await other.answer()).status == 503
+            other.ack(refused=True)
 
 
 async def test_a_page_that_rings_and_gives_up() -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from dialog.errors import ConfigurationError
+from voice.wire.sdp import Codec
 
 LOOPBACK = "127.0.0.1"
 
@@ -15,6 +16,12 @@ LOOPBACK = "127.0.0.1"
 def _address(value: str) -> str:
     """IPv4 or IPv6: SIP, RTP and ICE advertise it as it stands."""
     return str(ip_address(value))
+
+
+def _each_once(codecs: tuple[Codec, ...]) -> tuple[Codec, ...]:
+    if len(set(codecs)) < len(codecs):
+        raise ValueError("name each format once")
+    return codecs
 
 
 def _url(value: str) -> str:
@@ -30,6 +37,7 @@ def _networks(peers: tuple[str, ...]) -> tuple[str, ...]:
 Address = Annotated[str, BeforeValidator(_address)]
 Url = Annotated[str, AfterValidator(_url)]
 Port = Annotated[int, Field(ge=0, le=65_535)]
+Codecs = Annotated[tuple[Codec, ...], AfterValidator(_each_once)]
 Networks = Annotated[tuple[str, ...], AfterValidator(_networks)]
 
 BotName = Literal["helpdesk", "keypad", "echo", "milliwatt", "ring", "busy"]

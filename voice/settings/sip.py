@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator
+from pydantic import BeforeValidator, Field, SecretStr, field_validator
 
-from voice.settings.base import LOOPBACK, Address, Networks, Port, Section, password_of, within
+from voice.settings.base import LOOPBACK, Address, Codecs, Networks, Port, Section, password_of, within
 from voice.settings.siprec import SiprecSettings
 from voice.settings.trunks import TrunkSettings
 from voice.wire.sdes import Srtp
@@ -19,12 +19,6 @@ def _switch_or_port(value: object) -> object:
     if isinstance(value, int) and 0 <= value <= 65_535:  # true and false are integers too
         return value
     raise ValueError("write true, false or a port")
-
-
-def _each_once(codecs: tuple[Codec, ...]) -> tuple[Codec, ...]:
-    if len(set(codecs)) < len(codecs):
-        raise ValueError("name each format once")
-    return codecs
 
 
 class AccountSettings(Section):
@@ -72,7 +66,7 @@ class SipSettings(Section):
     accounts: dict[Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")], AccountSettings] = Field(
         default={}, description="who may call from other addresses; without one those get no answer"
     )
-    codecs: Annotated[tuple[Codec, ...], AfterValidator(_each_once)] = Field(
+    codecs: Codecs = Field(
         default=(Codec.G722, Codec.PCMU, Codec.PCMA),
         min_length=1,
         description="audio formats, best first; of PCMU and PCMA the one that the far end names first is taken",

@@ -10,7 +10,7 @@ _ADDRESS = re.compile(r"\s*<?(?:(?:sips?|tel):)?(?:(?P<user>[^@;>]*)@)?(?P<host>
 
 
 class SiprecSettings(Section):
-    """Recording sessions (SIPREC, RFC 7866) of a PBX or session border controller among `sip.peers`: no bot answers
+    """Recording sessions (SIPREC, RFC 7866) of a PBX or session border controller that may call: no bot answers
     them; they are heard, journalled, recorded, and shown to the agent who is in the call.
 
     An agent is known by `agents` or by `agent_hosts`. Where nobody is, the first stream counts as the caller's.

@@ -6,8 +6,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from voice.settings.base import Address, BotName, Port, Section, password_of
+from voice.settings.base import Address, BotName, Codecs, Port, Section, password_of
 from voice.settings.numbers import Pattern
+from voice.wire.sdes import Srtp
 
 DEFAULT_PORT = {"udp": 5_060, "tcp": 5_060, "tls": 5_061}
 """RFC 3261 section 19.1.2."""
@@ -61,6 +62,8 @@ class TrunkSettings(Section):
     advertised: Address | None = Field(
         default=None, description="our address as it is told this trunk, in signalling and SDP; default: the node's"
     )
+    codecs: Codecs = Field(default=(), description="audio formats, best first; default: the node's")
+    srtp: Srtp | None = Field(default=None, description="whether its calls are encrypted; default: as the node says")
     dial: tuple[Pattern, ...] = Field(
         default=(), description="numbers that may be called through it, or `0039*` and `*`; default: none"
     )

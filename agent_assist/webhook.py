@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from agent_assist.summary import CallSummary, Summariser
 from dialog.errors import ConfigurationError
 from dialog.events import CallEnded, CallStarted, Record
+from dialog.http import BROKEN
 
 _log = structlog.get_logger(__name__)
 SIGNATURE_HEADER = "Centralino-Signature"
@@ -188,5 +189,5 @@ class Webhook:
             async with asyncio.timeout(self._timeout_s):
                 async with client.stream("POST", self._url, content=body, headers=headers) as response:
                     return response.status_code
-        except (TimeoutError, httpx.HTTPError):
+        except (TimeoutError, *BROKEN):
             return 0

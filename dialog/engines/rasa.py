@@ -15,6 +15,7 @@ from dialog.actions import Action, Collect, Expect, Handoff, Hangup, LastWord, R
 from dialog.engines.rasa_server import RasaHost
 from dialog.errors import EngineTimeout, EngineUnavailable
 from dialog.gates import Gate
+from dialog.http import BROKEN
 from dialog.ports import HungUp, Keys, NoInput, Returned, SessionOpened, UserTurn, Utterance
 
 LIMIT_S = 3.0
@@ -85,7 +86,7 @@ class RasaEngine:
             response = await self._client.post(f"{at.url}/event", json=event, headers=headers)
         except httpx.TimeoutException as error:
             raise EngineTimeout(f"Rasa took longer than {self._limit_s:.0f} s") from error
-        except httpx.HTTPError as error:
+        except BROKEN as error:
             raise EngineUnavailable(f"Rasa does not answer: {error!r}") from error
         if response.status_code != 200:
             raise EngineUnavailable(f"Rasa answered {response.status_code}")

@@ -18,6 +18,7 @@ import httpx
 
 from dialog.engines.training import HOST, Model
 from dialog.errors import EngineUnavailable, NotReady
+from dialog.http import BROKEN
 
 START_S = 60.0
 PING_EVERY_S = 2.0
@@ -188,7 +189,7 @@ class RasaServer:
                 try:
                     await client.get(f"{address.url}/health", headers={"Authorization": f"Bearer {address.token}"})
                     misses = 0
-                except httpx.HTTPError:
+                except BROKEN:
                     misses += 1
         process.kill()
 

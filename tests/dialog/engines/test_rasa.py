@@ -1,8 +1,14 @@
 """Turns to events and messages to actions, and every fault of the other side as an `EngineError`."""
 
+import asyncio
+import socket
+import struct
+import threading
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import pytest
+import uvloop
 
 from dialog.actions import Action, Collect, Expect, Handoff, Hangup, Say, Transfer, Understood
 from dialog.engines.rasa import MAX_CALLS, RasaEngine
@@ -130,6 +136,34 @@ async def test_nobody_there_is_unavailable() -> None:
         await engine.respond("call", NoInput())
     await engine.respond("call", HungUp())
     await engine.close()
+
+
+def test_who_resets_every_connection_is_unavailable() -> None:
+    """As a child does that is killed. It takes many tries for a reset to fall between making and using a connection."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def reset() -> None:
+            with suppress(OSError):
+                while True:
+                    taken, _ = server.accept()
+                    taken.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    taken.close()
+
+        async def try_often() -> None:
+            engine = RasaEngine(ExternalRasa(RasaAddress(f"http://127.0.0.1:{server.getsockname()[1]}", "t")))
+            for _ in range(3_000):
+                with pytest.raises(EngineUnavailable):
+                    await engine.respond("call", NoInput())
+            await engine.close()
+
+        resetting = threading.Thread(target=reset)
+        resetting.start()
+        try:
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # the loop that a node runs
+                runner.run(try_often())
+        finally:
+            server.shutdown(socket.SHUT_RDWR)
+            resetting.join()
 
 
 async def test_each_call_has_a_name_of_its_own_and_a_new_one_the_next_time(

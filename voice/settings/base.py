@@ -30,15 +30,15 @@ def _url(value: str) -> str:
     return value
 
 
-def _networks(peers: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(str(ip_network(peer)) for peer in peers)
+def _network(value: str) -> str:
+    return str(ip_network(value))
 
 
 Address = Annotated[str, BeforeValidator(_address)]
 Url = Annotated[str, AfterValidator(_url)]
 Port = Annotated[int, Field(ge=0, le=65_535)]
 Codecs = Annotated[tuple[Codec, ...], AfterValidator(_each_once)]
-Networks = Annotated[tuple[str, ...], AfterValidator(_networks)]
+Networks = tuple[Annotated[str, AfterValidator(_network)], ...]
 
 BotName = Literal["helpdesk", "keypad", "echo", "milliwatt", "ring", "busy"]
 

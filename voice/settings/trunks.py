@@ -1,24 +1,17 @@
 """`[sip.trunks.NAME]`: carriers and PBXes, each with its way, its numbers and its limits."""
 
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
 
-from voice.settings.base import Address, BotName, Codecs, Port, Section, password_of
+from voice.settings.base import Address, BotName, Codecs, Networks, Port, Section, password_of
 from voice.settings.numbers import Pattern
 from voice.wire.sdes import Srtp
 
 DEFAULT_PORT = {"udp": 5_060, "tcp": 5_060, "tls": 5_061}
 """RFC 3261 section 19.1.2."""
 
-
-def _network(value: str) -> str:
-    return str(ip_network(value))
-
-
-Network = Annotated[str, AfterValidator(_network)]
 
 Host = Annotated[str, Field(pattern=r"^([A-Za-z0-9]([A-Za-z0-9._-]{0,252}[A-Za-z0-9])?|[0-9A-Fa-f:.]{2,45})?$")]
 
@@ -29,7 +22,7 @@ class TrunkSettings(Section):
     The environment alone gives a password as well: `CENTRALINO_SIP__TRUNKS__NAME__PASSWORD`.
     """
 
-    peers: tuple[Network, ...] = Field(
+    peers: Networks = Field(
         default=(), description="addresses or networks its calls come from, beside its proxy; the longest match counts"
     )
     proxy: Host = Field(default="", description="host that takes our requests, address or name; empty: none does")

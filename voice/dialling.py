@@ -77,7 +77,7 @@ class Dialling:
             case ReinviteReceived():
                 self._reinvited(call, event)
             case ReinviteAcknowledged(answer=bytes(sdp)):
-                call.audio.agree(sdp)
+                self._agreed(call, sdp)
             case InviteRefused():
                 del self._calls[event.call]
                 if not call.answered.done():
@@ -120,6 +120,13 @@ class Dialling:
             if call.leg is None:
                 call.hang_up()
                 call.audio.close()
+
+    def _agreed(self, call: PlacedCall, sdp: bytes) -> None:
+        """The far end says what it takes of what we offered; with an answer of no use there is no call."""
+        try:
+            call.audio.agree(sdp)
+        except PeerError:
+            call.hang_up()
 
     def _reinvited(self, call: PlacedCall, event: ReinviteReceived) -> None:
         """The far end wants other media, or only to know that we are there. What we cannot take is refused, and all

@@ -21,6 +21,7 @@ from voice.media.wires import Address
 from voice.net.rtcp_port import RtcpPort
 from voice.net.rtp_port import RtpPorts, UdpWire
 from voice.net.sip_agent import SipAgent
+from voice.net.udp import UdpSocket
 from voice.ports import QUEUE_MS, RATE_HZ, TICK_MS, TICK_SAMPLES, Frame, Pcm
 from voice.sip_audio import SipAudio
 from voice.wire.negotiation import answer, make_offer
@@ -169,6 +170,60 @@ async def test_an_answer_that_is_of_no_use_is_hung_up(sdp: bytes, error: type[Ex
         (ended,) = [event for event in it.callee.came if isinstance(event, DialogEnded)]
         assert ended.cause is EndCause.REMOTE
         assert it.nothing_is_held()
+
+
+class Muddler:
+    """A callee, message by message: asks for an offer once the call stands, and answers it with what is no SDP."""
+
+    def __init__(self) -> None:
+        self.hung_up_on = False
+        self._socket: UdpSocket | None = None
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[int]:
+        self._socket = await UdpSocket.open(HOST, 0, self._receive)
+        yield self._socket.address[1]
+        await self._socket.close()
+
+    def _receive(self, data: bytes, addr: Address) -> None:
+        line, _, rest = data.decode().partition("\r\n")
+        came = dict(each.split(": ", 1) for each in rest.partition("\r\n\r\n")[0].split("\r\n"))
+        if line.startswith("INVITE"):
+            came["To"] += ";tag=muddler"
+            self._contact = came["Contact"].strip("<>")
+            self._say(addr, "SIP/2.0 200 OK", came, GOOD.decode())
+        elif line.startswith("BYE"):
+            self.hung_up_on = True
+            self._say(addr, "SIP/2.0 200 OK", came)
+        elif line.startswith("ACK"):
+            turned = came | {"From": came["To"], "To": came["From"], "CSeq": "1 INVITE"}
+            self._say(addr, f"INVITE {self._contact} SIP/2.0", turned | {"Via": self._via("1")})
+        elif line == "SIP/2.0 200 OK":
+            ours = came | {"CSeq": "1 ACK", "Via": self._via("2")}
+            self._say(addr, f"ACK {self._contact} SIP/2.0", ours, "no SDP at all")
+
+    def _via(self, branch: str) -> str:
+        assert self._socket is not None
+        return f"SIP/2.0/UDP {HOST}:{self._socket.address[1]};branch=z9hG4bK{branch}"
+
+    def _say(self, addr: Address, line: str, headers: dict[str, str], body: str = "") -> None:
+        assert self._socket is not None
+        host, port = self._socket.address
+        same = "".join(f"{name}: {headers[name]}\r\n" for name in ("Via", "From", "To", "Call-ID", "CSeq"))
+        own = f"Max-Forwards: 70\r\nContact: <sip:100@{host}:{port}>\r\n"
+        kind = f"Content-Type: application/sdp\r\nContent-Length: {len(body)}\r\n\r\n"
+        self._socket.send(f"{line}\r\n{same}{own}{kind}{body}".encode(), addr)
+
+
+async def test_an_answer_of_no_use_in_the_middle_ends_that_call_and_no_other() -> None:
+    muddler = Muddler()
+    async with pair(lambda agent, invite: agent.answer(invite.call, GOOD)) as it, muddler.open() as port:
+        line = await it.caller.dial(f"sip:100@{HOST}:{port}", 5.0)
+        assert await line.ended == "us"
+        await until(lambda: muddler.hung_up_on)
+        other = await it.dial()  # events are handed out as before
+        other.hang_up()
+        assert await other.ended == "us"
 
 
 async def test_whoever_loses_patience_with_what_closes_is_told_so_and_the_ports_are_free() -> None:

@@ -101,7 +101,6 @@ class Outbound:
         finally:
             if call.leg is None:
                 del self._live[call]
-                call.audio.close()
 
 
 async def _address(link: TrunkLink) -> Address:

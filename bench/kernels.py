@@ -191,14 +191,15 @@ def _levels(batch: int) -> Contest:
 def _mix(batch: int) -> Contest:
     """Rooms of four; with one call, a room of one. Soft sounds: audioop cuts off at every step."""
     size = min(batch, 4)
-    rows, sizes, deaf = _rows(batch), np.full(batch // size, size, np.int32), np.zeros(batch, np.uint8)
+    rows, sizes = _rows(batch), np.full(batch // size, size, np.int32)
+    parts, deaf = np.zeros((2, batch), np.uint8)
     said, told = np.split(_sound(2 * batch, 320) // 8, 2)
     mixer, out = Mixer(batch), told.copy()
-    mixer.process(rows, sizes, deaf, said, out)
+    mixer.process(rows, sizes, parts, deaf, said, out)
     np.testing.assert_array_equal(out.reshape(-1), np.frombuffer(b"".join(rivals.mix(said, told, size)), np.int16))
     np.testing.assert_array_equal(out, rivals.mix_numpy(said, told, size))
     return Contest(
-        lambda: mixer.process(rows, sizes, deaf, said, out),
+        lambda: mixer.process(rows, sizes, parts, deaf, said, out),
         {"audioop": lambda: rivals.mix(said, told, size), "numpy": lambda: rivals.mix_numpy(said, told, size)},
     )
 

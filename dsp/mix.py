@@ -1,34 +1,58 @@
 """Rooms: everyone hears everyone else and not themselves (N-1 mixing, also called mix-minus).
 
 The sum of a room is made once and each member's own words are taken off it again, so a room costs two passes however
-many are in it. Sums are exact; only what is handed out is cut off at the ends of int16.
+many are in it. What coaches say is a sum of its own, which parties do not hear. Sums are exact; only what is handed out
+is cut off at the ends of int16.
 """
 
 import numpy as np
 import numpy.typing as npt
 
 from dsp.kernel import WIDE_TICK, Bytes, Pcm, Rows, check_rows, check_shape, i32, kernel
+from dsp.parts import Part
 
 Sums = npt.NDArray[np.int32]
 
+_PARTY, _COACHED, _LISTENER, _COACH = (int(part) for part in Part)
 
-@kernel("void(i4[::1], i4[::1], u1[::1], i2[:, ::1], i2[:, ::1], i4[::1])")
-def _mix(rows: Rows, sizes: Rows, deaf: Bytes, said: Pcm, told: Pcm, total: Sums) -> None:
+
+@kernel("void(i4[::1], i4[::1], u1[::1], u1[::1], i2[:, ::1], i2[:, ::1], i4[:, ::1])")
+def _mix(rows: Rows, sizes: Rows, parts: Bytes, deaf: Bytes, said: Pcm, told: Pcm, sums: Sums) -> None:
+    aloud, aside = sums[0], sums[1]  # what all hear, and what only some do
     begin = 0
     for size in sizes:
         room = rows[begin : begin + size]
         begin += size
-        total[:] = i32(0)
+        aloud[:] = i32(0)
+        whispered = False
         for row in room:
             words, played = said[row], told[row]
-            for i in range(total.size):
-                total[i] += i32(words[i]) + i32(played[i])
+            if parts[row] <= _COACHED:
+                for i in range(aloud.size):
+                    aloud[i] += i32(words[i]) + i32(played[i])
+            else:
+                whispered = True
+                for i in range(aloud.size):
+                    aloud[i] += i32(played[i])
+        if whispered:
+            aside[:] = i32(0)
+            for row in room:
+                if parts[row] == _COACH:
+                    words = said[row]
+                    for i in range(aside.size):
+                        aside[i] += i32(words[i])
         for row in room:
             if deaf[row]:
                 continue
             words, heard = said[row], told[row]
-            for i in range(total.size):
-                heard[i] = min(max(total[i] - i32(words[i]), i32(-32_768)), i32(32_767))
+            if whispered and parts[row] != _PARTY:
+                own = i32(parts[row] != _LISTENER)
+                for i in range(aloud.size):
+                    total = aloud[i] + aside[i] - own * i32(words[i])
+                    heard[i] = min(max(total, i32(-32_768)), i32(32_767))
+            else:
+                for i in range(aloud.size):
+                    heard[i] = min(max(aloud[i] - i32(words[i]), i32(-32_768)), i32(32_767))
 
 
 class Mixer:
@@ -36,19 +60,21 @@ class Mixer:
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
-        self._total = np.zeros(WIDE_TICK, np.int32)
+        self._sums = np.zeros((2, WIDE_TICK), np.int32)
 
-    def process(self, rows: Rows, sizes: Rows, deaf: Bytes, said: Pcm, told: Pcm) -> None:
-        """One tick of all rooms. `rows` are the members, one room after the other; `sizes` how many are in each.
+    def process(self, rows: Rows, sizes: Rows, parts: Bytes, deaf: Bytes, said: Pcm, told: Pcm) -> None:
+        """One tick of all rooms. `rows` are the members, one room after the other; `sizes` how many are in each, and
+        `parts` u8[C] what each is there (`Part`).
 
         `said` i16[C, 320] is what each member says, `told` i16[C, 320] what the house plays to each. `told` becomes
-        what each hears: the sum of both over the whole room, less what the member itself says. A row that is marked
-        in `deaf` u8[C] is heard by the others, but its `told` stays as it is.
+        what each hears: all that is played in the room, and what those say whom it hears, less what it says itself. A
+        row that is marked in `deaf` u8[C] is heard by the others, but its `told` stays as it is.
         """
         check_rows(rows, self._capacity)
+        check_shape("parts", parts, (self._capacity,))
         check_shape("deaf", deaf, (self._capacity,))
         check_shape("said", said, (self._capacity, WIDE_TICK))
         check_shape("told", told, (self._capacity, WIDE_TICK))
         if sum(sizes.tolist()) != rows.size:
             raise ValueError(f"sizes must add up to {rows.size} rows, got {sizes.tolist()}")
-        _mix(rows, sizes, deaf, said, told, self._total)
+        _mix(rows, sizes, parts, deaf, said, told, self._sums)

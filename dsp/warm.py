@@ -73,7 +73,7 @@ def _levels() -> None:
 def _mix() -> None:
     from dsp import mix
 
-    mix.Mixer(1).process(_row(), np.ones(1, np.int32), _flag(), _wide(), _wide())
+    mix.Mixer(1).process(_row(), np.ones(1, np.int32), _flag(), _flag(), _wide(), _wide())
 
 
 def _plc() -> None:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from dialog.actions import Expect
 from dialog.events import CallQualityMeasured
 from dialog.ports import Hypothesis
+from dsp.parts import Part
 
 RATE_HZ = 16_000
 TICK_MS = 20
@@ -111,11 +112,12 @@ class Leg(Protocol):
         """Press keys towards the far end; False when it takes none."""
         ...
 
-    def enter(self, room: Room | None) -> None:
+    def enter(self, room: Room | None, part: Part = Part.PARTY) -> None:
         """Be in `room`, and in no other, from the next tick on; None: alone again.
 
-        In a room each leg hears what the others say, one tick later, and all that is played to any of them. It goes
-        on giving frames of its own far end only. Raises Overloaded when too many commands wait for the tick.
+        In a room each leg hears what the others say, as their `part` is, one tick later, and all that is played to any
+        of them. It goes on giving frames of its own far end only. Raises Overloaded when too many commands wait for the
+        tick.
         """
         ...
 

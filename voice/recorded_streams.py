@@ -6,6 +6,7 @@ from functools import partial
 from typing import Protocol
 
 from dialog.events import CallQualityMeasured
+from dsp.parts import Part
 from voice.cast import Cast
 from voice.media.recorder import Tape
 from voice.media.tracks import LEFT, RIGHT, Track, Tracks
@@ -106,7 +107,7 @@ class RecordedStreams:
     def send_keys(self, digits: str) -> bool:
         return False
 
-    def enter(self, room: Room | None) -> None:
+    def enter(self, room: Room | None, part: Part = Part.PARTY) -> None:
         pass  # whoever speaks here hears nobody of ours
 
     def record(self, recording: Tape | None) -> None:

@@ -35,7 +35,7 @@ def use_everything() -> None:
     resample.Downsampler(3).process(rows, wide, pcm)
     resample.resample(np.ones(999, np.float32), 24_000, 16_000)
     levels.measure(rows, pcm, values, np.zeros(3, np.uint16))
-    mix.Mixer(3).process(rows, np.array([2, 1], np.int32), law, wide, wide.copy())
+    mix.Mixer(3).process(rows, np.array([2, 1], np.int32), law, law, wide, wide.copy())
     plc.Concealer(3).process(rows, pcm, np.ones(3, np.uint8))
     tones.DtmfDetector(3).process(rows, pcm, law)
     silero = vad.SileroVad(3)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from dialog.events import CallQualityMeasured
+from dsp.parts import Part
 from voice.media.recorder import Tape
 from voice.ports import QUEUE_MS, TICK_MS, TICK_SAMPLES, Frame, FrameSink, LegStats, Pcm, Played, Room
 
@@ -33,6 +34,7 @@ class FakeLeg:
     tick_count: int = 0
     received: int = 0
     room: Room | None = None
+    part: Part = Part.PARTY
     keyed: str = ""
     receiving: bool = True
     sending: bool = True
@@ -82,8 +84,8 @@ class FakeLeg:
         self.keyed += digits
         return True
 
-    def enter(self, room: Room | None) -> None:
-        self.room = room
+    def enter(self, room: Room | None, part: Part = Part.PARTY) -> None:
+        self.room, self.part = room, part
 
     def record(self, recording: Tape | None) -> None:
         self.recording = recording

@@ -77,13 +77,14 @@ class Hearing:
 class Speaking:
     """What legs are told: 16 kHz in `wide`, and for G.711 rows the octets of the packet, by the row's `law`.
 
-    `wide` is filled with what is played to each leg and holds the mix once the rooms are mixed; a row that is marked
-    `deaf` is told nothing of its room.
+    `wide` is filled with what is played to each leg and holds the mix once the rooms are mixed; `part` is what the row
+    is in its room (`dsp.parts.Part`), and one that is marked `deaf` is told nothing of it.
     """
 
     def __init__(self, capacity: int) -> None:
         self.law = np.zeros(capacity, np.uint8)
         self.wide = np.zeros((capacity, WIDE_TICK), np.int16)
+        self.part = np.zeros(capacity, np.uint8)
         self.deaf = np.zeros(capacity, np.uint8)
         self.octets = np.zeros((capacity, NARROW_TICK), np.uint8)
         self._mixer = Mixer(capacity)
@@ -93,7 +94,7 @@ class Speaking:
     def mix(self, member_rows: Rows, room_sizes: Rows, said: Pcm) -> None:
         """Let the legs of each room hear each other's `said` i16[C, 320]. `member_rows` stand room after room."""
         if member_rows.size:
-            self._mixer.process(member_rows, room_sizes, self.deaf, said, self.wide)
+            self._mixer.process(member_rows, room_sizes, self.part, self.deaf, said, self.wide)
 
     def process(self, g711_rows: Rows) -> None:
         """One tick."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from dialog.events import CallQualityMeasured
+from dsp.parts import Part
 from voice.media.codecs import FrameCodec, G711Name
 from voice.media.line import Line
 from voice.media.playout import Playout
@@ -110,9 +111,9 @@ class MediaLeg:
         """A re-INVITE names another address (an IP literal): the latch opens. The same one changes nothing."""
         self._post(lambda: self.line.receiver.declare((host, port)))
 
-    def enter(self, room: Room | None) -> None:
+    def enter(self, room: Room | None, part: Part = Part.PARTY) -> None:
         def apply() -> None:
-            self.line.room = room
+            self.line.room, self.line.part = room, part
 
         self._post(apply)
 

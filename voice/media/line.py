@@ -9,6 +9,7 @@ import webrtcvad
 
 from dialog.errors import ProtocolError
 from dsp.kernel import NARROW_HZ, Pcm
+from dsp.parts import Part
 from voice.media.chain import LAWS, SILENT_OCTETS, Hearing, Speaking, translation
 from voice.media.codecs import FrameCodec, G711Name
 from voice.media.playout import Playout
@@ -46,6 +47,7 @@ class Line:
         self.sends = True
         self.receives = True
         self.room: Room | None = None
+        self.part = Part.PARTY
         self.recording: Tape | None = None
         self.late_frames = 0
         self._start = 0
@@ -125,6 +127,7 @@ class Line:
         """Fill the row with what is played in this tick: silence on hold, while keys are sent, or towards nowhere;
         a room is silent to the leg then, too."""
         speaking.law[self.row] = self.law
+        speaking.part[self.row] = self.part
         audio = speaking.wide[self.row]
         self._audible = self.sends and self.wire.remote is not None
         self._keying = self.sender.keying

@@ -1,0 +1,12 @@
+"""What a member of a room is to the others."""
+
+from enum import IntEnum
+
+
+class Part(IntEnum):
+    """Who is heard by whom. The numbers are the mixer's."""
+
+    PARTY = 0  # heard by all
+    COACHED = 1  # heard by all, and hears what coaches say
+    LISTENER = 2  # heard by nobody, and hears all
+    COACH = 3  # heard by the coached and by listeners alone, and hears all

@@ -48,14 +48,19 @@ class Outbound:
         self._placed: dict[str, deque[float]] = {}
         trunks.carries(self._live.values)
 
-    async def call(self, trunk: str, number: str, make: Callable[[SipAudio], C], limit_s: float = RING_S) -> C:
-        """Call `number` through `trunk`; the call that `make` makes of its sound, answered.
+    async def call(self, number: str, make: Callable[[SipAudio], C], limit_s: float = RING_S, *, trunk: str = "") -> C:
+        """Call `number` through `trunk`, by default the one that is there for it; the call that `make` makes of its
+        sound, answered.
 
-        Raises NotFound for a trunk without a proxy, PeerForbidden for a number that it must not dial, PeerError when it
-        is down, Overloaded beyond a limit, and what `Dialling.place` raises.
+        Of the trunks that may dial the number it is the one whose pattern says most about it, then one that is not
+        down, then the first of the settings.
+
+        Raises NotFound for a trunk without a proxy, PeerForbidden for a number that it, or every one, must not dial,
+        PeerError when it is down, Overloaded beyond a limit, and what `Dialling.place` raises.
         """
         try:
             link = self._find(trunk, number)
+            trunk = link.name
             address = await _address(link)
             self._admit(link)
             call = make(self._trunks.audio(self._audios, trunk, address))
@@ -69,14 +74,16 @@ class Outbound:
         return call
 
     def _find(self, name: str, number: str) -> TrunkLink:
-        link = self._trunks.link(name)
-        if link is None:
+        links = [link for link in self._trunks.links if name in ("", link.name)]
+        if name and not links:
             raise NotFound(f"no trunk called {name!r} has a proxy")
         if not _NUMBER.match(number):
             raise PeerForbidden(f"{number!r} is no number: digits, * and #, and + before them")
-        if best_match(link.settings.dial, number) is None:
-            raise PeerForbidden(f"{number} may not be dialled: sip.trunks.{name}.dial does not allow it")
-        return link
+        best = best_match((pattern for link in links for pattern in link.settings.dial), number)
+        if best is None:
+            raise PeerForbidden(f"{number} may not be dialled: sip.trunks.{name or 'NAME'}.dial does not allow it")
+        able = [link for link in links if best in link.settings.dial]
+        return min(able, key=lambda link: link.standing is Standing.DOWN)  # the first of those that are alike
 
     def _admit(self, link: TrunkLink) -> None:
         name = link.name

@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from ipaddress import ip_address, ip_network
 
@@ -60,6 +60,11 @@ class Trunks:
     def link(self, name: str) -> TrunkLink | None:
         """The way to a trunk's proxy; None where it has none, or before `reach`."""
         return self._links.get(name)
+
+    @property
+    def links(self) -> Collection[TrunkLink]:
+        """The ways to trunks that have a proxy, in the order of the settings; none before `reach`."""
+        return self._links.values()
 
     @property
     def up(self) -> dict[str, int]:

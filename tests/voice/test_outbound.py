@@ -37,6 +37,7 @@ from voice.wire.sip.events import (
     ReinviteRefused,
     SipEvent,
 )
+from voice.wire.sip.watch import Standing
 
 GOOD = make_offer(HOST, 40_000, 1, 1)
 
@@ -82,7 +83,7 @@ class Node:
     obstacle: str = ""
 
     async def call(self, number: str = "0039021234", limit_s: float = 5.0) -> PlacedCall:
-        return await self.outbound.call("carrier", number, PlacedCall, limit_s)
+        return await self.outbound.call(number, PlacedCall, limit_s, trunk="carrier")
 
     def nothing_is_held(self) -> bool:
         return self.trunks.load == {"carrier": 0} and all(free(wire.port + 1) for wire in self.wires)
@@ -208,7 +209,7 @@ async def test_nothing_is_allowed_until_a_setting_says_so() -> None:
         with pytest.raises(PeerForbidden, match=r"sip\.trunks\.carrier\.dial"):
             await it.call()
         with pytest.raises(NotFound):
-            await it.outbound.call("other", "0039", PlacedCall)
+            await it.outbound.call("0039", PlacedCall, trunk="other")
 
 
 async def test_a_full_node_or_trunk_places_none() -> None:
@@ -250,6 +251,57 @@ async def test_a_trunk_that_is_down_is_not_waited_for() -> None:
                 await it.call()
             await it.trunks.close()
         assert it.wires == []
+
+
+@asynccontextmanager
+async def carriers(**dial: list[str]) -> AsyncIterator[tuple[Trunks, Outbound]]:
+    """Trunks that may dial so, in that order; each has a name that leads nowhere, which tells which one was taken."""
+    async with house() as home:
+        trunk = {"user": "alice", "password": PASSWORD, "ping_s": 30}
+        named = {name: trunk | {"proxy": f"{name}.invalid", "dial": dial[name]} for name in dial}
+        settings = Settings.model_validate({"sip": {"peers": [], "trunks": named}})
+        trunks = Trunks(settings)
+        agent = SipAgent(Carrier(lambda agent, invite: None), trunks.allows)
+        await agent.start(HOST, 0, home.tasks)
+        trunks.reach(agent, lambda: 0.5)
+        audios = Audios(home.plane, RtpPorts(HOST, 25_000, 25_998, Random()), settings.sip)
+        try:
+            yield trunks, Outbound(trunks, Dialling(agent), audios)
+        finally:
+            await agent.close()
+
+
+async def taken(outbound: Outbound, number: str, trunk: str = "") -> str:
+    """The trunk that a call to `number` took, as it cannot be reached."""
+    with pytest.raises(PeerError, match=r"trunk \w+ (cannot be reached|is down)") as caught:
+        await outbound.call(number, PlacedCall, trunk=trunk)
+    return str(caught.value).split()[1]
+
+
+async def test_a_number_takes_the_trunk_that_is_there_for_it() -> None:
+    async with carriers(any=["*"], italy=["0039*"], second=["0039*", "0039021234*"], one=["0039029999"]) as (_, it):
+        assert await taken(it, "0049301234") == "any"
+        assert await taken(it, "0039061111") == "italy"
+        assert await taken(it, "00390212345") == "second"
+        assert await taken(it, "0039029999") == "one"
+        assert await taken(it, "0039029999", "any") == "any"
+    async with carriers(italy=["0039*"], spain=["0034*"]) as (_, it):
+        with pytest.raises(PeerForbidden, match=r"sip\.trunks\.NAME\.dial"):
+            await it.call("0049301234", PlacedCall)
+        assert it.refused == {"peer.forbidden": 1}
+
+
+@virtual_time
+async def test_of_trunks_that_are_alike_one_that_is_down_comes_last() -> None:
+    async with carriers(first=["0039*"], second=["0039*"], other=["*"]) as (trunks, it):
+        first, second, _ = trunks.links
+        assert await taken(it, "0039061111") == "first"
+        async with asyncio.TaskGroup() as tasks:
+            running = tasks.create_task(first.run())
+            await asyncio.sleep(120)
+            assert (first.standing, second.standing) == (Standing.DOWN, Standing.UNKNOWN)
+            assert await taken(it, "0039061111") == "second"
+            running.cancel()
 
 
 async def test_a_name_that_leads_nowhere_costs_nothing() -> None:

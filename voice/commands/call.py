@@ -154,7 +154,7 @@ async def by_trunk(settings: Settings, name: str, number: str) -> AsyncIterator[
     ) as caller:
         trunks.reach(caller.agent, SystemRandom().random)
         audios = Audios(caller.plane, caller.ports, sip)
-        yield (await Outbound(trunks, caller.dialling, audios).call(name, number, OutgoingLine)).listen()
+        yield (await Outbound(trunks, caller.dialling, audios).call(number, OutgoingLine, trunk=name)).listen()
 
 
 def call(to: str, way: Way, steps: Sequence[Step], audio: Path, *, as_json: bool) -> bool:

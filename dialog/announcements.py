@@ -32,6 +32,9 @@ class Announcements(BaseModel):
     not_put_through: str = Field(
         default="I am sorry, I could not put you through.", description="a transfer by the bot failed"
     )
+    recorded: str = Field(
+        default="This call is recorded.", description="to whoever is called by an agent, where calls are recorded"
+    )
     closed: str = Field(
         default="I am sorry, nobody is here to take your call at this hour.", description="outside `desk.hours`"
     )
@@ -66,5 +69,5 @@ class Announcements(BaseModel):
     def fixed(self) -> tuple[str, ...]:
         """Those that are always the same, for a voice that keeps them ready."""
         waiting = (self.next, self.minute, self.key_back, self.key_callback, self.called_back, self.person_lost)
-        ours = (self.our_fault, self.longest_call, self.not_put_through)
+        ours = (self.our_fault, self.longest_call, self.not_put_through, self.recorded)
         return (*ours, *waiting, self.closed, self.nobody, self.full, self.too_long)

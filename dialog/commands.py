@@ -6,6 +6,7 @@ the call cannot carry out (it is over, the agent's audio is gone) changes nothin
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 
 class NobodyWhy(StrEnum):
@@ -77,10 +78,55 @@ class BlindTransfer:
 
 
 @dataclass(frozen=True, slots=True)
+class Consult:
+    """Call `to`, a number outside, at the wish of `agent`; the caller is on hold meanwhile. Events tell what came of
+    it, also where it could not even begin."""
+
+    to: str
+    agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class DropThird:
+    """Hang up on whom the agent called in, or is calling."""
+
+
+@dataclass(frozen=True, slots=True)
+class PutThrough:
+    """The agent leaves caller and third to each other."""
+
+
+How = Literal["listen", "whisper", "join", "none"]
+"""What a supervisor does in a call; none: leaves it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Supervise:
+    """Let `supervisor` into the call, or out of it."""
+
+    supervisor: str
+    how: How
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """The agent hangs up on the caller's call; `cause` is for the journal."""
 
     cause: str = "agent"
 
 
-Command = Announce | TurnAway | Join | Hold | Speak | Requeue | HandBack | BlindTransfer | End
+Command = (
+    Announce
+    | TurnAway
+    | Join
+    | Hold
+    | Speak
+    | Requeue
+    | HandBack
+    | BlindTransfer
+    | Consult
+    | DropThird
+    | PutThrough
+    | Supervise
+    | End
+)

@@ -8,10 +8,13 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from dialog.commands import How
+
 VERSION = 1
 
-Speaker = Literal["caller", "agent"]
-"""Whose words: utterances are numbered from 0 for each of the two."""
+Speaker = Literal["caller", "agent", "third"]
+"""Whose words: utterances are numbered from 0 for each of the three. A third is whoever else is in the call: somebody
+outside whom the agent called in, or a supervisor who joined."""
 
 
 class _Event(BaseModel):
@@ -28,7 +31,8 @@ class _Event(BaseModel):
 
 class CallStarted(_Event):
     """A caller reached us; by `siprec` it is a call of others, which a recording client lets us hear, and has no bot.
-    `started_at` is ISO 8601 UTC; `trunk` is the carrier or PBX that brought the call."""
+    `started_at` is ISO 8601 UTC; `trunk` is the carrier or PBX that brought the call. Where an agent called back,
+    `placed_by` says who, and `caller` is who was called."""
 
     type: Literal["call_started"] = "call_started"
     transport: Literal["sip", "browser", "stream", "siprec"]
@@ -39,6 +43,7 @@ class CallStarted(_Event):
     recording: str = Field(default="", description="file name in the recordings folder; empty when off")
     headers: tuple[tuple[str, str], ...] = Field(default=(), description="what the SIP side told of it, by header")
     trunk: str = Field(default="", description="its name in the settings; empty for any other caller")
+    placed_by: str = Field(default="", description="the agent who called; empty where the caller did")
 
 
 class CallAnswered(_Event):
@@ -252,6 +257,48 @@ class AgentLeft(_Event):
     why: Literal["hung_up", "handed_back", "transferred", "lost", "caller", "ended"]
 
 
+class ThirdCalled(_Event):
+    """Somebody outside, `target`, is called at the agent's wish; the caller is on hold meanwhile."""
+
+    type: Literal["third_called"] = "third_called"
+    target: str
+    agent: str
+
+
+class ThirdJoined(_Event):
+    """They answered: agent and third hear each other, and the caller both, once taken off hold."""
+
+    type: Literal["third_joined"] = "third_joined"
+    target: str
+
+
+class ThirdLeft(_Event):
+    """They are in the call no more, or never were. `why`: dropped (by the agent), hung_up, no_answer, not_allowed (by
+    `dial` of the trunks), busy (a limit was reached), failed (`status` is SIP's, where there is one), or ended: the
+    agent left the call, or the call did."""
+
+    type: Literal["third_left"] = "third_left"
+    target: str
+    why: Literal["dropped", "hung_up", "no_answer", "not_allowed", "busy", "failed", "ended"]
+    status: int = 0
+
+
+class CallerPutThrough(_Event):
+    """The agent left caller and third to each other; the call ends when either hangs up."""
+
+    type: Literal["caller_put_through"] = "caller_put_through"
+    target: str
+    agent: str
+
+
+class SupervisionChanged(_Event):
+    """A supervisor listens, whispers (the agent alone hears it) or has joined (all hear it); or, with none, is gone."""
+
+    type: Literal["supervision_changed"] = "supervision_changed"
+    supervisor: str
+    how: How
+
+
 class HoldChanged(_Event):
     """The caller was put on hold, or taken off it; `agent` is empty where the house did it."""
 
@@ -415,6 +462,11 @@ Event = (
     | AgentMissed
     | AgentJoined
     | AgentLeft
+    | ThirdCalled
+    | ThirdJoined
+    | ThirdLeft
+    | CallerPutThrough
+    | SupervisionChanged
     | HoldChanged
     | TransferRequested
     | TransferProgressed

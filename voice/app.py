@@ -41,7 +41,6 @@ from voice.net.sip_agent import SipAgent
 from voice.net.whip import Whip
 from voice.observe import LoopLag, Metrics
 from voice.outbound import Outbound
-from voice.phones import Phones
 from voice.platforms import ALLOWANCES, OpenStreams, open_streams
 from voice.recording_server import ROWS
 from voice.services import Services
@@ -132,7 +131,8 @@ class _Builder:
         bots = await open_bots(settings.dialog, self._folder, tasks, self._engine_failed, self._say)
         stack.push_async_callback(bots.close)
         await speech.mouth.prepare([*settings.announcements.fixed(), *bots.prompts])
-        agents = settings.desk.agents + len(settings.sip.phone_users) if settings.desk.queue else 0
+        # each agent may have one more in the call
+        agents = 2 * settings.desk.agents + len(settings.sip.phone_users) if settings.desk.queue else 0
         rows = settings.limits.calls * (ROWS if settings.sip.siprec.enabled else 1)
         plane = MediaPlane(asyncio.get_running_loop(), capacity=rows + agents + SPARE_ROWS)
         plane.start()
@@ -150,7 +150,7 @@ class _Builder:
         )
         calls = self._calls = Calls(settings.limits, services, self._open_recorder(), tasks, lag)
         exchange = Exchange(settings, plane)
-        desk = await self._open_desk(calls, plane, database, exchange.phones)
+        desk = await self._open_desk(calls, plane, database, exchange)
         agent = await exchange.open(self._folder, calls, self._metrics, tasks, stack)
         streams = await open_streams(settings, calls, plane, self._metrics, stack)
         self._listeners.append(streams.calls)
@@ -210,12 +210,14 @@ class _Builder:
         self._stack.callback(recorder.close)
         return recorder
 
-    async def _open_desk(self, calls: Calls, plane: MediaPlane, database: Database, phones: Phones) -> OpenDesk | None:
+    async def _open_desk(
+        self, calls: Calls, plane: MediaPlane, database: Database, exchange: Exchange
+    ) -> OpenDesk | None:
         settings = self._settings.desk
         if not settings.queue:
             return None
         desk = await open_desk(
-            settings, self._folder, database, calls, plane, phones, self._tasks, self._stack, self._say
+            settings, self._folder, database, calls, plane, exchange, self._tasks, self._stack, self._say
         )
         self._listeners += desk.listeners
         self._metrics.gauge("centralino_desk", "Callers and agents at the desk", "what", lambda: desk.host.figures)

@@ -1,18 +1,30 @@
-"""Caller and agent hear each other, and the house goes on listening: two legs in a room, one journal, two speakers."""
+"""Caller and agent hear each other, and the house goes on listening: legs in a room, one journal, a speaker for each.
+
+Somebody outside may be called in. The caller is on hold meanwhile, so agent and third speak alone until the caller is
+taken back; then all three hear each other. What those two say while the caller is on hold is nobody's business: it is
+neither written down nor recorded.
+"""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from dialog.actions import Collect, Expect
-from dialog.announcements import Announcements
-from dialog.events import Event, KeysPressed
+from dialog.commands import How
+from dialog.errors import PeerForbidden
+from dialog.events import Event, HoldChanged, KeysPressed, ThirdCalled, ThirdJoined, ThirdLeft
+from dialog.events import Speaker as Side
 from dialog.keys import KeyEntry
+from dsp.parts import Part
 from voice.listener import Listener
+from voice.media.music import ringing_tone
 from voice.mind import Numbers, Strand
 from voice.music import Music
-from voice.ports import TICK_MS, Ears, Frame, Leg, Mouth, Room
+from voice.party import Party
+from voice.ports import TICK_MS, Frame, Leg, Room
+from voice.services import People, Services
 from voice.speaker import Phrase, Speaker
 from voice.speech.phrases import split_phrases
+from voice.supervisors import Supervisors
+from voice.third import Third, Why
 
 _LONGEST_ENTRY = 32
 """Keys of the caller are one entry until a pause, or until there are this many."""
@@ -22,9 +34,10 @@ _MOST_TO_SAY = 16
 
 
 class Bridge:
-    """The mind of a call that is with `agent`, whose audio is `leg`. What the bot's voice says here, both hear.
+    """The mind of a call that is with `agent`, whose audio is `leg`. What the bot's voice says here, all hear; `notice`
+    is what it says to whoever comes into a call that is recorded.
 
-    `over` is called, with the cause, when the call's time is over and both have heard so.
+    `over` is called, with the cause, when the call's time is over and everybody has heard so.
     """
 
     def __init__(
@@ -32,52 +45,59 @@ class Bridge:
         agent: str,
         caller: Leg,
         leg: Leg,
-        ears: Ears,
-        mouth: Mouth,
-        music: Music,
+        services: Services,
+        people: People,
+        notice: str,
         numbers: Numbers,
-        announcements: Announcements,
         tasks: Strand,
         tell: Callable[[Event], None],
         over: Callable[[str], None],
     ) -> None:
         self.agent = agent
         self._caller = caller
-        self._leg = leg
-        self._room = Room()
-        self._music = music
+        self._services = services
+        self._people = people
+        self._notice = notice
+        self._numbers = numbers
         self._tasks = tasks
         self._tell = tell
         self._over = over
-        self._farewell = announcements.longest_call
+        self._room = Room()
+        self._music = Music(caller, people.music)
         self._expired = False
-        self._speaker = Speaker(caller, mouth, tasks, tell, self._was_said, numbers.playbacks)
-        self._hears_caller = Listener(ears, "caller", numbers.caller, tell)
-        self._hears_agent = Listener(ears, "agent", numbers.agent, tell)
+        self._speaker = Speaker(caller, services.mouth, tasks, tell, self._was_said, numbers.playbacks)
+        self._hears_caller = self._listener("caller")
         self._entry = KeyEntry()
         self._entry.expect(Collect(Expect.DIGITS, _LONGEST_ENTRY))
         self._tick: int | None = None
-        self._behind: int | None = None
         self._on_hold = False
         self._closed = False
-        leg.listen(self._on_agent)
-        self._connect()
+        self._agent = self._party_of(leg)
+        self._third: Third | None = None
+        self._third_party: Party | None = None
+        self._ringing: Music | None = None
+        self._supervisors = Supervisors(self._room, self._clock, lambda: self._listener("third"))
+        caller.enter(self._room)
 
-    def hold(self, *, on: bool) -> bool:
-        """Music for the caller and silence for the agent; or both hear each other again. False: it is so already."""
-        if on == self._on_hold:
-            return False
-        self._on_hold = on
-        self._speaker.drop()
-        if on:
-            self._caller.enter(None)
-            self._leg.enter(None)
-            self._hears_caller.forget()
-            self._hears_agent.forget()
-        else:
-            self._caller.stop()
-            self._connect()
-        return True
+    # -- what the desk asks -------------------------------------------------------------------------------------
+
+    def reconnect(self, leg: Leg) -> None:
+        """The agent's audio is back, by another leg; nobody is on hold."""
+        self._agent.close()
+        self._agent = self._party_of(leg)
+        if self._third is not None and self._third_party is None:
+            self._ringing = Music(leg, ringing_tone())
+        self._hold(on=False)
+
+    def inform(self) -> None:
+        """Say to all that the call is recorded, where it is."""
+        if self._notice:
+            self.speak(self._notice)
+
+    def hold(self, *, on: bool, agent: str = "") -> None:
+        """Music for the caller, and silence for the agent; or both hear each other again. Nothing, where it is so."""
+        if self._hold(on=on):
+            self._tell(HoldChanged(on=on, agent=agent))
 
     def speak(self, text: str) -> bool:
         """Say `text` in the bot's voice, after what it is saying already. False: that is too much as it is."""
@@ -85,6 +105,47 @@ class Bridge:
             return False
         self._speaker.add([Phrase(phrase) for phrase in split_phrases(text)])
         return True
+
+    def consult(self, number: str) -> None:
+        """Call somebody outside. Where that cannot even begin the caller does not notice."""
+        outside = self._people.outside
+        self._tell(ThirdCalled(target=number, agent=self.agent))
+        try:
+            if outside is None:
+                raise PeerForbidden("nobody outside can be called")
+            outside.check(number)
+        except PeerForbidden:
+            self._tell(ThirdLeft(target=number, why="not_allowed"))
+            return
+        self.hold(on=True, agent=self.agent)
+        self._ringing = Music(self._agent.leg, ringing_tone())
+        self._third = Third(number, outside, self._tasks, self._third_joined, self._third_left)
+
+    def drop_third(self) -> bool:
+        """Hang up on them, or stop calling; False where there is nobody."""
+        third = self._third
+        if third is not None:
+            third.leave("dropped")
+        return third is not None
+
+    def give_third(self) -> Third | None:
+        """Leave them to whoever comes next; None where nobody has answered."""
+        third = self._third
+        if third is None or self._third_party is None:
+            return None
+        self._forget_third()
+        return third
+
+    def supervise(self, supervisor: str, leg: Leg | None, how: How) -> bool:
+        """Let a supervisor in, or out; False where that one has no audio."""
+        if how == "none":
+            return self._supervisors.let_out(supervisor)
+        if leg is None:
+            return False
+        self._supervisors.let_in(supervisor, leg, how)
+        return True
+
+    # -- voice.mind.Mind ----------------------------------------------------------------------------------------
 
     def press(self, key: str) -> None:
         """A key of the caller: it is for the agent's screen."""
@@ -97,61 +158,117 @@ class Bridge:
         for key in frame.keys:
             self.press(key)
         self._entered(self._entry.expired(self._now_ms))
+        if self._ringing is not None:
+            self._ringing.feed()
         if self._on_hold:
-            self._music.feed()  # and what is said meanwhile is nobody's business
+            self._music.feed()
         else:
             self._hears_caller.on_frame(frame, yielding=True, floor_is_free=True)
 
     def expire(self) -> None:
-        """The call has reached its longest time: both hear so."""
+        """The call has reached its longest time: everybody hears so."""
         if not self._expired:
             self._expired = True
             self.hold(on=False)
-            self._speaker.say([Phrase(phrase) for phrase in split_phrases(self._farewell)])
+            farewell = self._services.announcements.longest_call
+            self._speaker.say([Phrase(phrase) for phrase in split_phrases(farewell)])
 
     def gone(self) -> None:
         """The caller hung up."""
 
     def close(self) -> None:
-        """The two hear each other no more. Idempotent."""
+        """They hear each other no more. Idempotent."""
         if self._closed:
             return
         self._closed = True
+        if self._third is not None:
+            self._third.leave("ended")
         self._tasks.cancel()
+        self._supervisors.close()
+        self._agent.close()
         self._caller.enter(None)
-        self._leg.enter(None)
-        self._leg.listen(_nobody_listens)
-        for listener in (self._hears_caller, self._hears_agent):
-            listener.forget()
-            listener.close()
+        self._hears_caller.forget()
+        self._hears_caller.close()
+
+    # -- the inside ---------------------------------------------------------------------------------------------
 
     @property
     def _now_ms(self) -> int:
         return (self._tick or 0) * TICK_MS
 
+    def _clock(self) -> int | None:
+        return self._tick
+
+    def _listener(self, side: Side) -> Listener:
+        return Listener(self._services.ears, side, self._numbers.of(side), self._tell)
+
+    def _party_of(self, leg: Leg) -> Party:
+        party = Party(leg, self._clock, self._listener("agent"), self._agent_pressed)
+        party.enter(self._room, Part.COACHED)
+        return party
+
+    def _agent_pressed(self, keys: str) -> None:
+        """For whoever the agent speaks with."""
+        if not self._on_hold:
+            self._caller.send_keys(keys)
+        if self._third_party is not None:
+            self._third_party.leg.send_keys(keys)
+
+    def _hold(self, *, on: bool) -> bool:
+        if on == self._on_hold:
+            return False
+        self._on_hold = on
+        self._speaker.drop()
+        self._agent.attend(on=not on)
+        self._supervisors.attend(on=not on)
+        if self._third_party is not None:
+            self._third_party.attend(on=not on)
+        if on:
+            self._caller.enter(None)
+            self._hears_caller.forget()
+        else:
+            self._caller.stop()
+            self._caller.enter(self._room)
+            self._inform_third()
+        return True
+
+    def _third_joined(self, leg: Leg) -> None:
+        assert self._third is not None, "they were called"
+        self._stop_ringing()
+        self._third_party = Party(leg, self._clock, self._listener("third"))
+        self._third_party.attend(on=not self._on_hold)
+        self._third_party.enter(self._room)
+        self._tell(ThirdJoined(target=self._third.number))
+        self._inform_third()
+
+    def _inform_third(self) -> None:
+        """From the moment that the caller hears them, they are on the recording."""
+        third = self._third
+        if third is not None and self._third_party is not None and not self._on_hold and not third.informed:
+            third.informed = True
+            self.inform()
+
+    def _third_left(self, why: Why, status: int) -> None:
+        third = self._third
+        assert third is not None, "they were called"
+        self._forget_third()
+        self._tell(ThirdLeft(target=third.number, why=why, status=status))
+
+    def _forget_third(self) -> None:
+        self._stop_ringing()
+        if self._third_party is not None:
+            self._third_party.close()
+        self._third = self._third_party = None
+
+    def _stop_ringing(self) -> None:
+        if self._ringing is not None:
+            self._ringing = None
+            self._agent.leg.stop()
+
     def _was_said(self) -> None:
         if self._expired:
             self._over("longest_call")
 
-    def _connect(self) -> None:
-        self._caller.enter(self._room)
-        self._leg.enter(self._room)
-
-    def _on_agent(self, frame: Frame) -> None:
-        if frame.keys:
-            self._caller.send_keys(frame.keys)
-        if self._on_hold or self._tick is None:
-            return
-        if self._behind is None:
-            self._behind = self._tick - frame.tick
-        # the journal's time is the caller's; the agent's leg is older than the call, or younger
-        shifted = replace(frame, tick=max(0, frame.tick + self._behind))
-        self._hears_agent.on_frame(shifted, yielding=True, floor_is_free=True)
-
     def _entered(self, digits: str) -> None:
         if digits:
             self._tell(KeysPressed(digits=digits))
-
-
-def _nobody_listens(_frame: Frame) -> None:
-    """Between calls an agent's voice goes nowhere."""

@@ -8,6 +8,7 @@ from dialog.events import (
     AgentLeft,
     AgentMissed,
     AgentRung,
+    CallerPutThrough,
     Event,
     HoldChanged,
     NoteWritten,
@@ -37,6 +38,7 @@ DIALLED = "web"
 NOT_FOR_CALLERS = (
     AgentMissed,
     AgentRung,
+    CallerPutThrough,
     NoteWritten,
     SuggestionDismissed,
     SuggestionsShown,

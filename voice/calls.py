@@ -123,12 +123,13 @@ class Calls:
         bot: str,
         codec: str,
         trunk: str = "",
+        placed_by: str = "",
         ended: Callable[[str], None],
         headers: tuple[tuple[str, str], ...] = (),
         refer: Refer | None = None,
     ) -> Call:
         """Begin an admitted call on `leg`; `ended` is called once, with the cause, when it is over; `refer` asks the
-        far end to call somebody in our stead.
+        far end to call somebody in our stead. It was `placed_by` an agent where we called.
 
         A test number says nothing of a recording, so it makes none.
         """
@@ -144,6 +145,7 @@ class Calls:
             dialled=dialled,
             bot=bot,
             trunk=trunk,
+            placed_by=placed_by,
             started_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
             recording=recording.path.name if recording is not None else "",
             headers=headers,

@@ -23,9 +23,10 @@ from dialog.errors import ConfigurationError
 from dialog.journal import Listener
 from voice.agents import AgentLines
 from voice.calls import Calls
+from voice.exchange import Exchange
 from voice.media.music import hold_music, load_music
 from voice.media.plane import MediaPlane
-from voice.phones import Phones
+from voice.placing import Placing
 from voice.plug_ins import find_plug_in, load_plug_in
 from voice.services import People
 from voice.settings.sections import DeskSettings
@@ -64,7 +65,7 @@ async def open_desk(
     database: Database,
     calls: Calls,
     plane: MediaPlane,
-    phones: Phones,
+    exchange: Exchange,
     tasks: asyncio.TaskGroup,
     stack: AsyncExitStack,
     say: Say,
@@ -82,7 +83,9 @@ async def open_desk(
     )
     music = await asyncio.to_thread(load_music, settings.music) if settings.music else hold_music()
     feeds, records = AgentFeeds(), DeskRecords(database)
-    host = DeskHost(rules, calls, _Both(feeds, phones), records, LongestIdle())
+    phones, placing = exchange.phones, Placing(calls, exchange, tasks)
+    host = DeskHost(rules, calls, placing, _Both(feeds, phones), records, LongestIdle())
+    placing.work_for(host)
     feeds.serve(host)
     tasks.create_task(host.run(), name="desk")
     stack.push_async_callback(host.close)
@@ -92,7 +95,7 @@ async def open_desk(
 
     lines = AgentLines(plane, tasks, settings.agents, changed)
     phones.work_for(host, lambda agent: lines.leg(agent) is not None)
-    calls.serve(People(host, lambda agent: phones.leg(agent) or lines.leg(agent), music))
+    calls.serve(People(host, lambda agent: phones.leg(agent) or lines.leg(agent), music, exchange))
     suggester = await _open_suggester(settings, folder, tasks, say) if settings.suggest else None
     listeners: tuple[Listener, ...] = (host,)
     if suggester is not None:

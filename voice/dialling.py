@@ -34,10 +34,12 @@ class CallRefused(PeerError):
 
 
 class PlacedCall:
-    """One call that we placed. Its `audio` has a leg once it is answered; `ended` tells who ended it."""
+    """One call that we placed. Its `audio` has a leg once it is answered; `ended` tells who ended it; `trunk` is the
+    one that it went through, if it did."""
 
     def __init__(self, audio: SipAudio) -> None:
         self.audio = audio
+        self.trunk = ""
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.answered: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
         self.hang_up: Callable[[], None] = lambda: None

@@ -10,7 +10,7 @@ from voice.accounts import open_authenticator
 from voice.addresses import taken
 from voice.calls import Calls
 from voice.config import Settings
-from voice.dialling import Dialling
+from voice.dialling import Dialling, PlacedCall
 from voice.media.plane import MediaPlane
 from voice.net.certificate import ensure_certificate, trusted, usable_tls
 from voice.net.ice_guard import IceAddress, IceGuard
@@ -31,7 +31,8 @@ UNSETTLED_CALLS = 256
 
 
 class Exchange:
-    """Whom the node reaches by SIP. `phones` are the agents'; `outbound` places calls, once it is open."""
+    """Whom the node reaches by SIP. `phones` are the agents'; `outbound` places calls, once it is open. To the desk,
+    which is opened before it, it is who can be called outside (voice.third.Outside)."""
 
     outbound: Outbound
 
@@ -43,6 +44,14 @@ class Exchange:
         self._ports = RtpPorts(settings.media_host, media.first_port, media.last_port, SystemRandom())
         self._registrar = Registrar()
         self.phones = Phones(settings, settings.sip.phone_users, self._registrar, plane, self._ports)
+
+    def check(self, number: str) -> None:
+        """See `Outbound.check`."""
+        self.outbound.check(number)
+
+    async def dial(self, number: str) -> PlacedCall:
+        """See `Outbound.dial`."""
+        return await self.outbound.dial(number)
 
     async def open(
         self, folder: Path, calls: Calls, metrics: Metrics, tasks: asyncio.TaskGroup, stack: AsyncExitStack

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Protocol
 
+from dialog.events import Speaker
 from voice.ports import Frame
 
 
@@ -39,7 +40,12 @@ class Numbers:
 
     caller: Iterator[int] = field(default_factory=count)
     agent: Iterator[int] = field(default_factory=count)
+    third: Iterator[int] = field(default_factory=count)
     playbacks: Iterator[int] = field(default_factory=count)
+
+    def of(self, side: Speaker) -> Iterator[int]:
+        """Of the utterances of that speaker."""
+        return {"caller": self.caller, "agent": self.agent, "third": self.third}[side]
 
 
 class Strand:

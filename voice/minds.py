@@ -10,17 +10,33 @@ from typing import Literal, TypeVar
 
 from agent_assist.desk.ports import LeaveWhy
 from dialog.actions import Hangup, LastWord, Transfer
-from dialog.commands import Announce, BlindTransfer, Command, End, HandBack, Hold, Join, Requeue, Speak, TurnAway
+from dialog.commands import (
+    Announce,
+    BlindTransfer,
+    Command,
+    Consult,
+    DropThird,
+    End,
+    HandBack,
+    Hold,
+    Join,
+    PutThrough,
+    Requeue,
+    Speak,
+    Supervise,
+    TurnAway,
+)
 from dialog.errors import PeerForbidden, ProtocolError
 from dialog.events import (
     AgentJoined,
     AgentLeft,
     BotReturned,
     CallbackRequested,
+    CallerPutThrough,
     CallQueued,
     CallStarted,
     Event,
-    HoldChanged,
+    SupervisionChanged,
     TransferFailed,
     TransferRequested,
     TurnedAway,
@@ -36,6 +52,7 @@ from voice.ports import TICK_MS, Frame, Leg
 from voice.recorded import Recorded
 from voice.recorded_streams import RecordedStreams
 from voice.services import People, Refer, Services
+from voice.through import Through
 from voice.transferring import Transferring
 from voice.waiting import Waiting
 
@@ -75,6 +92,7 @@ class Minds:
         self._tasks: asyncio.TaskGroup | None = None
         self._mind: Mind | None = None
         self._agent_hung_up = False
+        self._bot_knows = False
         self._now_ms = 0
 
     # -- while the call lives -----------------------------------------------------------------------------------
@@ -91,10 +109,17 @@ class Minds:
             test = Milliwatt if started.bot == MILLIWATT else Echo
             self._turn_to(lambda _tasks: test(self._leg, self._end))
             return
-        opened = SessionOpened(
-            started.caller, started.dialled, started.transport, bool(started.recording), started.headers
-        )
-        self._turn_to(lambda strand: self._bot(strand, opened))
+        if started.placed_by:
+            self._begin_with(started.placed_by)
+        else:
+            self._turn_to(lambda strand: self._bot(strand, self._opened))
+
+    def _begin_with(self, agent: str) -> None:
+        """The caller was called for an agent, who is there, or there is no call."""
+        if self._people is None or not self._join(self._people, None, agent):
+            self._end("agent_gone")
+        elif isinstance(self._mind, Bridge):
+            self._mind.inform()
 
     def on_frame(self, frame: Frame) -> None:
         """One tick of the caller's leg."""
@@ -137,8 +162,23 @@ class Minds:
 
     # -- the bot ------------------------------------------------------------------------------------------------
 
+    @property
+    def _opened(self) -> SessionOpened:
+        started = self._started
+        return SessionOpened(
+            started.caller, started.dialled, started.transport, bool(started.recording), started.headers
+        )
+
+    @property
+    def _notice(self) -> str:
+        """What whoever comes into the call is told, where it is recorded."""
+        return self._services.announcements.recorded if self._started.recording else ""
+
     def _bot(self, tasks: Strand, turn: SessionOpened | Returned) -> CallBrain:
         services = self._services
+        if not self._bot_knows:
+            turn = self._opened  # an agent had the caller first
+            self._bot_knows = True
         engine = services.bots[self._started.bot]
         brain = CallBrain(
             self._leg,
@@ -236,8 +276,7 @@ class Minds:
             case Join(agent), Waiting(queued=True) | Bridge():
                 return self._join(people, mind, agent)
             case Hold(on, agent), Bridge():
-                if mind.hold(on=on):
-                    self._tell(HoldChanged(on=on, agent=agent))
+                mind.hold(on=on, agent=agent)
             case Speak(text), Bridge():
                 return mind.speak(text)
             case Requeue(), Bridge():
@@ -248,6 +287,16 @@ class Minds:
                 self._return_to_bot("handed_back")
             case BlindTransfer(to, agent), Bridge():
                 self._transfer(to, agent)
+            case Consult(to), Bridge():
+                mind.consult(to)
+            case DropThird(), Bridge():
+                return mind.drop_third()
+            case PutThrough(), Bridge():
+                return self._put_through(mind)
+            case Supervise(supervisor, how), Bridge():
+                if not mind.supervise(supervisor, people.leg_of(supervisor), how):
+                    return False
+                self._tell(SupervisionChanged(supervisor=supervisor, how=how))
             case End(cause), Bridge():
                 self._agent_hung_up = True
                 self._end(cause)
@@ -272,29 +321,45 @@ class Minds:
 
         return self._turn_to(make)
 
-    def _join(self, people: People, before: Waiting | Bridge, agent: str) -> bool:
+    def _join(self, people: People, before: Waiting | Bridge | None, agent: str) -> bool:
         leg = people.leg_of(agent)
         if leg is None:
             return False
-        if isinstance(before, Bridge) and before.agent != agent:
-            self._leave_agent(before, "transferred")
-        services = self._services
+        if isinstance(before, Bridge) and before.agent == agent:
+            before.reconnect(leg)
+        else:
+            if isinstance(before, Bridge):
+                self._leave_agent(before, "transferred")
+            self._turn_to(lambda tasks: self._bridge(people, agent, leg, tasks))
+        self._tell(AgentJoined(agent=agent))
+        return True
+
+    def _bridge(self, people: People, agent: str, leg: Leg, tasks: Strand) -> Bridge:
+        return Bridge(
+            agent,
+            self._leg,
+            leg,
+            self._services,
+            people,
+            self._notice,
+            self._numbers,
+            tasks,
+            self._tell,
+            self._end,
+        )
+
+    def _put_through(self, bridge: Bridge) -> bool:
+        """Agent out, caller and third stay; False where nobody has answered."""
+        third = bridge.give_third()
+        if third is None:
+            return False
+        self._tell(CallerPutThrough(target=third.number, agent=bridge.agent))
+        self._leave_agent(bridge, "transferred")
         self._turn_to(
-            lambda tasks: Bridge(
-                agent,
-                self._leg,
-                leg,
-                services.ears,
-                services.mouth,
-                Music(self._leg, people.music),
-                self._numbers,
-                services.announcements,
-                tasks,
-                self._tell,
-                self._end,
+            lambda tasks: Through(
+                self._leg, third, self._services, self._notice, self._numbers, tasks, self._tell, self._end
             )
         )
-        self._tell(AgentJoined(agent=agent))
         return True
 
     def _leave_agent(

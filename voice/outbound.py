@@ -64,6 +64,7 @@ class Outbound:
             address = await _address(link)
             self._admit(link)
             call = make(self._trunks.audio(self._audios, trunk, address))
+            call.trunk = trunk
             await self._place(call, link, address, number, limit_s)
         except CentralinoError as error:
             self.refused[error.code] += 1
@@ -72,6 +73,14 @@ class Outbound:
         call.ended.add_done_callback(lambda _: self._live.pop(call))
         log.info("call placed", trunk=trunk, pii={"dialled": number})
         return call
+
+    def check(self, number: str) -> None:
+        """Raise PeerForbidden where no trunk may call `number`."""
+        self._find("", number)
+
+    async def dial(self, number: str) -> PlacedCall:
+        """Call `number` through the trunk that is there for it; see `call`."""
+        return await self.call(number, PlacedCall)
 
     def _find(self, name: str, number: str) -> TrunkLink:
         links = [link for link in self._trunks.links if name in ("", link.name)]

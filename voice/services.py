@@ -8,15 +8,18 @@ from dialog.announcements import Announcements
 from dialog.journal import Listener
 from dialog.ports import DialogEngine
 from voice.ports import Ears, Leg, Mouth, Pcm
+from voice.third import Outside
 
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """What it takes to give a caller to a person: who decides, the agents' audio, and music for those who wait."""
+    """What it takes to give a caller to a person: who decides, the agents' audio, music for those who wait, and a way
+    to people outside, where there is one."""
 
     desk: CallDesk
     leg_of: Callable[[str], Leg | None]
     music: Pcm
+    outside: Outside | None = None
 
 
 Refer = Callable[[str], bool]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agent_assist.desk.messages import Colleague, Me, WrapUp
-from agent_assist.desk.ports import GRACE_S, Candidate, Presence
+from agent_assist.desk.ports import GRACE_S, Candidate, Conflict, Presence
 from agent_assist.desk.presence import Input, step
 
 _ENGAGED = (Presence.READY, Presence.RINGING, Presence.TALKING)
@@ -14,10 +14,11 @@ _ENGAGED = (Presence.READY, Presence.RINGING, Presence.TALKING)
 @dataclass(slots=True)
 class Agent:
     """One agent. `audio` stands, `phone` can be rung; `missing_since` is set while the page, or what the presence needs
-    of the two, is away."""
+    of the two, is away. `calling` is whom the node calls for the agent, and `calling_for` why."""
 
     name: str
     skills: tuple[str, ...] = ()
+    supervisor: bool = False
     page: bool = False
     audio: bool = False
     phone: bool = False
@@ -27,6 +28,8 @@ class Agent:
     missing_since: float | None = None
     owes: WrapUp | None = None
     joined_at: float = 0.0
+    calling: str = ""
+    calling_for: str = ""
 
     @property
     def reachable(self) -> bool:
@@ -41,7 +44,7 @@ class Agent:
     @property
     def serves(self) -> bool:
         """Takes calls, now or after the one that is on."""
-        if self.presence in (Presence.TALKING, Presence.WRAPPING):
+        if self.presence in (Presence.CALLING, Presence.TALKING, Presence.WRAPPING):
             return self.next == "ready"
         return self.presence in (Presence.READY, Presence.RINGING)
 
@@ -60,13 +63,26 @@ class Agent:
 
     @property
     def me(self) -> Me:
-        return Me(agent=self.name, presence=self.presence, audio=self.audio, phone=self.phone, next=self.next)
+        return Me(
+            agent=self.name,
+            presence=self.presence,
+            audio=self.audio,
+            phone=self.phone,
+            next=self.next,
+            calling=self.calling,
+            supervisor=self.supervisor,
+        )
 
     def happen(self, happened: Input, now: float) -> None:
         """Follow the table. Who becomes ready is idle from now on; who only was rung has been for longer."""
         before, self.presence = self.presence, step(self.presence, happened)
         if self.presence is Presence.READY and before is not Presence.RINGING:
             self.idle_since = now
+
+    def settle_down(self, now: float) -> None:
+        """What was on is done: ready again, unless the agent wished otherwise."""
+        if self.next == "ready":
+            self.happen(Input.READY, now)
 
     def look(self, now: float, *, cut: bool) -> None:
         """Begin the grace, or end it; `cut`: the caller does not hear the agent yet. Who talks by phone needs no page
@@ -99,6 +115,13 @@ class Agents:
     def get(self, name: str) -> Agent | None:
         """The agent, where one of that name is known."""
         return self._agents.get(name)
+
+    def here(self, name: str) -> Agent:
+        """The agent, where a page is open. Raises Conflict."""
+        who = self._agents.get(name)
+        if who is None or not who.page:
+            raise Conflict("no page of yours is open")
+        return who
 
     def open(self, name: str) -> Agent:
         """The agent, made known where that is needed."""

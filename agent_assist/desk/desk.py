@@ -4,22 +4,38 @@ A machine without clock, socket or task. Every input names the time (`now`, seco
 After each of them whoever drives it carries out the outputs, in order, until there are none, and reports on the way
 what came of a Join (`joined`) and which command a call could not carry out (`refused`). An input that does not fit
 raises Conflict and changes nothing; one that asks for what already is changes nothing either.
+
+What agents ask during a call is `in_call.py`, what supervisors do `supervision.py`, and calls that the node places for
+agents `outgoing.py`.
 """
 
 from collections.abc import Sequence
 from typing import Literal
 
-from agent_assist.desk.agents import Agent
 from agent_assist.desk.floor import Floor
-from agent_assist.desk.messages import Recorded, Snapshot, WrapUpDone
+from agent_assist.desk.in_call import InCall
+from agent_assist.desk.messages import Recorded, Snapshot, Third, WrapUpDone
 from agent_assist.desk.offers import Offer, OfferEnd
+from agent_assist.desk.outgoing import Outgoing
 from agent_assist.desk.outputs import CallbackWanted, Output
 from agent_assist.desk.ports import Conflict, LeaveWhy, Presence, Router, Waiting
 from agent_assist.desk.presence import Input
 from agent_assist.desk.rules import Rules
+from agent_assist.desk.supervision import Supervision
 from agent_assist.desk.talks import Talk
-from dialog.commands import BlindTransfer, Command, End, HandBack, Hold, Join, NobodyWhy, Speak, TurnAway
-from dialog.events import CallEnded, NoteWritten, Record, SuggestionDismissed, SuggestionTaken, TransferFailed
+from dialog.commands import (
+    BlindTransfer,
+    Command,
+    Consult,
+    DropThird,
+    Hold,
+    Join,
+    NobodyWhy,
+    Speak,
+    Supervise,
+    TurnAway,
+)
+from dialog.events import CallEnded, Event, HoldChanged, Record, ThirdJoined, ThirdLeft, TransferFailed
 
 
 class Desk:
@@ -27,6 +43,9 @@ class Desk:
 
     def __init__(self, rules: Rules, router: Router) -> None:
         self._floor = Floor(rules, router)
+        self.in_call = InCall(self._floor)
+        self.supervision = Supervision(self._floor)
+        self.outgoing = Outgoing(self._floor)
 
     # -- what comes out -----------------------------------------------------------------------------------------
 
@@ -122,6 +141,7 @@ class Desk:
                 floor.order(talk.call_id, Join(agent))
         else:
             self._gone(agent, now)
+            self._leave_supervised(agent)
             if talk and not talk.cut:
                 talk.cut = True
                 if not talk.on_hold:
@@ -147,14 +167,34 @@ class Desk:
         dossier = floor.dossiers.get(record.call_id)
         floor.dossiers.take(record)
         if talk := floor.talks.get(record.call_id):
-            floor.tell(talk.agent, Recorded(record=record))
-            if isinstance(record.event, TransferFailed):
-                talk.transferring_to = ""
-                floor.tell(talk.agent, talk.changed(trouble=record.event.why))
+            for screen in (talk.agent, *talk.supervisors):
+                floor.tell(screen, Recorded(record=record))
+            self._see(talk, record.event)
+        elif dossier is not None and dossier.awaits(record.event):
+            self.outgoing.reached(record.call_id, dossier.placed_by, now)
         if dossier is not None and dossier.is_recorded:
             floor.follow(record, now)
         if isinstance(record.event, CallEnded):
             self.leave(record.call_id, LeaveWhy.HUNG_UP, now)
+
+    def _see(self, talk: Talk, event: Event) -> None:
+        """What the call did that its agent's screen shows."""
+        match event:
+            case TransferFailed(why=why):
+                talk.transferring_to = ""
+                self._floor.tell(talk.agent, talk.changed(trouble=why))
+            case HoldChanged(on=on, agent=agent) if agent == talk.agent and talk.on_hold is not on:
+                talk.on_hold = on
+                self._floor.tell(talk.agent, talk.changed())
+            case ThirdJoined(target=number):
+                talk.third = Third(number=number, joined=True)
+                self._floor.tell(talk.agent, talk.changed())
+            case ThirdLeft(why=why):
+                talk.third = None
+                expected = why in ("dropped", "ended")
+                self._floor.tell(talk.agent, talk.changed(trouble="" if expected else f"third_{why}"))
+            case _:
+                pass
 
     def joined(self, call_id: str, agent: str, now: float) -> None:
         """The call carried out a Join: for the first time, or because the audio is back. Nothing, where either left
@@ -187,20 +227,26 @@ class Desk:
                 if talk:
                     talk.transferring_to = ""
                     floor.tell(talk.agent, talk.changed(trouble="refused"))
-            case Speak():
+            case Consult():
+                if talk:
+                    talk.third = None
+                    floor.tell(talk.agent, talk.changed(trouble="refused"))
+            case Speak() | DropThird():
                 if talk:
                     floor.tell(talk.agent, talk.changed(trouble="refused"))
+            case Supervise(supervisor):
+                floor.leave_supervised(supervisor)
             case _:
                 self.leave(call_id, LeaveWhy.HUNG_UP, now)
         floor.settle(now)
 
     # -- what agents ask: being there ---------------------------------------------------------------------------
 
-    def arrive(self, agent: str, skills: Sequence[str], now: float) -> None:
+    def arrive(self, agent: str, skills: Sequence[str], now: float, *, supervisor: bool = False) -> None:
         """See `AgentDesk`. Who comes back within the grace is what they were."""
         who = self._floor.agents.open(agent)
         who.page = True
-        who.skills = tuple(skills)
+        who.skills, who.supervisor = tuple(skills), supervisor
         if who.presence is Presence.OFFLINE:
             who.next = "away"
             who.happen(Input.ARRIVED, now)
@@ -214,12 +260,13 @@ class Desk:
         if who is not None and who.page:
             who.page = False
             self._gone(agent, now)
+            self._leave_supervised(agent)
             self._floor.settle(now)
 
     def set_presence(self, agent: str, presence: Literal["ready", "away"], now: float) -> None:
         """See `AgentDesk`. Away while it rings is a no to the call, too."""
         floor = self._floor
-        who = self._here(agent)
+        who = floor.agents.here(agent)
         if presence == "ready" and who.presence is Presence.AWAY and not who.reachable:
             raise Conflict("ready needs audio: open it first")
         who.next = presence
@@ -255,11 +302,11 @@ class Desk:
         if offer is not None and offer.agent == agent:
             self._answer(offer)
             return
-        who, waiting = self._here(agent), floor.queue.get(call_id)
+        who, waiting = floor.agents.here(agent), floor.queue.get(call_id)
         if waiting is None:
             raise self._conflict(call_id)
         if not floor.is_free(who):
-            if floor.observed.of(agent):
+            if floor.observed.of(agent) or floor.talks.supervised_by(agent):
                 raise Conflict("you are in a call already")
             raise Conflict(f"who is {who.presence} cannot pick a call" if who.reachable else "there is no audio")
         if offer is not None:
@@ -268,78 +315,6 @@ class Desk:
         if who.audio:
             floor.answer(offer)
         floor.settle(now)
-
-    # -- what agents ask: during a call -------------------------------------------------------------------------
-
-    def hold(self, agent: str, now: float, *, on: bool) -> None:
-        """See `AgentDesk`."""
-        talk = self._heard(agent)
-        if talk.on_hold is not on:
-            talk.on_hold = on
-            self._floor.order(talk.call_id, Hold(on, agent))
-            self._floor.tell(agent, talk.changed())
-
-    def hang_up(self, agent: str, now: float) -> None:
-        """See `AgentDesk`."""
-        talk = self._talk(agent)
-        self._floor.order(talk.call_id, End())
-        self._floor.part(talk, "hung_up", now)
-        self._floor.settle(now)
-
-    def hand_back(self, agent: str, now: float) -> None:
-        """See `AgentDesk`."""
-        talk = self._talk(agent)
-        self._floor.order(talk.call_id, HandBack())
-        self._floor.part(talk, "handed_back", now)
-        self._floor.settle(now)
-
-    def transfer(self, agent: str, to: str, now: float) -> None:
-        """See `AgentDesk`."""
-        floor = self._floor
-        talk, colleague = self._talk(agent), floor.agents.get(to)
-        if talk.transferring_to == to:
-            return
-        if talk.transferring_to:
-            raise Conflict(f"the call rings {talk.transferring_to} already")
-        if colleague is None or not floor.is_free(colleague):
-            raise Conflict(f"{to} is not ready")
-        talk.transferring_to = to
-        brief = floor.dossiers.brief(talk.call_id, reason=talk.brief.reason, skill=talk.brief.skill, waited_s=0)
-        floor.ring(talk.call_id, brief, colleague, now, by=agent)
-        floor.tell(agent, talk.changed())
-        floor.settle(now)
-
-    def transfer_outside(self, agent: str, to: str, now: float) -> None:
-        """See `AgentDesk`."""
-        floor = self._floor
-        talk = self._talk(agent)
-        if talk.transferring_to == to:
-            return
-        if talk.transferring_to:
-            raise Conflict(f"the call rings {talk.transferring_to} already")
-        talk.transferring_to = to
-        floor.order(talk.call_id, BlindTransfer(to, agent))
-        floor.tell(agent, talk.changed())
-        floor.settle(now)
-
-    def speak(self, agent: str, text: str, article: str, now: float) -> None:
-        """See `AgentDesk`."""
-        talk = self._heard(agent)
-        self._floor.order(talk.call_id, Speak(text))
-        if article:
-            self._floor.note(talk.call_id, SuggestionTaken(agent=agent, article=article, how="spoken"))
-
-    def note(self, agent: str, text: str, now: float) -> None:
-        """See `AgentDesk`."""
-        self._floor.note(self._call(agent), NoteWritten(agent=agent, text=text))
-
-    def suggestion(self, agent: str, article: str, how: Literal["copied", "dismissed"], now: float) -> None:
-        """See `AgentDesk`."""
-        call_id = self._call(agent)
-        if how == "copied":
-            self._floor.note(call_id, SuggestionTaken(agent=agent, article=article, how="copied"))
-        else:
-            self._floor.note(call_id, SuggestionDismissed(agent=agent, article=article))
 
     # -- what agents ask: after a call --------------------------------------------------------------------------
 
@@ -362,17 +337,10 @@ class Desk:
         if who.presence is Presence.WRAPPING:
             floor.handling.add(now - who.joined_at)
             who.happen(Input.WRITTEN, now)
-            if who.next == "ready":
-                who.happen(Input.READY, now)
+            who.settle_down(now)
         floor.settle(now)
 
     # -- small questions ----------------------------------------------------------------------------------------
-
-    def _here(self, agent: str) -> Agent:
-        who = self._floor.agents.get(agent)
-        if who is None or not who.page:
-            raise Conflict("no page of yours is open")
-        return who
 
     def _has(self, agent: str, call_id: str) -> bool:
         talk = self._floor.talks.get(call_id)
@@ -393,29 +361,14 @@ class Desk:
         talk = self._floor.talks.get(call_id)
         return Conflict(f"taken by {talk.agent}" if talk else "the call is not there any more")
 
-    def _talk(self, agent: str) -> Talk:
-        talk = self._floor.talks.of(agent)
-        if talk is None:
-            elsewhere = self._floor.observed.of(agent)
-            raise Conflict("that call is your telephone's" if elsewhere else "you are in no call")
-        return talk
-
-    def _call(self, agent: str) -> str:
-        """The call on the agent's screen."""
-        call = self._floor.talks.of(agent) or self._floor.observed.of(agent)
-        if call is None:
-            raise Conflict("you are in no call")
-        return call.call_id
-
-    def _heard(self, agent: str) -> Talk:
-        talk = self._talk(agent)
-        if talk.cut:
-            raise Conflict("your audio is away, and the caller hears music")
-        return talk
-
     def _gone(self, agent: str, now: float) -> None:
+        self.outgoing.give_up(agent, now)
         if offer := self._floor.offers.at(agent):
             self._floor.end_offer(offer, OfferEnd.GONE, now)
+
+    def _leave_supervised(self, agent: str) -> None:
+        if within := self._floor.talks.supervised_by(agent):
+            self._floor.supervise(agent, within, "none")
 
     def _want_callback(self, call_id: str) -> None:
         dossier, waiting = self._floor.dossiers.get(call_id), self._floor.queue.get(call_id)

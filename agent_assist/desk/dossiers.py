@@ -4,7 +4,7 @@ from collections import deque
 
 from agent_assist.desk.brief import brief
 from agent_assist.desk.messages import Brief
-from dialog.events import CallEnded, CallStarted, HandoffRequested, PartialHeard, Record
+from dialog.events import AgentJoined, CallEnded, CallStarted, Event, HandoffRequested, PartialHeard, Record
 
 CALLS = 1_024
 """Calls that are followed at once; more than a node takes. Of one beyond them an agent sees what follows."""
@@ -35,6 +35,17 @@ class Dossier:
         """Others hold the call, and we only hear it."""
         started = self._records[0].event
         return isinstance(started, CallStarted) and started.transport == "siprec"
+
+    @property
+    def placed_by(self) -> str:
+        """The agent for whom the node called; "" where the caller did."""
+        started = self._records[0].event
+        return started.placed_by if isinstance(started, CallStarted) else ""
+
+    def awaits(self, event: Event) -> bool:
+        """Whether this is the agent for whom the call was placed, coming into it for the first time."""
+        first = sum(isinstance(record.event, AgentJoined) for record in self._records) == 1
+        return isinstance(event, AgentJoined) and event.agent == self.placed_by and first
 
     @property
     def request(self) -> HandoffRequested | None:

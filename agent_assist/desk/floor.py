@@ -19,6 +19,7 @@ from agent_assist.desk.messages import (
     Offered,
     OfferWithdrawn,
     Recorded,
+    SupervisedChanged,
     WrapUp,
     WrapUpDue,
 )
@@ -31,7 +32,7 @@ from agent_assist.desk.queue import Queue
 from agent_assist.desk.rules import Rules
 from agent_assist.desk.screens import Screens
 from agent_assist.desk.talks import Talk, Talks
-from dialog.commands import Announce, Command, Join, NobodyWhy, Requeue, TurnAway
+from dialog.commands import Announce, Command, How, Join, NobodyWhy, Requeue, Supervise, TurnAway
 from dialog.events import AgentJoined, AgentLeft, AgentMissed, AgentRung, CallEnded, Event, Record
 
 _MISSED: dict[OfferEnd, Literal["declined", "no_answer", "gone"]] = {
@@ -118,15 +119,22 @@ class Floor:
         if before is not None:
             self.part(before, "transferred", now)
         self.queue.remove(offer.call_id)
-        talk = Talk(offer.call_id, offer.agent, offer.brief)
+        self._begin(Talk(offer.call_id, offer.agent, offer.brief), now)
+
+    def begin(self, call_id: str, agent: Agent, brief: Brief, now: float) -> None:
+        """The agent has whom the node called."""
+        agent.happen(Input.JOINED, now)
+        self._begin(Talk(call_id, agent.name, brief), now)
+
+    def _begin(self, talk: Talk, now: float) -> None:
         self.talks.add(talk)
-        self.agents[offer.agent].joined_at = now
-        self.tell(offer.agent, CallJoined(call=talk.view(self.dossiers.records(offer.call_id))))
-        self.outputs.append(TookPart(offer.call_id, offer.agent))
+        self.agents[talk.agent].joined_at = now
+        self.tell(talk.agent, CallJoined(call=talk.view(self.dossiers.records(talk.call_id))))
+        self.outputs.append(TookPart(talk.call_id, talk.agent))
 
     def part(self, talk: Talk, why: str, now: float) -> None:
         """The call is over for its agent, who writes down how it ended; a colleague whom it rings is left in peace."""
-        self.talks.remove(talk)
+        self._remove(talk)
         offer = self.offers.get(talk.call_id)
         if offer is not None:
             self.end_offer(offer, OfferEnd.CALLER, now)
@@ -144,11 +152,44 @@ class Floor:
         talk = self.talks.of(agent.name)
         if talk is None:
             return
-        self.talks.remove(talk)
+        self._remove(talk)
         self.order(talk.call_id, Requeue())
         self.queue.add(Waiting(talk.call_id, talk.brief.reason, talk.brief.skill, since=now, front=True))
         self.tell(agent.name, CallLeft(call_id=talk.call_id, why="lost"))
         self._show_again(agent.name)
+
+    def _remove(self, talk: Talk) -> None:
+        """The talk is over, and whoever supervises it is out of it."""
+        self.talks.remove(talk)
+        for supervisor in talk.supervisors:
+            self.tell(supervisor, CallLeft(call_id=talk.call_id, why="over"))
+            self._show_again(supervisor)
+
+    def supervise(self, supervisor: str, talk: Talk, how: How) -> None:
+        """Be in the call of a colleague, in another way than before, or no more."""
+        before = talk.supervisors.get(supervisor, "none")
+        if how == before:
+            return
+        self.order(talk.call_id, Supervise(supervisor, how))
+        if how == "none":
+            self.leave_supervised(supervisor)
+            return
+        talk.supervisors[supervisor] = how
+        if before == "none":
+            view = talk.supervised(supervisor, self.dossiers.records(talk.call_id))
+            self.tell(supervisor, CallJoined(call=view))
+        else:
+            self.tell(supervisor, SupervisedChanged(call_id=talk.call_id, how=how))
+        self.tell(talk.agent, talk.changed())
+
+    def leave_supervised(self, supervisor: str) -> None:
+        """The supervisor is in no call of a colleague any more."""
+        talk = self.talks.supervised_by(supervisor)
+        if talk is not None:
+            del talk.supervisors[supervisor]
+            self.tell(supervisor, CallLeft(call_id=talk.call_id, why="left"))
+            self._show_again(supervisor)
+            self.tell(talk.agent, talk.changed())
 
     def follow(self, record: Record, now: float) -> None:
         """A record of a call that others hold: the agents in it see it, and nothing can be done about it here."""
@@ -187,11 +228,12 @@ class Floor:
 
     def _shows(self, observed: Observed) -> bool:
         """Whether it is the call on the agent's screen."""
-        return self.talks.of(observed.agent) is None and self.observed.of(observed.agent) is observed
+        elsewhere = self.talks.of(observed.agent) or self.talks.supervised_by(observed.agent)
+        return elsewhere is None and self.observed.of(observed.agent) is observed
 
     def is_free(self, agent: Agent) -> bool:
         """A call may ring there now."""
-        return agent.free and self.observed.of(agent.name) is None
+        return agent.free and not (self.observed.of(agent.name) or self.talks.supervised_by(agent.name))
 
     def _show_again(self, agent: str) -> None:
         """Show the call that the agent has elsewhere, if there is one."""

@@ -9,10 +9,10 @@ from typing import Literal, Protocol
 from agent_assist.desk.clerk import Clerk
 from agent_assist.desk.desk import Desk
 from agent_assist.desk.messages import Message, Snapshot
-from agent_assist.desk.outputs import CallbackWanted, Noted, Ordered, Told, TookPart
-from agent_assist.desk.ports import Conflict, DeskStore, LeaveWhy, LiveCalls, Router
+from agent_assist.desk.outputs import CallbackWanted, CallGivenUp, CallPlaced, Noted, Ordered, Told, TookPart
+from agent_assist.desk.ports import Conflict, DeskStore, LeaveWhy, LiveCalls, Placing, Router
 from agent_assist.desk.rules import Rules
-from dialog.commands import Join
+from dialog.commands import How, Join
 from dialog.events import Record
 
 HOURS_S = 20.0
@@ -41,6 +41,7 @@ class DeskHost:
         self,
         rules: Rules,
         calls: LiveCalls,
+        placing: Placing,
         feeds: Feeds,
         store: DeskStore,
         router: Router,
@@ -52,6 +53,7 @@ class DeskHost:
         self._desk = Desk(rules, router)
         self._hours = rules.hours
         self._calls = calls
+        self._placing = placing
         self._feeds = feeds
         self._store = store
         self._clerk = Clerk(store)
@@ -102,11 +104,15 @@ class DeskHost:
         with self._input() as now:
             self._desk.phone(agent, now, registered=registered)
 
+    def not_reached(self, agent: str, why: str) -> None:
+        with self._input() as now:
+            self._desk.outgoing.not_reached(agent, why, now)
+
     # -- what agents ask: AgentDesk -----------------------------------------------------------------------------
 
-    def arrive(self, agent: str, skills: Sequence[str]) -> None:
+    def arrive(self, agent: str, skills: Sequence[str], *, supervisor: bool = False) -> None:
         with self._input() as now:
-            self._desk.arrive(agent, skills, now)
+            self._desk.arrive(agent, skills, now, supervisor=supervisor)
 
     def depart(self, agent: str) -> None:
         with self._input() as now:
@@ -129,36 +135,60 @@ class DeskHost:
             self._desk.pick(agent, call_id, now)
 
     def hold(self, agent: str, *, on: bool) -> None:
-        with self._input() as now:
-            self._desk.hold(agent, now, on=on)
+        with self._input():
+            self._desk.in_call.hold(agent, on=on)
 
     def hang_up(self, agent: str) -> None:
         with self._input() as now:
-            self._desk.hang_up(agent, now)
+            self._desk.in_call.hang_up(agent, now)
 
     def hand_back(self, agent: str) -> None:
         with self._input() as now:
-            self._desk.hand_back(agent, now)
+            self._desk.in_call.hand_back(agent, now)
 
     def transfer(self, agent: str, to: str) -> None:
         with self._input() as now:
-            self._desk.transfer(agent, to, now)
+            self._desk.in_call.transfer(agent, to, now)
 
     def transfer_outside(self, agent: str, to: str) -> None:
         with self._input() as now:
-            self._desk.transfer_outside(agent, to, now)
+            self._desk.in_call.transfer_outside(agent, to, now)
+
+    def consult(self, agent: str, to: str) -> None:
+        with self._input():
+            self._desk.in_call.consult(agent, to)
+
+    def drop_third(self, agent: str) -> None:
+        with self._input():
+            self._desk.in_call.drop_third(agent)
+
+    def put_through(self, agent: str) -> None:
+        with self._input() as now:
+            self._desk.in_call.put_through(agent, now)
+
+    def supervise(self, supervisor: str, agent: str, how: How) -> None:
+        with self._input() as now:
+            self._desk.supervision.supervise(supervisor, agent, how, now)
+
+    def call_out(self, agent: str, number: str, reason: str) -> None:
+        with self._input() as now:
+            self._desk.outgoing.call_out(agent, number, reason, now)
+
+    def give_up(self, agent: str) -> None:
+        with self._input() as now:
+            self._desk.outgoing.give_up(agent, now)
 
     def speak(self, agent: str, text: str, article: str = "") -> None:
-        with self._input() as now:
-            self._desk.speak(agent, text, article, now)
+        with self._input():
+            self._desk.in_call.speak(agent, text, article)
 
     def note(self, agent: str, text: str) -> None:
-        with self._input() as now:
-            self._desk.note(agent, text, now)
+        with self._input():
+            self._desk.in_call.note(agent, text)
 
     def suggestion(self, agent: str, article: str, how: Literal["copied", "dismissed"]) -> None:
-        with self._input() as now:
-            self._desk.suggestion(agent, article, how, now)
+        with self._input():
+            self._desk.in_call.suggestion(agent, article, how)
 
     async def wrap_up(self, agent: str, call_id: str, disposition: str, note: str) -> None:
         """See `AgentDesk`. The agent waits for the store; nobody else does."""
@@ -200,6 +230,10 @@ class DeskHost:
                         self._feeds.tell(agent, message)
                     case TookPart() | CallbackWanted():
                         self._clerk.put(output)
+                    case CallPlaced(agent, number):
+                        self._placing.call_out(agent, number)
+                    case CallGivenUp(agent):
+                        self._placing.give_up(agent)
         finally:
             self._busy = False
         self._set_timer()

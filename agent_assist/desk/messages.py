@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent_assist.desk.ports import Presence
+from dialog.commands import How
 from dialog.events import Record
 
 
@@ -40,29 +41,56 @@ class Offer(_Model):
     by: str = ""
 
 
-class CallView(_Model):
+class Third(_Model):
+    """Somebody outside whom the agent calls, or has in the call. With the caller on hold the two are alone."""
+
+    number: str
+    joined: bool = False
+
+
+class Supervisor(_Model):
+    """Who supervises the call, and how."""
+
+    agent: str
+    how: How
+
+
+class CallState(_Model):
+    """How a call stands: `transferring_to` is whom it rings; `supervisors` are in it."""
+
+    on_hold: bool = False
+    transferring_to: str = ""
+    third: Third | None = None
+    supervisors: tuple[Supervisor, ...] = ()
+
+
+class CallView(CallState):
     """The call the agent is in: its brief and its whole journal so far; what follows comes as `recorded`.
 
-    `observed`: the agent has it by another telephone, and here it is only shown.
+    `observed`: the agent has it by another telephone, and here it is only shown. `supervised` is how a supervisor is in
+    the call of a colleague, `of`, which the supervisor can leave, and nothing else.
     """
 
     call_id: str
     brief: Brief
     records: tuple[Record, ...]
-    on_hold: bool = False
-    transferring_to: str = ""
     observed: bool = False
+    supervised: How = "none"
+    of: str = ""
 
 
 class Me(_Model):
     """The agent. `audio` stands; a `phone` is registered, and rings where no audio stands. `next` is what follows the
-    call that is on: ready or away."""
+    call that is on: ready or away. `calling` is whom the node calls for the agent; a `supervisor` may enter colleagues'
+    calls."""
 
     agent: str
     presence: Presence
     audio: bool
     phone: bool = False
     next: Literal["ready", "away"] = "ready"
+    calling: str = ""
+    supervisor: bool = False
 
 
 class Colleague(_Model):
@@ -146,15 +174,30 @@ class CallJoined(_Model):
     call: CallView
 
 
-class CallChanged(_Model):
-    """Hold, or a transfer that began or failed; `trouble` says why it failed: declined, no_answer, gone, or refused
-    (the call could not do what was asked); of a transfer to a number outside as in the event transfer_failed."""
+class CallChanged(CallState):
+    """The call stands otherwise, or what was tried has failed. `trouble` says why: declined, no_answer, gone, or
+    refused (the call could not do what was asked); of a transfer outside as in the event transfer_failed, and of a
+    third who is gone, `third_` and what the event third_left says."""
 
     type: Literal["call_changed"] = "call_changed"
     call_id: str
-    on_hold: bool
-    transferring_to: str = ""
     trouble: str = ""
+
+
+class SupervisedChanged(_Model):
+    """The supervisor is in the call of a colleague in another way now."""
+
+    type: Literal["supervised_changed"] = "supervised_changed"
+    call_id: str
+    how: How
+
+
+class NotReached(_Model):
+    """Whom the node called for the agent did not answer, or could not be called; `why` as in the event third_left."""
+
+    type: Literal["not_reached"] = "not_reached"
+    number: str
+    why: str
 
 
 class Recorded(_Model):
@@ -165,7 +208,7 @@ class Recorded(_Model):
 
 
 class CallLeft(_Model):
-    """The agent is in it no more. `why` as in the event agent_left."""
+    """The agent is in it no more. `why` as in the event agent_left; for a supervisor: left, or over."""
 
     type: Literal["call_left"] = "call_left"
     call_id: str
@@ -195,6 +238,8 @@ Message = (
     | OfferWithdrawn
     | CallJoined
     | CallChanged
+    | SupervisedChanged
+    | NotReached
     | Recorded
     | CallLeft
     | WrapUpDue

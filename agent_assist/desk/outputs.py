@@ -48,4 +48,20 @@ class CallbackWanted:
     reason: str
 
 
-Output = Ordered | Noted | Told | TookPart | CallbackWanted
+@dataclass(frozen=True, slots=True)
+class CallPlaced:
+    """Call that number for the agent. The journal of the call tells that it was answered, `not_reached` that it was
+    not."""
+
+    agent: str
+    number: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallGivenUp:
+    """Call nobody for the agent any more."""
+
+    agent: str
+
+
+Output = Ordered | Noted | Told | TookPart | CallbackWanted | CallPlaced | CallGivenUp

@@ -1,6 +1,6 @@
 """Seams of the desk: the calls it directs, what calls tell it, what an agent may ask, and who is chosen.
 
-    voice  --CallDesk-->  desk  --LiveCalls-->  voice
+    voice  --CallDesk-->  desk  --LiveCalls, Placing-->  voice
     web    --AgentDesk->  desk  --AgentFeed-->  web
                           desk  --Router----->  the choice of an agent
                           desk  --DeskStore-->  what is kept
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar, Literal, Protocol
 
-from dialog.commands import Command
+from dialog.commands import Command, How
 from dialog.errors import PeerError
 from dialog.events import Event
 
@@ -34,6 +34,7 @@ class Presence(StrEnum):
     AWAY = "away"  # signed in, takes no calls
     READY = "ready"
     RINGING = "ringing"  # an offer is on the screen
+    CALLING = "calling"  # the node calls somebody for the agent
     TALKING = "talking"
     WRAPPING = "wrapping"  # the call is over for the agent, its disposition is not written yet
 
@@ -58,6 +59,19 @@ class LiveCalls(Protocol):
 
     def tell(self, call_id: str, event: Event) -> None:
         """Note `event` in the call's journal; nothing for a call that is over."""
+        ...
+
+
+class Placing(Protocol):
+    """Whoever calls numbers for agents."""
+
+    def call_out(self, agent: str, number: str) -> None:
+        """Call `number` and connect the agent's audio with whoever answers: a call begins, whose journal tells
+        `placed_by` and `agent_joined`. Else the desk is told that they were `not_reached`."""
+        ...
+
+    def give_up(self, agent: str) -> None:
+        """Call nobody for the agent any more; nothing, where nobody is being called."""
         ...
 
 
@@ -86,8 +100,9 @@ class CallDesk(Protocol):
 class AgentDesk(Protocol):
     """What an agent may ask. Raises Conflict where it does not fit; the feed tells what came of it."""
 
-    def arrive(self, agent: str, skills: Sequence[str]) -> None:
-        """A page of the agent is open (a feed is being read); the agent is away until it says ready."""
+    def arrive(self, agent: str, skills: Sequence[str], *, supervisor: bool = False) -> None:
+        """A page of the agent is open (a feed is being read); the agent is away until it says ready. A `supervisor` may
+        enter the calls of others."""
         ...
 
     def depart(self, agent: str) -> None:
@@ -121,6 +136,32 @@ class AgentDesk(Protocol):
 
     def transfer_outside(self, agent: str, to: str) -> None:
         """Send the caller to a number or SIP address outside; the caller stays until that has worked."""
+        ...
+
+    def consult(self, agent: str, to: str) -> None:
+        """Call a number outside; the caller is on hold until taken back, and then all three hear each other."""
+        ...
+
+    def drop_third(self, agent: str) -> None:
+        """Hang up on that one, or stop calling."""
+        ...
+
+    def put_through(self, agent: str) -> None:
+        """Leave the caller with that one, who has answered: the call is over for the agent."""
+        ...
+
+    def supervise(self, supervisor: str, agent: str, how: How) -> None:
+        """Be in the agent's call: listen, whisper to the agent alone, or join; none leaves it. It needs audio, no call
+        of one's own, and the right to."""
+        ...
+
+    def call_out(self, agent: str, number: str, reason: str) -> None:
+        """Call a number, for a `reason` that stands in the brief; whoever answers is connected with the agent. It needs
+        audio, and no call that is on."""
+        ...
+
+    def give_up(self, agent: str) -> None:
+        """Stop calling."""
         ...
 
     def speak(self, agent: str, text: str, article: str = "") -> None:

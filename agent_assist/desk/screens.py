@@ -65,7 +65,9 @@ class Screens:
         )
 
     def call(self, name: str) -> CallView | None:
-        """The call on the agent's screen: ours, before one that is only observed."""
+        """The call on the agent's screen: the agent's own, before one of a colleague, before one that is observed."""
+        if supervised := self._talks.supervised_by(name):
+            return supervised.supervised(name, self._dossiers.records(supervised.call_id))
         call = self._talks.of(name) or self._observed.of(name)
         return call.view(self._dossiers.records(call.call_id)) if call else None
 

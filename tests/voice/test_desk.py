@@ -2,20 +2,16 @@
 
 from contextlib import AsyncExitStack
 from pathlib import Path
-from random import Random
 
 import pytest
 
 from agent_assist.store.database import Database
 from dialog.errors import ConfigurationError
 from tests.fakes.house import house
-from tests.fakes.telephone import HOST
 from voice.config import Settings
 from voice.desk import OpenDesk, open_desk
-from voice.net.rtp_port import RtpPorts
-from voice.phones import Phones
+from voice.exchange import Exchange
 from voice.settings.sections import DeskSettings
-from voice.wire.sip.registrar import Registrar
 
 
 async def opened(folder: Path, settings: DeskSettings, suggester: str = "") -> OpenDesk:
@@ -28,9 +24,8 @@ async def opened(folder: Path, settings: DeskSettings, suggester: str = "") -> O
     database = await Database.open(folder / "calls.sqlite")
     async with house() as home, AsyncExitStack() as stack:
         stack.push_async_callback(database.close)
-        ports = RtpPorts(HOST, 25_000, 25_998, Random())
-        phones = Phones(Settings(), {}, Registrar(), home.plane, ports)
-        return await open_desk(settings, folder, database, home.calls, home.plane, phones, home.tasks, stack, print)
+        exchange = Exchange(Settings(), home.plane)
+        return await open_desk(settings, folder, database, home.calls, home.plane, exchange, home.tasks, stack, print)
 
 
 async def test_a_desk_without_suggestions_has_no_articles(tmp_path: Path) -> None:

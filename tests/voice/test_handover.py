@@ -34,6 +34,7 @@ from dialog.ports import Returned, SessionOpened
 from tests.fakes.bot import FakeBot, ask
 from tests.fakes.desk_calls import FakeCallDesk
 from tests.fakes.leg import FakeLeg
+from tests.fakes.outside import FakeOutside
 from tests.fakes.speech import FakeEars, FakeMouth
 from voice.call import Call
 from voice.ports import TICK_MS, TICK_SAMPLES
@@ -55,12 +56,13 @@ class Scene:
         started: CallStarted = STARTED,
         longest_call_s: int = 3_600,
         refer: Refer | None = None,
+        outside: FakeOutside | None = None,
     ) -> None:
         self.caller, self.agent = FakeLeg(), FakeLeg()
         self.legs = {"eve": self.agent}
         self.mouth, self.bot, self.desk = FakeMouth(), FakeBot(*script), FakeCallDesk()
         self.records: list[Record] = []
-        people = People(self.desk, self.legs.get, MUSIC)
+        people = People(self.desk, self.legs.get, MUSIC, outside)
         services = Services(
             FakeEars(*hears),
             self.mouth,
@@ -98,8 +100,9 @@ async def scene(
     started: CallStarted = STARTED,
     longest_call_s: int = 3_600,
     refer: Refer | None = None,
+    outside: FakeOutside | None = None,
 ) -> AsyncIterator[Scene]:
-    played = Scene(*script, hears=hears, started=started, longest_call_s=longest_call_s, refer=refer)
+    played = Scene(*script, hears=hears, started=started, longest_call_s=longest_call_s, refer=refer, outside=outside)
     running = asyncio.create_task(played.call.run())
     await asyncio.sleep(0)
     try:
@@ -196,7 +199,7 @@ async def test_on_hold_the_caller_hears_music_and_nobody_listens() -> None:
         assert call.call.command(Hold(True, "eve"))
         assert call.told(HoldChanged) == [HoldChanged(on=True, agent="eve")]
         assert call.caller.room is None
-        assert call.agent.room is None
+        assert call.agent.room is not None, "whoever is called in comes there"
         await call.tick(800, caller=0.9, agent=0.9)
         await call.tick(1_500)
         assert call.hears_music

@@ -49,7 +49,7 @@ class Office:
         ports = RtpPorts(HOST, FIRST, LAST, Random())
         settings = Settings.model_validate({"sip": {"srtp": srtp}})
         self.phones = Phones(settings, USERS, self.registry.registrar, home.plane, ports)
-        self.desk = DeskHost(Rules(ring_s=20), self.calls, self, FakeStore(), LongestIdle())
+        self.desk = DeskHost(Rules(ring_s=20), self.calls, self.calls, self, FakeStore(), LongestIdle())
         self.phones.work_for(self.desk, lambda agent: agent in self.browser)
         self.phones.serve(self.switch)
         self.calls.listeners.append(self.desk)

@@ -54,6 +54,14 @@ def hold_music(seconds: float = len(_TUNE) * _BAR_S) -> Pcm:
     return _levelled(sound[:total] + sound[total:])
 
 
+def ringing_tone() -> Pcm:
+    """What is heard while it rings elsewhere: 425 Hz, a second of five (ETSI TR 101 041), at `LEVEL_DBFS`; for ever the
+    same, and loud enough."""
+    time = np.arange(RATE_HZ) / RATE_HZ
+    tone = np.sin(2 * np.pi * 425 * time) * _ends(RATE_HZ, _FADE_S) * _FULL_SCALE * 10 ** (LEVEL_DBFS / 20) * np.sqrt(2)
+    return np.concatenate([np.rint(tone), np.zeros(4 * RATE_HZ)]).astype(np.int16)
+
+
 def _mallet(note: int, bar_s: float) -> _Sound:
     """A soft stroke: a fundamental and two harmonics that die away sooner, over three quarters of a bar."""
     time = np.arange(round(0.75 * bar_s * RATE_HZ)) / RATE_HZ

@@ -56,7 +56,9 @@ class House:
         self.desk = self.loop.run_until_complete(self._open())
 
     async def _open(self) -> DeskHost:
-        desk = DeskHost(self.rules, self.calls, self, self.store, LongestIdle(), local_time=lambda: self.local_time)
+        desk = DeskHost(
+            self.rules, self.calls, self.calls, self, self.store, LongestIdle(), local_time=lambda: self.local_time
+        )
         self.calls.listeners.append(desk)
         self._running = asyncio.get_running_loop().create_task(desk.run())
         return desk
@@ -78,10 +80,10 @@ class House:
 
     # -- agents -------------------------------------------------------------------------------------------------
 
-    def agent(self, name: str, *skills: str) -> str:
+    def agent(self, name: str, *skills: str, supervisor: bool = False) -> str:
         """Somebody opens the page and is ready, a second after whoever came before."""
         self.wait(1)
-        self.desk.arrive(name, skills)
+        self.desk.arrive(name, skills, supervisor=supervisor)
         self.audio(name)
         self.desk.set_presence(name, "ready")
         return name

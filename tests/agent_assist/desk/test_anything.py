@@ -10,13 +10,15 @@ from agent_assist.desk.hours import Hours
 from agent_assist.desk.messages import Offered, OfferWithdrawn
 from agent_assist.desk.ports import GRACE_S, Conflict, LeaveWhy, Presence
 from agent_assist.desk.rules import Rules
-from dialog.commands import Command
+from dialog.commands import Command, How
 from dialog.errors import StoreError
 from dialog.events import TransferFailed
 from tests.agent_assist.desk.house import House
 from tests.fakes.live_calls import Place
 
+SUPERVISORS = ("di",)
 AGENTS = {"ann": ("bills",), "bob": (), "cy": ("bills", "moves"), "di": ("moves",)}
+HOWS: tuple[How, ...] = ("listen", "whisper", "join")
 RULES = Rules(hours=Hours.parse("mon-sun 08:00-18:00"), queue=5, longest_wait_s=90, ring_s=20)
 STEPS = 3_000
 
@@ -58,6 +60,15 @@ class Anything:
             self.transfers,
             self.transfers_outside,
             self.outside_answers,
+            *[self.consults] * 2,
+            *[self.third_happens] * 2,
+            self.drops,
+            self.puts_through,
+            self.supervises,
+            self.leaves_supervised,
+            self.calls_out,
+            *[self.called_happens] * 2,
+            self.gives_up,
             self.hours_change,
             self.store_refuses,
         ]
@@ -87,7 +98,7 @@ class Anything:
         self.house.caller(call_id, skill=self.random.choice(["", "", "bills", "moves", "juggling"]))
 
     def caller_leaves(self) -> None:
-        call_id = self._any_call(Place.BOT, Place.WAITING, Place.CHOOSING, Place.TALKING)
+        call_id = self._any_call(Place.BOT, Place.WAITING, Place.CHOOSING, Place.TALKING, Place.THROUGH)
         if call_id in self.house.calls.calls:
             self._leave(call_id)
 
@@ -118,7 +129,10 @@ class Anything:
 
     def page_opens(self) -> None:
         agent = self._agent()
-        self.house.desk.arrive(agent, AGENTS[agent])
+        self._arrive(agent)
+
+    def _arrive(self, agent: str) -> None:
+        self.house.desk.arrive(agent, AGENTS[agent], supervisor=agent in SUPERVISORS)
 
     def page_closes(self) -> None:
         self.house.desk.depart(self._agent())
@@ -134,7 +148,7 @@ class Anything:
 
     def says_ready(self) -> None:
         agent = self._agent()
-        self.house.desk.arrive(agent, AGENTS[agent])
+        self._arrive(agent)
         self.house.audio(agent)
         self.house.desk.set_presence(agent, "ready")
 
@@ -182,6 +196,51 @@ class Anything:
             self.house.desk.leave(call.call_id, LeaveWhy.TRANSFERRED)
             self.house.calls.end(call.call_id)
 
+    def consults(self) -> None:
+        self.house.desk.consult(self._agent(Presence.TALKING), self.random.choice(["112", "112", "113"]))
+
+    def third_happens(self) -> None:
+        found = [call_id for call_id in self._calls(Place.TALKING) if self.house.calls[call_id].third]
+        if not found:
+            raise Conflict("nobody was called in")
+        call_id = self.random.choice(found)
+        if self.random.random() < 0.7 and not self.house.calls[call_id].answered:
+            self.house.calls.answer_third(call_id)
+        else:
+            self.house.calls.lose_third(call_id, self.random.choice(["hung_up", "no_answer", "failed"]))
+
+    def drops(self) -> None:
+        self.house.desk.drop_third(self._agent(Presence.TALKING))
+
+    def puts_through(self) -> None:
+        there = [call.agent for call in self.house.calls.calls.values() if call.answered and call.agent]
+        self.house.desk.put_through(self.random.choice(there or ["ann"]))
+
+    def supervises(self) -> None:
+        how = self.random.choice(HOWS)
+        self.house.desk.supervise(self.random.choice(["di", "di", "ann"]), self._agent(Presence.TALKING), how)
+
+    def leaves_supervised(self) -> None:
+        self.house.desk.supervise("di", "", "none")
+
+    def calls_out(self) -> None:
+        self.house.desk.call_out(self._agent(Presence.READY, Presence.AWAY), "112", "a bill")
+
+    def called_happens(self) -> None:
+        calling = self.house.calls.calling
+        if not calling:
+            raise Conflict("nobody is being called")
+        agent = self.random.choice(list(calling))
+        if self.random.random() < 0.5:
+            self.started += 1
+            self.house.calls.answer_out(agent, f"call-{self.started}")
+        else:
+            del calling[agent]
+        self.house.desk.not_reached(agent, "failed")  # nothing, where they were
+
+    def gives_up(self) -> None:
+        self.house.desk.give_up(self._agent(Presence.CALLING))
+
     def wraps_up(self) -> None:
         agent = self._agent(Presence.WRAPPING)
         due = self.house.screen(agent).wrap_up
@@ -205,7 +264,8 @@ class Anything:
         house = self.house
         screens = {agent: house.screen(agent) for agent in AGENTS}
         queue = [line.call_id for line in screens["ann"].queue]
-        with_agent = {s.call.call_id: agent for agent, s in screens.items() if s.call is not None}
+        own = {agent: s.call for agent, s in screens.items() if s.call is not None and not s.call.of}
+        with_agent = {call.call_id: agent for agent, call in own.items()}
         ringing = [s.offer.call_id for s in screens.values() if s.offer is not None]
         calls = house.calls.calls
 
@@ -222,12 +282,24 @@ class Anything:
 
         # An agent is in one thing, and says so.
         for screen in screens.values():
-            assert (screen.call is not None) == (screen.me.presence is Presence.TALKING)
+            assert (screen.me.agent in own) == (screen.me.presence is Presence.TALKING)
+            assert bool(screen.me.calling) == (screen.me.presence is Presence.CALLING)
             assert (screen.offer is not None) == (screen.me.presence is Presence.RINGING)
             assert (screen.wrap_up is not None) or screen.me.presence is not Presence.WRAPPING
             assert screen.wrap_up is None or screen.me.presence in (Presence.WRAPPING, Presence.OFFLINE)
             if screen.call and screen.call.transferring_to in AGENTS:
                 assert screens[screen.call.transferring_to].offer is not None
+
+        # Who was called in, who supervises and who is called: the screens say what is.
+        for call in own.values():
+            live = calls[call.call_id]
+            assert (call.third.number if call.third else "") == live.third
+            assert (call.third is not None and call.third.joined) == live.answered
+            assert {each.agent: each.how for each in call.supervisors} == live.supervisors
+        for agent, screen in screens.items():
+            if screen.call is not None and screen.call.of:
+                assert calls[screen.call.call_id].supervisors[agent] == screen.call.supervised
+        assert {agent: s.me.calling for agent, s in screens.items() if s.me.calling} == house.calls.calling
 
         # Music ends: the agent wished it, or is back within the grace, or the caller waits again.
         now = house.loop.time()
@@ -240,7 +312,7 @@ class Anything:
             agent
             for agent, s in screens.items()
             if s.me.presence in (Presence.READY, Presence.RINGING)
-            or (s.me.presence in (Presence.TALKING, Presence.WRAPPING) and s.me.next == "ready")
+            or (s.me.presence in (Presence.CALLING, Presence.TALKING, Presence.WRAPPING) and s.me.next == "ready")
         }
         for line in screens["ann"].queue:
             able = {agent for agent in serving if line.skill in ("", *AGENTS[agent])}

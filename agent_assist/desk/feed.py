@@ -27,7 +27,7 @@ KEPT_S = 300.0
 class Screens(Protocol):
     """The desk, as the feed sees it: `agent_assist.desk.ports.AgentDesk`, and the whole screen of an agent."""
 
-    def arrive(self, agent: str, skills: Sequence[str]) -> None: ...
+    def arrive(self, agent: str, skills: Sequence[str], *, supervisor: bool = False) -> None: ...
 
     def depart(self, agent: str) -> None: ...
 
@@ -147,13 +147,13 @@ class AgentFeeds:
         if stream is not None:
             stream.append(message)
 
-    def open(self, agent: str, skills: Sequence[str], after: str = "") -> FeedReader:
+    def open(self, agent: str, skills: Sequence[str], after: str = "", *, supervisor: bool = False) -> FeedReader:
         """A new page of `agent`, which saw everything up to `after`. Of more than `READERS` the oldest is cut."""
         assert self._screens is not None
         self._forget_left()
         stream = self._streams.setdefault(agent, _Stream(agent, self._log, self._clock()))
         if not stream.readers:
-            self._screens.arrive(agent, skills)
+            self._screens.arrive(agent, skills, supervisor=supervisor)
         seen, first = stream.place(after), None
         if seen is None:
             seen = stream.seq

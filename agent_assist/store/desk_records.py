@@ -33,6 +33,13 @@ class Callback:
     asked_at: str
 
 
+_OPEN = (
+    select(CallbackRow.number.label("id"), CallRow.call_id, CallRow.caller, CallbackRow.reason, CallbackRow.asked_at)
+    .join(CallRow, CallRow.number == CallbackRow.call)
+    .where(CallbackRow.done_at == "")
+)
+
+
 class DeskRecords:
     """The desk's side of the store. Every method raises StoreError.
 
@@ -65,21 +72,15 @@ class DeskRecords:
 
     async def open_callbacks(self) -> list[Callback]:
         """Those not done yet, longest waiting first, at most `CALLBACKS`."""
-        statement = (
-            select(
-                CallbackRow.number.label("id"),
-                CallRow.call_id,
-                CallRow.caller,
-                CallbackRow.reason,
-                CallbackRow.asked_at,
-            )
-            .join(CallRow, CallRow.number == CallbackRow.call)
-            .where(CallbackRow.done_at == "")
-            .order_by(CallbackRow.number)
-            .limit(CALLBACKS)
-        )
         async with self._database.read("list callbacks") as connection:
-            return [Callback(**row._asdict()) for row in await connection.execute(statement)]
+            rows = await connection.execute(_OPEN.order_by(CallbackRow.number).limit(CALLBACKS))
+            return [Callback(**row._asdict()) for row in rows]
+
+    async def open_callback(self, callback: int) -> Callback | None:
+        """This one; None where there is no such callback, or it is done."""
+        async with self._database.read("find a callback") as connection:
+            row = (await connection.execute(_OPEN.where(CallbackRow.number == callback))).one_or_none()
+            return None if row is None else Callback(**row._asdict())
 
     async def finish_callback(self, callback: int, agent: str) -> bool:
         """`agent` called back; False where there is no such callback, or somebody did before."""

@@ -1,7 +1,7 @@
 """`/api/agent`: what an agent may ask of the desk. A command is answered 204; what came of it is told by the feed."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 from fastapi import Path as UrlPath
@@ -9,10 +9,11 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from agent_assist.desk.feed import AgentFeeds
 from agent_assist.desk.ports import AgentDesk
-from agent_assist.store.desk_records import Callback
 from agent_assist.suggester import Suggester
-from agent_assist.web.identity import Agent
+from agent_assist.web.callbacks_api import Callbacks, callbacks_router
+from agent_assist.web.identity import Agent, Supervisor
 from agent_assist.web.problems import Problem
+from dialog.commands import How
 from dialog.errors import NotFound
 from dialog.events import Suggestion
 
@@ -34,14 +35,6 @@ _CONFLICT: dict[int | str, dict[str, object]] = {
     409: {"model": Problem, "description": "It does not fit what is: the call was taken, there is none to hold"}
 }
 _MISSING: dict[int | str, dict[str, object]] = {404: {"model": Problem, "description": "There is no such one"}}
-
-
-class Callbacks(Protocol):
-    """The callers to be called back: `agent_assist.store.desk_records.DeskRecords`. Raises StoreError."""
-
-    async def open_callbacks(self) -> list[Callback]: ...
-
-    async def finish_callback(self, callback: int, agent: str) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +75,17 @@ class Transfer(_Body):
     to: Name
 
 
-class OutsideTransfer(_Body):
+class Outside(_Body):
     """The number or SIP address outside."""
 
     to: Target
+
+
+class Supervision(_Body):
+    """The colleague, and what the supervisor does in that one's call; none leaves it."""
+
+    agent: Name
+    how: How
 
 
 class Speech(_Body):
@@ -124,17 +124,6 @@ class ArticleView(BaseModel):
     title: str
     reply: str
     body: str
-
-
-class CallbackView(BaseModel):
-    """A caller to be called back; `asked_at` is ISO 8601 UTC."""
-
-    model_config = ConfigDict(frozen=True, from_attributes=True)
-    id: int
-    call_id: str
-    caller: str
-    reason: str
-    asked_at: str
 
 
 def agent_router(parts: DeskParts) -> APIRouter:
@@ -181,10 +170,31 @@ def agent_router(parts: DeskParts) -> APIRouter:
     @router.post(
         "/transfer/outside", status_code=204, summary="Send the caller to a number outside", responses=_CONFLICT
     )
-    async def transfer_outside(visitor: Agent, body: OutsideTransfer) -> None:
+    async def transfer_outside(visitor: Agent, body: Outside) -> None:
         """The caller stays until that has worked, and then the call is over for you. What may be dialled is set by
         `sip.transfer_to`."""
         desk.transfer_outside(visitor.user.name, body.to)
+
+    @router.post("/consult", status_code=204, summary="Call in somebody outside", responses=_CONFLICT)
+    async def consult(visitor: Agent, body: Outside) -> None:
+        """The caller is on hold; taken off it, all three hear each other. What may be dialled is set by `dial` of the
+        trunks."""
+        desk.consult(visitor.user.name, body.to)
+
+    @router.post("/third/drop", status_code=204, summary="Hang up on whom you called in", responses=_CONFLICT)
+    async def third_drop(visitor: Agent) -> None:
+        """Or stop calling."""
+        desk.drop_third(visitor.user.name)
+
+    @router.post("/third/putthrough", status_code=204, summary="Leave the caller with them", responses=_CONFLICT)
+    async def third_put_through(visitor: Agent) -> None:
+        """They have answered; the call is over for you."""
+        desk.put_through(visitor.user.name)
+
+    @router.post("/supervise", status_code=204, summary="Be in the call of a colleague", responses=_CONFLICT)
+    async def supervise(visitor: Supervisor, body: Supervision) -> None:
+        """Listen, whisper to the agent alone, or join. For supervisors."""
+        desk.supervise(visitor.user.name, body.agent, body.how)
 
     @router.post("/speak", status_code=204, summary="Let the bot's voice say a text", responses=_CONFLICT)
     async def speak(visitor: Agent, body: Speech) -> None:
@@ -217,14 +227,5 @@ def agent_router(parts: DeskParts) -> APIRouter:
             raise NotFound("there is no such article")
         return ArticleView.model_validate(found)
 
-    @router.get("/callbacks", summary="List the callers to be called back")
-    async def callbacks(visitor: Agent) -> list[CallbackView]:
-        """Those not done yet, longest waiting first."""
-        return [CallbackView.model_validate(each) for each in await parts.records.open_callbacks()]
-
-    @router.post("/callbacks/{callback}/done", status_code=204, summary="A caller was called back", responses=_MISSING)
-    async def callback_done(visitor: Agent, callback: Annotated[int, UrlPath(ge=1, le=2**53)]) -> None:
-        if not await parts.records.finish_callback(callback, visitor.user.name):
-            raise NotFound("there is no such callback, or it is done")
-
+    router.include_router(callbacks_router(parts.records, desk))
     return router

@@ -73,7 +73,7 @@ class _Connection:
         """Until one side has enough."""
         user = self._visitor.user
         with self._gate.signed_out(self._visitor) as signed_out:
-            reader = feeds.open(user.name, user.skills, after)
+            reader = feeds.open(user.name, user.skills, after, supervisor=self._visitor.supervises)
             try:
                 async with asyncio.TaskGroup() as tasks:
                     parts = (self._tell(reader), self._listen(), self._watch(signed_out))

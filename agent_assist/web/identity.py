@@ -29,9 +29,14 @@ class Visitor:
     csrf: str
 
     @property
+    def supervises(self) -> bool:
+        """Whether the calls of others are this visitor's business."""
+        return self.user.role.reaches(Role.SUPERVISOR)
+
+    @property
     def sees_only(self) -> str:
         """The agent whose calls alone this visitor may read; empty for one who may read all."""
-        return "" if self.user.role.reaches(Role.SUPERVISOR) else self.user.name
+        return "" if self.supervises else self.user.name
 
 
 class Identity:
@@ -124,6 +129,7 @@ def _least(role: Role) -> Callable[[HTTPConnection], Awaitable[Visitor]]:
 
 
 Agent = Annotated[Visitor, Depends(_least(Role.AGENT))]
+Supervisor = Annotated[Visitor, Depends(_least(Role.SUPERVISOR))]
 Administrator = Annotated[Visitor, Depends(_least(Role.ADMINISTRATOR))]
 
 

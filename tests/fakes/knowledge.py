@@ -16,6 +16,9 @@ class FakeCallbacks:
     async def open_callbacks(self) -> list[Callback]:
         return list(self.open.values())
 
+    async def open_callback(self, callback: int) -> Callback | None:
+        return self.open.get(callback)
+
     async def finish_callback(self, callback: int, agent: str) -> bool:
         return self.open.pop(callback, None) is not None
 
@@ -56,4 +59,7 @@ ARTICLES = (
     Article("bills/due", "When a bill is due", "Your bill is due on the fifth of the month.", "# When a bill is due\n"),
     Article("sim/lost", "A lost SIM card", "I can block the card at once.", "# A lost SIM card\n\nBlock it *first*.\n"),
 )
-CALLBACKS = (Callback(1, "call-7", "sip:+3225550177@192.0.2.7", "asked for a person", "2026-11-02T09:12:00+00:00"),)
+CALLBACKS = (
+    Callback(1, "call-7", "sip:+3225550177@192.0.2.7", "asked for a person", "2026-11-02T09:12:00+00:00"),
+    Callback(2, "call-8", "browser", "the bill", "2026-11-02T09:14:00+00:00"),
+)

@@ -26,8 +26,8 @@ class Told:
         self.told.append(str(len(self.told)))
         self._feeds.tell(agent, CallLeft(call_id=self.told[-1], why="caller"))
 
-    def arrive(self, agent: str, skills: Sequence[str]) -> None:
-        self.doors.append(f"{agent} in")
+    def arrive(self, agent: str, skills: Sequence[str], *, supervisor: bool = False) -> None:
+        self.doors.append(f"{agent} in, to supervise" if supervisor else f"{agent} in")
         self.tell(agent)
 
     def depart(self, agent: str) -> None:
@@ -201,7 +201,8 @@ async def test_the_first_page_is_an_arrival_and_the_last_a_departure(feeds: Agen
     feeds.close(reader)
     assert desk.doors == ["anna in", "anna out"]
     feeds.open("bert", ())
-    assert desk.doors[2:] == ["bert in"]
+    feeds.open("sue", (), supervisor=True)
+    assert desk.doors[2:] == ["bert in", "sue in, to supervise"]
 
 
 async def test_a_stream_that_nobody_reads_is_forgotten_and_its_numbers_with_it(

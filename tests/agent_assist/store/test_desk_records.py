@@ -81,7 +81,10 @@ async def test_a_callback_is_open_until_somebody_has_called(store: SqlCallStore,
     await desk_records.add_callback("call-2", "an order")
     first, second = await desk_records.open_callbacks()
     assert first == Callback(1, "call-1", "sip:+3225550123@127.0.0.1", "the bill", NOW)
+    assert await desk_records.open_callback(first.id) == first
     assert await desk_records.finish_callback(first.id, "gus")
+    assert await desk_records.open_callback(first.id) is None
+    assert await desk_records.open_callback(77) is None
     assert not await desk_records.finish_callback(first.id, "ida")
     assert not await desk_records.finish_callback(77, "gus")
     assert await desk_records.open_callbacks() == [second]

@@ -5,7 +5,7 @@ import pytest
 
 from agent_assist.auth.users import Role
 from agent_assist.desk.ports import Conflict, Presence
-from agent_assist.web.agent_api import ArticleView, CallbackView, DeskParts
+from agent_assist.web.agent_api import ArticleView, DeskParts
 from agent_assist.web.problems import Problem
 from dialog.errors import PeerForbidden, ProtocolError
 from dialog.events import Suggestion
@@ -23,6 +23,10 @@ COMMANDS = {
     "handback": {},
     "transfer": {"to": "ida"},
     "transfer/outside": {"to": "+32 2 555 01 23"},
+    "consult": {"to": "+32 2 555 01 99"},
+    "third/drop": {},
+    "third/putthrough": {},
+    "callout/cancel": {},
     "speak": {"text": "Hello."},
     "note": {"text": "Late."},
     "suggestion": {"article": "bills/due", "how": "copied"},
@@ -85,6 +89,25 @@ async def test_a_call_goes_to_a_colleague_or_back_to_the_bot(site: Site, desk: F
         assert desk.presence("ida") is Presence.WRAPPING
 
 
+async def test_somebody_outside_is_called_in_dropped_and_left_with_the_caller(site: Site, desk: FakeDesk) -> None:
+    async with signed_in(site) as gus, gus.feed() as socket:
+        await told(socket)
+        desk.ring("gus")
+        desk.answer("gus", "call-1")
+        assert await gus.do("third/putthrough") == 409
+        assert await gus.do("consult", to=" +32 2 555 01 99 ") == 204
+        assert await gus.do("consult", to="112") == 409
+        assert await gus.do("third/putthrough") == 409, "nobody has answered yet"
+        assert await gus.do("third/drop") == 204
+        assert await gus.do("consult", to="112") == 204
+        desk.join_third("gus")
+        assert await gus.do("hold", on=False) == 204
+        assert await gus.do("third/putthrough") == 204
+        assert desk.presence("gus") is Presence.WRAPPING
+    assert ("gus", "consult", "+32 2 555 01 99") in desk.asked
+    assert desk.asked[-2:] == [("gus", "put_through"), ("gus", "depart")]
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 async def test_what_does_not_fit_is_a_conflict(site: Site, desk: FakeDesk, command: str) -> None:
     async with signed_in(site) as gus:
@@ -133,6 +156,12 @@ async def test_a_program_commands_by_token(site: Site, desk: FakeDesk) -> None:
         ("transfer", {"to": "x" * 65}),
         ("transfer/outside", {"to": " "}),
         ("transfer/outside", {"to": "1" * 129}),
+        ("consult", {"to": " "}),
+        ("consult", {"to": "1" * 129}),
+        ("supervise", {"agent": "", "how": "listen"}),
+        ("supervise", {"agent": "x" * 65, "how": "listen"}),
+        ("supervise", {"agent": "ida", "how": "record"}),
+        ("supervise", {"agent": "ida"}),
         ("speak", {"text": "   "}),
         ("speak", {"text": "x" * 501}),
         ("speak", {"text": "x", "loud": True}),
@@ -147,7 +176,7 @@ async def test_a_program_commands_by_token(site: Site, desk: FakeDesk) -> None:
 async def test_what_is_wrong_or_too_long_is_told_where(
     site: Site, desk: FakeDesk, command: str, body: dict[str, object]
 ) -> None:
-    async with signed_in(site) as gus:
+    async with signed_in(site, role=Role.SUPERVISOR) as gus:
         headers = {"X-CSRF-Token": await gus.csrf()}
         answer = await gus.client.post(f"/api/agent/{command}", json=body, headers=headers)
         problem = Problem.model_validate_json(answer.content)
@@ -169,18 +198,6 @@ async def test_articles_are_searched_and_read(site: Site) -> None:
             assert (await gus.client.get("/api/agent/articles", params=wrong)).status_code == 422
 
 
-async def test_callbacks_are_listed_until_they_are_done(site: Site) -> None:
-    async with signed_in(site) as gus:
-        [open_one] = (await gus.client.get("/api/agent/callbacks")).json()
-        task = CallbackView.model_validate(open_one)
-        assert (task.caller, task.reason) == ("sip:+3225550177@192.0.2.7", "asked for a person")
-        assert await gus.do(f"callbacks/{task.id}/done") == 204
-        assert await gus.do(f"callbacks/{task.id}/done") == 404
-        assert await gus.do("callbacks/0/done") == 422
-        assert await gus.do(f"callbacks/{10**30}/done") == 422
-        assert (await gus.client.get("/api/agent/callbacks")).json() == []
-
-
 async def test_the_panel_is_for_everybody_who_may_sign_in(site: Site, anna: httpx.AsyncClient) -> None:
     async with signed_in(site) as gus, signed_in(site, "sue", Role.SUPERVISOR) as sue:
         for client in (gus.client, sue.client, anna):
@@ -196,7 +213,7 @@ async def test_the_panel_is_for_everybody_who_may_sign_in(site: Site, anna: http
 
 async def test_the_documents_list_what_there_is(site: Site, anna: httpx.AsyncClient) -> None:
     document = (await anna.get("/openapi.json")).json()
-    for command in COMMANDS:
+    for command in (*COMMANDS, "supervise", "callbacks/{callback}/call"):
         operation = document["paths"][f"/api/agent/{command}"]["post"]
         assert {"204", "401", "403", "409", "422"} <= set(operation["responses"])
         assert operation["security"]

@@ -18,7 +18,8 @@ from dialog.events import (
 from tests.agent_assist.journals import started
 from tests.agent_assist.web.panel.conftest import AGENT, DESK, SIDE, Panel
 from tests.agent_assist.web.watching import sound_axe
-from tests.fakes.desk import FakeDesk, sample_brief
+from tests.fakes.desk import FakeDesk
+from tests.fakes.seats import sample_brief
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -11,7 +11,8 @@ from dialog.events import PartialHeard, SpeechStarted, Suggestion
 from tests.agent_assist.web.conftest import PASSWORD, Site
 from tests.agent_assist.web.panel.conftest import AGENT, Panel, open_panel
 from tests.agent_assist.web.watching import until
-from tests.fakes.desk import FakeDesk, sample_brief
+from tests.fakes.desk import FakeDesk
+from tests.fakes.seats import sample_brief
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -247,7 +248,7 @@ async def test_a_transfer_to_a_number_outside_fails_then_works(panel: Panel) -> 
     panel.desk.fail_transfer(AGENT, "not_allowed")
     await expect(page.get_by_text("Callers may not be transferred to that number.")).to_be_visible()
     await transfer()
-    panel.desk.put_through(AGENT)
+    panel.desk.finish_transfer(AGENT)
     await expect(page.get_by_text("The caller has been transferred.")).to_be_visible()
     await expect(page.get_by_role("heading", name="How did the call end?")).to_be_visible()
 

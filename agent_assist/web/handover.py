@@ -1,4 +1,4 @@
-"""What became of a caller who wanted a person, in the words of a call's page."""
+"""What became of a caller who wanted a person, and who else came into the call, in the words of a call's page."""
 
 from dialog.events import (
     AgentJoined,
@@ -7,14 +7,27 @@ from dialog.events import (
     AgentRung,
     BotReturned,
     CallbackRequested,
+    CallerPutThrough,
     CallQueued,
     Event,
     HoldChanged,
     NoteWritten,
     RecordingPaused,
     SuggestionTaken,
+    SupervisionChanged,
+    ThirdCalled,
+    ThirdJoined,
+    ThirdLeft,
     TurnedAway,
 )
+
+_SUPERVISES = {
+    "listen": "listens",
+    "whisper": "whispers to the agent",
+    "join": "has joined",
+    "none": "is no longer in the call",
+}
+_WAS_IN = ("dropped", "hung_up", "ended")
 
 
 def handover(event: Event) -> tuple[str, str] | None:
@@ -34,6 +47,17 @@ def handover(event: Event) -> tuple[str, str] | None:
             return f"{agent} left", why.replace("_", " ")
         case HoldChanged(on=on, agent=agent):
             return ("on hold" if on else "off hold"), agent
+        case ThirdCalled(target=target, agent=agent):
+            return f"{agent} calls {target}", ""
+        case ThirdJoined(target=target):
+            return f"{target} is in the call", ""
+        case ThirdLeft(target=target, why=why, status=status):
+            became = "left" if why in _WAS_IN else "was not reached"
+            return f"{target} {became}", f"{why} {status or ''}".replace("_", " ").strip()
+        case CallerPutThrough(target=target, agent=agent):
+            return f"{agent} leaves the caller with {target}", ""
+        case SupervisionChanged(supervisor=supervisor, how=how):
+            return f"{supervisor} {_SUPERVISES[how]}", ""
         case RecordingPaused(on=on):
             return ("nothing is heard for now" if on else "heard again"), ""
         case BotReturned(why=why):

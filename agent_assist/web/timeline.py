@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from agent_assist.web.handover import handover
+from agent_assist.web.speakers import Speakers
 from agent_assist.web.templates import ending
 from dialog.events import (
-    AgentJoined,
     AudioGapped,
     BargedIn,
     CallAnswered,
     CallEnded,
+    CallStarted,
     EngineFailed,
     EngineRecovered,
     FinalHeard,
@@ -28,7 +29,7 @@ from dialog.events import (
     TurnUnderstood,
 )
 
-Kind = Literal["caller", "noise", "bot", "cut", "agent", "key", "event", "trouble"]
+Kind = Literal["caller", "noise", "bot", "cut", "agent", "third", "key", "event", "trouble"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +55,11 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the transcript; `note` is what stands beside it in small, `who` the name of an agent who speaks."""
+    """One line of the transcript; `note` is what stands beside it in small, `who` the name of an agent or a third
+    who speaks."""
 
     at_ms: int
-    side: Literal["caller", "bot", "agent", "event"]
+    side: Literal["caller", "bot", "agent", "third", "event"]
     text: str
     note: str = ""
     who: str = ""
@@ -65,8 +67,8 @@ class Line:
 
 @dataclass(slots=True)
 class Timeline:
-    """What a call's page draws. `length_ms` is never 0; `agents` are those who took part, who speak in the bot's lane
-    as in its channel of the recording."""
+    """What a call's page draws. `length_ms` is never 0; `agents` and `thirds` are those who took part, who speak in
+    the bot's lane as in its channel of the recording; `placed_by` is the agent who called."""
 
     length_ms: int = 1_000
     caller: list[Span] = field(default_factory=list)
@@ -75,19 +77,22 @@ class Timeline:
     answers: list[Answer] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
     agents: list[str] = field(default_factory=list)
+    thirds: list[str] = field(default_factory=list)
+    placed_by: str = ""
 
 
 def timeline(records: Sequence[Record]) -> Timeline:
     """Draw `records`, which may be a running call's, or have holes where the store could not keep up."""
-    drawn = Timeline()
+    speakers = Speakers()
+    drawn = Timeline(agents=speakers.agents, thirds=speakers.thirds)
     answered_ms = next((r.at_ms for r in records if isinstance(r.event, CallAnswered)), 0)
     speech: dict[tuple[Speaker, int], int] = {}
     voice_end: dict[int, int] = {}
     playing: dict[int, tuple[int, str]] = {}
-    agent = ""
     for record in records:
         at_ms = max(0, record.at_ms - answered_ms)
         drawn.length_ms = max(drawn.length_ms, at_ms)
+        speakers.follow(record.event)
         match record.event:
             case SpeechStarted(utterance=utterance, speaker=speaker):
                 speech[speaker, utterance] = at_ms
@@ -97,7 +102,7 @@ def timeline(records: Sequence[Record]) -> Timeline:
                 note = f"{doubt}, decoded again" if heard.redecoded else doubt
                 lane = drawn.caller if heard.speaker == "caller" else drawn.bot
                 lane.append(Span(heard.voice_start_ms, heard.voice_end_ms, heard.speaker, text))
-                who = agent if heard.speaker == "agent" else ""
+                who = speakers.name(heard.speaker)
                 drawn.lines.append(Line(heard.voice_start_ms, heard.speaker, text, note, who))
                 if heard.speaker == "caller":
                     voice_end[heard.utterance] = heard.voice_end_ms
@@ -121,9 +126,9 @@ def timeline(records: Sequence[Record]) -> Timeline:
                 drawn.answers.append(
                     Answer(start_ms, timed.endpoint_ms, timed.final_ms, timed.reply_ms, timed.first_audio_ms)
                 )
-            case event:
-                if isinstance(event, AgentJoined):
-                    agent = event.agent
+            case CallStarted(placed_by=agent):
+                drawn.placed_by = agent
+            case _:
                 _mark(drawn, at_ms, record)
     for start_ms, text in playing.values():
         drawn.bot.append(Span(start_ms, drawn.length_ms, "bot", text))
@@ -158,8 +163,6 @@ def _mark(drawn: Timeline, at_ms: int, record: Record) -> None:
             drawn.marks.append(Span(at_ms, at_ms, "event", f"ended: {ending(cause)}"))
             drawn.lines.append(Line(at_ms, "event", f"the call ended: {ending(cause)}"))
         case event:
-            if isinstance(event, AgentJoined) and event.agent not in drawn.agents:
-                drawn.agents.append(event.agent)
             if told := handover(event):
                 text, note = told
                 drawn.marks.append(Span(at_ms, at_ms, "event", f"{text} {note}".strip()))

@@ -12,6 +12,7 @@ from dialog.events import (
     AudioGapped,
     CallAnswered,
     CallEnded,
+    CallerPutThrough,
     CallQueued,
     EngineFailed,
     EngineRecovered,
@@ -23,8 +24,13 @@ from dialog.events import (
     Reading,
     RecordingPaused,
     SilencePassed,
+    Speaker,
     SpeechDiscarded,
     SpeechStarted,
+    SupervisionChanged,
+    ThirdCalled,
+    ThirdJoined,
+    ThirdLeft,
 )
 from tests.agent_assist.journals import balance_call, records, started
 
@@ -108,14 +114,14 @@ def test_a_journal_with_holes_is_drawn_all_the_same() -> None:
             assert 0 <= span.start_ms <= span.end_ms
 
 
-def test_an_agent_speaks_in_its_own_name() -> None:
-    def said(speaker: str, text: str, at_ms: int) -> FinalHeard:
-        reading = Reading(text=text, confidence=0.9)
-        return FinalHeard.model_validate(
-            {"utterance": 1, "readings": (reading,), "voice_start_ms": at_ms, "voice_end_ms": at_ms + 90}
-            | {"speaker": speaker}
-        )
+def said(speaker: Speaker, text: str, at_ms: int, utterance: int = 1) -> FinalHeard:
+    readings = (Reading(text=text, confidence=0.9),)
+    return FinalHeard(
+        utterance=utterance, readings=readings, voice_start_ms=at_ms, voice_end_ms=at_ms + 90, speaker=speaker
+    )
 
+
+def test_an_agent_speaks_in_its_own_name() -> None:
     drawn = timeline(
         records(
             "call-1",
@@ -154,4 +160,51 @@ def test_an_agent_speaks_in_its_own_name() -> None:
         ("event", "gus is in the call", ""),
         ("event", "nothing is heard for now", ""),
         ("event", "heard again", ""),
+    ]
+
+
+def test_whoever_comes_in_speaks_by_name_too() -> None:
+    drawn = timeline(
+        records(
+            "call-1",
+            (0, started().model_copy(update={"placed_by": "gus"})),
+            (0, CallAnswered(codec="PCMU")),
+            (10, AgentJoined(agent="gus")),
+            (20, ThirdCalled(target="112", agent="gus")),
+            (30, ThirdLeft(target="112", why="failed", status=486)),
+            (40, ThirdCalled(target="555", agent="gus")),
+            (50, ThirdJoined(target="555")),
+            (190, said("third", "speaking", 100)),
+            (200, SupervisionChanged(supervisor="sue", how="listen")),
+            (210, SupervisionChanged(supervisor="sue", how="whisper")),
+            (220, SupervisionChanged(supervisor="sue", how="join")),
+            (390, said("third", "one of us", 300, 2)),
+            (400, ThirdLeft(target="555", why="hung_up")),
+            (590, said("third", "me", 500, 3)),
+            (600, SupervisionChanged(supervisor="sue", how="none")),
+            (700, ThirdJoined(target="556")),
+            (710, CallerPutThrough(target="556", agent="gus")),
+        )
+    )
+    assert drawn.placed_by == "gus"
+    assert drawn.thirds == ["555", "sue", "556"]
+    assert drawn.bot[0] == Span(100, 190, "third", "speaking")
+    assert [(line.who, line.text) for line in drawn.lines if line.side == "third"] == [
+        ("555", "speaking"),
+        ("555 or sue", "one of us"),
+        ("sue", "me"),
+    ]
+    assert [(line.text, line.note) for line in drawn.lines if line.side == "event"] == [
+        ("gus is in the call", ""),
+        ("gus calls 112", ""),
+        ("112 was not reached", "failed 486"),
+        ("gus calls 555", ""),
+        ("555 is in the call", ""),
+        ("sue listens", ""),
+        ("sue whispers to the agent", ""),
+        ("sue has joined", ""),
+        ("555 left", "hung up"),
+        ("sue is no longer in the call", ""),
+        ("556 is in the call", ""),
+        ("gus leaves the caller with 556", ""),
     ]

@@ -207,6 +207,15 @@ def _encode(rows: Rows, pcm: Pcm, bands: Rows, pasts: Rows, halves: Rows, out: B
             out[row, i] = u8(high_code << 6 | low_code)
 
 
+@kernel("void(i4[::1], u1[:, ::1], i4[:, :, ::1])")
+def _follow(rows: Rows, payload: Bytes, bands: Rows) -> None:
+    for row in rows:
+        low, high = bands[row, 0], bands[row, 1]
+        for i in range(NARROW_TICK):
+            _follow_low(low, payload[row, i] & 0x3F)
+            _follow_high(high, payload[row, i] >> 6)
+
+
 class _Coder:
     """State of `capacity` legs, in one direction. One object serves one thread."""
 
@@ -238,9 +247,22 @@ class Decoder(_Coder):
 class Encoder(_Coder):
     """Audio to codes."""
 
+    DELAY_SAMPLES = 2 * _KEPT  # at 16 kHz, of the mirror filters at both ends: 1.4 ms
+
     def process(self, rows: Rows, pcm: Pcm, out: Bytes) -> None:
         """One tick: `pcm` i16[C, 320] at 16 kHz to `out` u8[C, 160]."""
         check_rows(rows, self._capacity)
         check_shape("pcm", pcm, (self._capacity, WIDE_TICK))
         check_shape("out", out, (self._capacity, NARROW_TICK))
         _encode(rows, pcm, self._bands, self._pasts, self._halves, out)
+
+    def follow(self, rows: Rows, payload: Bytes) -> None:
+        """Stand where the far decoder stands after `payload` u8[C, 160], a tick that another encoder made."""
+        check_rows(rows, self._capacity)
+        check_shape("payload", payload, (self._capacity, NARROW_TICK))
+        _follow(rows, payload, self._bands)
+
+    def fill(self, row: int, pcm: Pcm) -> None:
+        """Let the mirror filter of `row` have heard `pcm` i16[22] last."""
+        check_shape("pcm", pcm, (self.DELAY_SAMPLES,))
+        self._pasts[row] = pcm.reshape(-1, 2).T

@@ -10,3 +10,7 @@ class Part(IntEnum):
     COACHED = 1  # heard by all, and hears what coaches say
     LISTENER = 2  # heard by nobody, and hears all
     COACH = 3  # heard by the coached and by listeners alone, and hears all
+
+    def hears(self, other: "Part") -> bool:
+        """Whether what `other` says is told to a member that is this."""
+        return other <= Part.COACHED or (other is Part.COACH and self is not Part.PARTY)

@@ -52,6 +52,7 @@ def _g722() -> None:
 
     payload = np.zeros((1, NARROW_TICK), np.uint8)
     g722.Encoder(1).process(_row(), _wide(), payload)
+    g722.Encoder(1).follow(_row(), payload)
     g722.Decoder(1).process(_row(), payload, _wide())
 
 

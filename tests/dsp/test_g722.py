@@ -82,7 +82,7 @@ def test_speech_comes_out_as_it_went_in() -> None:
     out = decode(encode(sounds()["speech"])).astype(np.float64)
     delay = int(np.argmax(np.correlate(out, pcm[:8_000], "valid")))
     error = out[delay:] - pcm[: out.size - delay]
-    assert delay == 22
+    assert delay == Encoder.DELAY_SAMPLES
     assert 10 * np.log10(np.mean(pcm**2) / np.mean(error**2)) > 20
 
 
@@ -108,6 +108,17 @@ def test_a_row_does_not_depend_on_the_others_and_begins_anew() -> None:
     assert (out[[1, 2, 4, 5, 7]] == 7).all()
 
 
+def test_an_encoder_that_follows_another_goes_on_where_it_stood() -> None:
+    pcm = next(iter(sounds().values()))
+    codes = encode(pcm).reshape(-1, 1, NARROW_TICK)
+    coder, out = Encoder(1), np.zeros((1, NARROW_TICK), np.uint8)
+    for payload in codes[:9]:
+        coder.follow(ROW, payload)
+    coder.fill(0, pcm[9 * WIDE_TICK - Encoder.DELAY_SAMPLES : 9 * WIDE_TICK])
+    coder.process(ROW, pcm[None, 9 * WIDE_TICK : 10 * WIDE_TICK].copy(), out)
+    np.testing.assert_array_equal(out, codes[9])
+
+
 def test_wrong_rows_and_shapes_are_refused() -> None:
     codes, pcm = np.zeros((2, NARROW_TICK), np.uint8), np.zeros((2, WIDE_TICK), np.int16)
     for rows in (np.array([2], np.int32), np.array([-1], np.int32)):
@@ -119,3 +130,7 @@ def test_wrong_rows_and_shapes_are_refused() -> None:
         Decoder(2).process(ROW, codes[:1], pcm)
     with pytest.raises(ValueError, match="pcm"):
         Encoder(2).process(ROW, pcm[:, :160].copy(), codes)
+    with pytest.raises(ValueError, match="payload"):
+        Encoder(2).follow(ROW, codes[:1])
+    with pytest.raises(ValueError, match="pcm"):
+        Encoder(2).fill(0, pcm[0])

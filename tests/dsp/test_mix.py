@@ -89,6 +89,15 @@ def test_coaches_are_heard_by_the_coached_and_listeners_by_nobody() -> None:
     ]
 
 
+@pytest.mark.parametrize("who", Part)
+@pytest.mark.parametrize("other", Part)
+def test_a_part_knows_whom_the_mixer_lets_it_hear(who: Part, other: Part) -> None:
+    said = np.zeros((CAPACITY, 320), np.int16)
+    said[1, 0] = 9
+    heard = mix([[0, 1]], said, np.zeros_like(said), parts={0: who, 1: other})
+    assert bool(heard[0, 0]) == who.hears(other)
+
+
 @pytest.mark.parametrize(("rows", "sizes"), [([0, 1], [1]), ([0, 1], [3]), ([], [1])])
 def test_sizes_that_do_not_add_up_are_refused(rows: list[int], sizes: list[int]) -> None:
     pcm = np.zeros((CAPACITY, 320), np.int16)

@@ -30,6 +30,7 @@ def use_everything() -> None:
     g711.decode(rows, payload, law, pcm)
     g711.decode_block(g711.encode_block(pcm[0], g711.A_LAW), g711.A_LAW)
     g722.Encoder(3).process(rows, wide, payload)
+    g722.Encoder(3).follow(rows, payload)
     g722.Decoder(3).process(rows, payload, wide)
     resample.Upsampler(3).process(rows, pcm, wide)
     resample.Downsampler(3).process(rows, wide, pcm)

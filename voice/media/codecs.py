@@ -30,6 +30,12 @@ class FrameCodec(Protocol):
         20 ms; otherwise each packet is given to `decode` whole."""
         ...
 
+    @property
+    def exact(self) -> bool:
+        """Whether the payload decoded last was that one frame, no more and no less, so that another leg of this format
+        may be sent it in the frame's place."""
+        ...
+
     def decode(self, payload: bytes | None) -> npt.NDArray[np.int16]:
         """i16[320] at 16 kHz; None asks for a concealed frame in place of a lost one.
 
@@ -39,6 +45,11 @@ class FrameCodec(Protocol):
 
     def encode(self, pcm: npt.NDArray[np.int16]) -> bytes:
         """The payload of i16[320] at 16 kHz."""
+        ...
+
+    def pass_on(self, payload: bytes, pcm: npt.NDArray[np.int16]) -> bytes:
+        """What is sent in place of `encode(pcm)` where another's `payload` sounds like it: the payload, or in the first
+        tick what leads from one to the other. What is encoded next joins it without a click."""
         ...
 
 

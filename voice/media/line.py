@@ -12,6 +12,7 @@ from dsp.kernel import NARROW_HZ, Pcm
 from dsp.parts import Part
 from voice.media.chain import LAWS, SILENT_OCTETS, Hearing, Speaking, translation
 from voice.media.codecs import FrameCodec, G711Name
+from voice.media.passing import Member, Passage
 from voice.media.playout import Playout
 from voice.media.receiver import StreamReceiver
 from voice.media.recorder import Tape
@@ -48,6 +49,9 @@ class Line:
         self.receives = True
         self.room: Room | None = None
         self.part = Part.PARTY
+        self.passage: Passage | None = None
+        self.playing = False
+        self._passing: Member | None = None  # in G.711: whose packet went on in the last tick
         self.recording: Tape | None = None
         self.late_frames = 0
         self._start = 0
@@ -55,7 +59,6 @@ class Line:
         self._playout = playout
         self._audible = False
         self._keying = False
-        self._playing = False
         self._played: tuple[Played, ...] = ()
         self._keys = ""
         self._gate = webrtcvad.Vad(GATE_MODE)
@@ -80,6 +83,7 @@ class Line:
         self.receiver = StreamReceiver(wire, payload_type, event_payload_type, JitterBuffer(units, divisible=divisible))
         self.sender = StreamSender(payload_type, event_payload_type, units, self._chance)
         self._units = units
+        self.payload: bytes | None = None
 
     def move(self, wire: Wire, codec: G711Name | FrameCodec, payload_type: int, event_payload_type: int | None) -> None:
         """From this tick on the leg is at another wire, with streams that begin there; what was queued to be played
@@ -88,6 +92,11 @@ class Line:
         self._settle_on(wire, codec, payload_type, event_payload_type)
         self._refused_before = refused
         former.close()
+
+    @property
+    def format(self) -> object:
+        """Equal for two lines that can make use of each other's payloads."""
+        return self.law if self.codec is None else (type(self.codec), self.codec.clock_hz)
 
     @property
     def refused(self) -> Counter[str]:
@@ -103,6 +112,7 @@ class Line:
         """From this tick on the leg speaks another format of the same clock. What is under way in the former one is
         translated from law to law, and lost between other formats."""
         table = None
+        self.payload = None
         if not isinstance(codec, str):
             self.codec = codec
         elif self.codec is None:
@@ -134,15 +144,16 @@ class Line:
         deaf = not self._audible or self._keying
         moved = None if deaf else self._playout.take(audio)
         speaking.deaf[self.row] = deaf
-        self._playing = moved is not None
+        self.playing = moved is not None
         self._played = moved or ()
         if moved is None:
             audio[:] = 0
 
-    def send(self, tick: int, speaking: Speaking, *, late: bool) -> None:
+    def send(self, tick: int, hearing: Hearing, speaking: Speaking, *, late: bool) -> None:
         """Send what this tick completes, once the row is mixed and encoded. Frames left out before it are late too."""
         missed = tick - self._last_tick - 1
         self._last_tick = tick
+        passing, self._passing = self._passing, None
         if not self._audible:
             self.sender.rest()
             return
@@ -152,17 +163,35 @@ class Line:
             key = self.sender.key(at)
             packets = [] if key is None else [key]
         else:
-            payload = speaking.octets[self.row].tobytes() if self.codec is None else self.codec.encode(audio)
-            packets = self.sender.audio(payload, at, talking=self._playing or bool(audio.any()))
+            payload = self._encoded(passing, hearing, speaking)
+            packets = self.sender.audio(payload, at, talking=self.playing or bool(audio.any()))
         for packet in packets:
             self.wire.send(packet)
         if packets:
             self.late_frames += late + missed
 
+    def _encoded(self, former: Member | None, hearing: Hearing, speaking: Speaking) -> bytes:
+        """The frame to be sent: another's packet as it came, where one may go on, or the mix. `former` is whose went on
+        in the last tick."""
+        passage, audio = self.passage, speaking.wide[self.row]
+        payload = None if passage is None else passage.payload
+        if self.codec is not None:
+            return self.codec.encode(audio) if payload is None else self.codec.pass_on(payload, audio)
+        if passage is not None and payload is not None:
+            self._passing = passage.source
+            if former is not None:
+                return payload
+        turning = self._passing or former
+        if turning is not None:
+            return speaking.turn(self.row, hearing.narrow[turning.row], to_mix=payload is None)
+        octets: bytes = speaking.octets[self.row].tobytes()
+        return octets
+
     def hear(self, tick: int, hearing: Hearing) -> None:
         """Take what came and fill the row with the audio of this tick."""
         self._keys = self.receiver.drain(tick, listening=self.receives)
         frame = self.receiver.frame(tick, listening=self.receives, quiet=tick > self._gate_until)
+        self.payload = None
         if self.codec is not None:
             hearing.wide[self.row] = self._decoded(self.codec, frame) if self.receives else 0
             return
@@ -170,6 +199,7 @@ class Line:
         hearing.lost[self.row] = frame is Hole.LOST
         if isinstance(frame, bytes):
             hearing.octets[self.row] = np.frombuffer(frame, np.uint8)
+            self.payload = frame
         else:
             hearing.octets[self.row] = SILENT_OCTETS[self.law]
 
@@ -177,9 +207,12 @@ class Line:
         """A hole of any kind is the codec's to fill: a long packet may reach over it, a pause has its own noise."""
         if isinstance(frame, bytes):
             try:
-                return codec.decode(frame)
+                pcm = codec.decode(frame)
             except ProtocolError:
                 self.receiver.malformed += 1
+            else:
+                self.payload = frame if codec.exact else None
+                return pcm
         return codec.decode(None)
 
     def frame(self, tick: int, hearing: Hearing, speaking: Speaking) -> Frame:

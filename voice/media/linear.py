@@ -17,6 +17,8 @@ class LinearCodec:
 
     def __init__(self, rate_hz: Literal[8_000, 16_000]) -> None:
         self._rate_hz = rate_hz
+        self.exact = rate_hz != NARROW_HZ
+        """What is resampled stands elsewhere in time than what came: to go from one to the other would click."""
         self._narrow = np.zeros((1, NARROW_TICK), np.int16)
         self._wide = np.zeros((1, WIDE_TICK), np.int16)
         self._last: Pcm = np.zeros(rate_hz // 50, np.int16)
@@ -47,6 +49,10 @@ class LinearCodec:
         self._wide[0] = pcm
         self._down.process(_ROW, self._wide, self._narrow)
         return bytes(self._narrow[0].astype("<i2").data)
+
+    def pass_on(self, payload: bytes, pcm: Pcm) -> bytes:
+        """Samples know nothing of those before."""
+        return payload
 
     def _widened(self, frame: Pcm) -> Pcm:
         if self._rate_hz != NARROW_HZ:

@@ -84,6 +84,7 @@ class OpusCodec:
 
     def __init__(self) -> None:
         self.malformed = 0
+        self.exact = False
         self._opus = _library()
         self._decoder = ctypes.create_string_buffer(self._opus.opus_decoder_get_size(1))
         self._encoder = ctypes.create_string_buffer(self._opus.opus_encoder_get_size(1))
@@ -103,6 +104,7 @@ class OpusCodec:
         self._decoded_pointer = self._decoded.ctypes.data_as(_PointerToSamples)
         self._payload = ctypes.create_string_buffer(_LARGEST_PAYLOAD)
         self._backlog = np.zeros(0, np.int16)
+        self._before: npt.NDArray[np.int16] | None = None
 
     def decode(self, payload: bytes | None) -> npt.NDArray[np.int16]:
         """The next 320 samples; `None` is a packet that did not come.
@@ -115,6 +117,7 @@ class OpusCodec:
             samples = self._run_decoder(payload, _LONGEST_PACKET_SAMPLES)
             if samples <= 0:
                 self.malformed += 1
+        self.exact = samples == TICK_SAMPLES and len(self._backlog) == 0
         if samples <= 0 and len(self._backlog) < TICK_SAMPLES:
             samples = self._run_decoder(None, TICK_SAMPLES)
         if samples == TICK_SAMPLES and len(self._backlog) == 0:
@@ -137,6 +140,18 @@ class OpusCodec:
         frame = np.ascontiguousarray(pcm, np.int16)
         if frame.shape != (TICK_SAMPLES,):
             raise ValueError(f"a frame has {TICK_SAMPLES} samples, not {frame.shape}")
+        if self._before is not None:
+            before, self._before = self._before, None
+            self._run_encoder(before)
+        return self._run_encoder(frame)
+
+    def pass_on(self, payload: bytes, pcm: npt.NDArray[np.int16]) -> bytes:
+        """The payload. An encoder that goes on from older sound clicks; one that is first given the frame before joins
+        as well as one that was given them all, and so costs nothing meanwhile."""
+        self._before = pcm.copy()
+        return payload
+
+    def _run_encoder(self, frame: npt.NDArray[np.int16]) -> bytes:
         size = self._opus.opus_encode(self._encoder, frame.ctypes.data, TICK_SAMPLES, self._payload, _LARGEST_PAYLOAD)
         if size < 0:
             raise ValueError(f"libopus refuses to encode (status {size})")

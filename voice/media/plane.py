@@ -24,6 +24,7 @@ from voice.media.chain import Hearing, Speaking, rows_of
 from voice.media.codecs import FrameCodec, G711Name
 from voice.media.leg import MediaLeg
 from voice.media.line import Line
+from voice.media.passing import connect
 from voice.media.playout import ALLOWANCE_MS, Playout
 from voice.media.tick import Pacer, TickStats
 from voice.media.wires import Wire
@@ -184,11 +185,11 @@ class MediaPlane:
             self._gather()
 
     def _speak(self, tick: int) -> None:
-        speaking = self._speaking
+        hearing, speaking = self._hearing, self._speaking
         self._each(lambda leg: leg.line.say(speaking))
-        speaking.mix(self._member_rows, self._room_sizes, self._hearing.wide)  # what was heard in the tick before
+        speaking.mix(self._member_rows, self._room_sizes, hearing.wide)  # what was heard in the tick before
         speaking.process(self._g711_rows)
-        self._each(lambda leg: leg.line.send(tick, speaking, late=self._pacer.is_late(self._clock_ns())))
+        self._each(lambda leg: leg.line.send(tick, hearing, speaking, late=self._pacer.is_late(self._clock_ns())))
 
     def _hear(self, tick: int, batch: Batch) -> None:
         hearing = self._hearing
@@ -225,11 +226,14 @@ class MediaPlane:
         self._g711_rows = rows_of([line.row for line in lines if line.codec is None])
         self._codec_rows = rows_of([line.row for line in lines if line.codec is not None])
         self._tone_rows = rows_of([line.row for line in lines if line.hears_tones])
-        rooms: dict[Room, list[int]] = {}
+        rooms: dict[Room, list[Line]] = {}
         for line in lines:
+            line.passage = None
             if line.room is not None:
-                rooms.setdefault(line.room, []).append(line.row)
-        self._member_rows = rows_of([row for members in rooms.values() for row in members])
+                rooms.setdefault(line.room, []).append(line)
+        for members in rooms.values():
+            connect(members)
+        self._member_rows = rows_of([line.row for members in rooms.values() for line in members])
         self._room_sizes = rows_of([len(members) for members in rooms.values()])
 
     def _hand_over(self, batch: Batch) -> None:

@@ -42,3 +42,10 @@ def test_a_frame_that_is_late_is_bridged_once(rate_hz: Literal[8_000, 16_000]) -
 def test_a_payload_of_another_length_is_refused() -> None:
     with pytest.raises(ProtocolError):
         LinearCodec(8_000).decode(bytes(640))
+
+
+@pytest.mark.parametrize("rate_hz", [8_000, 16_000])
+def test_only_what_is_not_resampled_may_go_on_as_it_came(rate_hz: Literal[8_000, 16_000]) -> None:
+    codec = LinearCodec(rate_hz)
+    assert codec.exact == (rate_hz == 16_000)
+    assert codec.pass_on(b"samples", tone(20)) == b"samples"

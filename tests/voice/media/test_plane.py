@@ -190,6 +190,7 @@ class _Codec:
 
     clock_hz = 16_000
     divisible = False
+    exact = True
 
     def __init__(self) -> None:
         self.concealed = 0
@@ -206,6 +207,9 @@ class _Codec:
 
     def encode(self, pcm: npt.NDArray[np.int16]) -> bytes:
         return pcm.tobytes()
+
+    def pass_on(self, payload: bytes, pcm: npt.NDArray[np.int16]) -> bytes:
+        return payload
 
 
 async def test_another_codec_joins_the_batch() -> None:

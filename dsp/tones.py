@@ -204,13 +204,14 @@ class DtmfDetector:
 
 
 def dtmf_tone(digit: str, duration_ms: int, rate_hz: int) -> Pcm:
-    """The tone of one of `DIGITS`: low group at -10 dBFS RMS, high at -8, edges rounded over 2 ms."""
+    """The tone of one of `DIGITS`, edges rounded over 2 ms: the low group at -15 dBFS RMS, the high one at -13, which a
+    telephone line knows as -9 and -7 dBm0 (ETSI ES 201 235-2)."""
     if len(digit) != 1 or digit not in DIGITS:
         raise ValueError(f"a DTMF digit is one of {DIGITS}, got {digit!r}")
     row, column = divmod(DIGITS.index(digit), 4)
     time = np.arange(duration_ms * rate_hz // 1_000) / rate_hz
     low, high = np.sin(2 * np.pi * LOW_HZ[row] * time), np.sin(2 * np.pi * HIGH_HZ[column] * time)
     edges = np.clip(np.minimum(time, time[::-1]) / 0.002, 0, 1)
-    tone = np.sqrt(2) * 32_768 * (10 ** (-10 / 20) * low + 10 ** (-8 / 20) * high) * edges
+    tone = np.sqrt(2) * 32_768 * (10 ** (-15 / 20) * low + 10 ** (-13 / 20) * high) * edges
     pcm: Pcm = np.rint(tone).astype(np.int16)
     return pcm

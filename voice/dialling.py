@@ -111,6 +111,7 @@ class Dialling:
         try:
             ref = await self._agent.invite(uri, call.audio.offer(), from_uri, login=login, next_hop=next_hop)
             self._calls[ref] = call
+            call.audio.inform = lambda keys: self._agent.press(ref, keys)
             call.hang_up = lambda: None if self._agent.hangup(ref) else call.over("us")
             async with asyncio.timeout(limit_s):
                 sdp = await call.answered

@@ -1,12 +1,15 @@
 """The sound of one SIP call, with the descriptions that offer and answer it (RFC 3264)."""
 
 import secrets
+from collections.abc import Callable
 
 from dialog.errors import NotEncrypted
+from voice.media.leg import MediaLeg
 from voice.media.plane import MediaPlane
 from voice.net.rtp_port import RtpPorts
 from voice.rtp_line import RtpLine
 from voice.settings.sip import SipSettings
+from voice.wire.dtmf import Dtmf
 from voice.wire.negotiation import NO_KEYS, answer, make_offer, read_answer
 from voice.wire.sdes import SECRET_OCTETS, Sdes, Srtp
 from voice.wire.sdp import Codec, parse_sdp
@@ -15,17 +18,29 @@ from voice.wire.sip.message import Address
 
 
 class SipAudio(RtpLine):
-    """`host` is where we are told to be; `codecs` are spoken, best first, and `srtp` says whether it is encrypted.
+    """`host` is where we are told to be; `codecs` are spoken, best first, `srtp` says whether it is encrypted, and
+    `dtmf` how keys go.
 
     Whatever reads a description of the far end's raises ProtocolError, NoCommonCodec, NotEncrypted.
     """
 
-    def __init__(self, host: str, codecs: tuple[Codec, ...], srtp: Srtp, plane: MediaPlane, ports: RtpPorts) -> None:
+    def __init__(
+        self,
+        host: str,
+        codecs: tuple[Codec, ...],
+        srtp: Srtp,
+        plane: MediaPlane,
+        ports: RtpPorts,
+        dtmf: Dtmf = Dtmf.AUTO,
+    ) -> None:
         """Take a port. Raises Overloaded."""
         super().__init__(ports.open(None), plane)
+        self.inform: Callable[[str], bool] = lambda digits: False
+        """Sends keys by INFO; whoever has the call says how."""
         self._host = host
         self._spoken = codecs
         self._srtp = srtp
+        self._dtmf = dtmf
         self._sdes: Sdes = NO_KEYS
         self._session_id = secrets.randbits(31)
         self._version = 0
@@ -38,7 +53,13 @@ class SipAudio(RtpLine):
         agreed = self.agreed
         ordered = sorted(self._codecs, key=lambda codec: agreed is None or codec != agreed.codec)
         return make_offer(
-            self._host, self.wire.port, self._session_id, self._version, codecs=tuple(ordered), sdes=self._sdes
+            self._host,
+            self.wire.port,
+            self._session_id,
+            self._version,
+            codecs=tuple(ordered),
+            sdes=self._sdes,
+            events=self._dtmf.by_event,
         )
 
     def respond(self, offer: bytes | None) -> bytes:
@@ -50,15 +71,31 @@ class SipAudio(RtpLine):
             return self.offer()
         if offer != self._offered:
             self._renew()
-            session, port = parse_sdp(offer), self.wire.port
-            agreed = answer(session, self._host, port, self._session_id, self._version, self._sdes, self._codecs)
+            agreed = answer(
+                parse_sdp(offer),
+                self._host,
+                self.wire.port,
+                self._session_id,
+                self._version,
+                self._sdes,
+                self._codecs,
+                events=self._dtmf.by_event,
+            )
             self.apply(agreed)
             self._offered, self._answer = offer, agreed.answer_bytes
         return self._answer
 
     def agree(self, sdp: bytes) -> None:
         """The far end answered an offer of ours."""
-        self.apply(read_answer(parse_sdp(sdp), self._sdes, self._codecs))
+        self.apply(read_answer(parse_sdp(sdp), self._sdes, self._codecs, events=self._dtmf.by_event))
+
+    def begin(self) -> MediaLeg:
+        leg = super().begin()
+        if self._dtmf is Dtmf.EVENTS:
+            leg.refuse_tones()
+        elif self._dtmf is Dtmf.INFO:
+            leg.refuse_tones(lambda digits: self.inform(digits))
+        return leg
 
     def take_over(self, other: "SipAudio") -> None:
         """The leg goes on in another call's place (RFC 3891), at that one's wire; the other has no sound any more."""
@@ -105,10 +142,11 @@ class Audios:
         *,
         codecs: tuple[Codec, ...] = (),
         srtp: Srtp | None = None,
+        dtmf: Dtmf = Dtmf.AUTO,
         encrypted: bool = False,
     ) -> SipAudio:
         """For a call with `peer`, which is told to send its sound to `host`; `codecs` and `srtp` in place of those of
-        the node. What is `encrypted` already stays so, whatever they say.
+        the node; keys go by `dtmf`. What is `encrypted` already stays so, whatever they say.
 
         Raises Overloaded; NotEncrypted where encryption is demanded, and keys could be read on their way there.
         """
@@ -116,4 +154,4 @@ class Audios:
         if srtp is Srtp.DEMANDED and not is_private(peer):
             raise NotEncrypted("keys could be read on their way: TLS is needed")
         srtp = Srtp.DEMANDED if encrypted else srtp
-        return SipAudio(host, codecs or self._sip.codecs, srtp, self._plane, self._ports)
+        return SipAudio(host, codecs or self._sip.codecs, srtp, self._plane, self._ports, dtmf)

@@ -220,7 +220,8 @@ class Trunk:
         except CentralinoError:
             audio.close()
             raise
-        self._lines[invite.call] = _Line(invite, bot, audio, trunk, replaces)
+        line = self._lines[invite.call] = _Line(invite, bot, audio, trunk, replaces)
+        audio.inform = lambda keys: self.agent.press(line.invite.call, keys)
         return sdp
 
     def _acknowledged(self, line: _Line, sdp: bytes | None) -> None:

@@ -120,7 +120,7 @@ class Trunks:
         host, trunk = self.media_host(name), self._trunks.get(name)
         if trunk is None:
             return audios.open(host, peer, encrypted=encrypted)
-        return audios.open(host, peer, codecs=trunk.codecs, srtp=trunk.srtp, encrypted=encrypted)
+        return audios.open(host, peer, codecs=trunk.codecs, srtp=trunk.srtp, dtmf=trunk.dtmf, encrypted=encrypted)
 
     def carries(self, present: Callable[[], Iterable[str]]) -> None:
         """`present` tells the trunk of each call there is, whichever way it goes."""

@@ -1,7 +1,7 @@
 """A trunk that serves on loopback, on a plane that the test ticks, and telephones that may call it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from random import Random
@@ -100,19 +100,22 @@ async def exchange(
     srtp: Srtp = Srtp.ALLOWED,
     transfer_to: tuple[str, ...] = (),
     codecs: tuple[str, ...] = ("G722", "PCMU", "PCMA"),
+    trunk: Mapping[str, object] | None = None,
 ) -> AsyncIterator[Exchange]:
-    sip = {"srtp": srtp, "transfer_to": transfer_to, "codecs": codecs}
+    """`trunk` is what there is to say of the trunk that the telephones belong to; None: of none."""
+    trunks = {} if trunk is None else {"pbx": {"peers": [HOST], **trunk}}
+    sip = {"srtp": srtp, "transfer_to": transfer_to, "codecs": codecs, "trunks": trunks}
     settings = Settings.model_validate({"bots": bots or {"*": "helpdesk"}, "sip": sip})
     async with house(bot, rows=rows, limits=LimitSettings(calls=calls)) as home:
-        trunk = Trunk(settings, home.calls, home.plane, RtpPorts(HOST, *ports, Random()))
-        desk = Desk(trunk)
+        served = Trunk(settings, home.calls, home.plane, RtpPorts(HOST, *ports, Random()))
+        desk = Desk(served)
         agent = SipAgent(desk, lambda host: True)
-        trunk.serve(agent)
+        served.serve(agent)
         await agent.start(HOST, 0, home.tasks)
         async with AsyncExitStack() as phones:
             phone = await phones.enter_async_context(telephone(agent.port, number))
             try:
-                yield Exchange(home, trunk, desk, agent, phone, phones)
+                yield Exchange(home, served, desk, agent, phone, phones)
             finally:
                 await agent.close()
 

@@ -42,7 +42,8 @@ class Message:
 
 
 class Telephone:
-    """One call to `target` from the address `host`. `came` is all that it was sent; BYE is answered by itself."""
+    """One call to `target` from the address `host`. `came` is all that it was sent; BYE and INFO are answered by
+    themselves."""
 
     def __init__(self, target: Address, number: str, host: str) -> None:
         self.came: list[Message] = []
@@ -211,7 +212,7 @@ class Telephone:
         line, *fields = head.split("\r\n")
         headers = {name.strip().lower(): value.strip() for name, _, value in (f.partition(":") for f in fields)}
         self.came.append(Message(line, headers, body))
-        if line.startswith("BYE"):
+        if line.startswith(("BYE", "INFO")):
             self._respond("200 OK", headers)
 
     def _respond(self, status: str, headers: dict[str, str]) -> None:

@@ -33,6 +33,7 @@ from voice.wire.sip.events import (
     InviteAcknowledged,
     InviteCancelled,
     InviteReceived,
+    KeyReceived,
     ReinviteAnswered,
     ReinviteRefused,
     SipEvent,
@@ -65,6 +66,11 @@ class Carrier:
     def answers(self) -> list[bytes]:
         """To offers in a call that stands."""
         return [event.answer or b"" for event in self.came if isinstance(event, ReinviteAnswered)]
+
+    @property
+    def keys(self) -> str:
+        """That came by INFO."""
+        return "".join(event.key for event in self.came if isinstance(event, KeyReceived))
 
     @property
     def invite(self) -> InviteReceived:
@@ -151,6 +157,27 @@ async def test_the_trunk_hears_the_address_that_it_is_told() -> None:
     async with node(advertised="192.0.2.99") as it:
         call = await it.call()
         assert b"c=IN IP4 192.0.2.99" in (it.carrier.invite.offer or b"")
+        call.hang_up()
+
+
+@pytest.mark.parametrize(("dtmf", "offered"), [("auto", True), ("events", True), ("tones", False)])
+async def test_a_trunk_that_wants_keys_in_the_sound_is_offered_no_events(dtmf: str, offered: bool) -> None:
+    async with node(dtmf=dtmf) as it:
+        call = await it.call()
+        assert (b"telephone-event" in (it.carrier.invite.offer or b"")) == offered
+        assert call.leg is not None
+        assert call.leg.send_keys("1")
+        call.hang_up()
+
+
+async def test_a_trunk_that_wants_keys_by_info_gets_them_so() -> None:
+    async with node(dtmf="info") as it:
+        call = await it.call()
+        await until(lambda: it.carrier.has(InviteAcknowledged))
+        assert b"telephone-event" not in (it.carrier.invite.offer or b"")
+        assert call.leg is not None
+        assert call.leg.send_keys("0*")
+        await until(lambda: it.carrier.keys == "0*")
         call.hang_up()
 
 

@@ -32,6 +32,7 @@ class MediaLeg:
         self._failure_sink: FailureSink | None = None
         self._control: Control | None = None
         self._closed = False
+        self._press: Callable[[str], bool] = line.press
 
     @property
     def closed(self) -> bool:
@@ -92,12 +93,21 @@ class MediaLeg:
         return self._playout.stop()
 
     def send_keys(self, digits: str) -> bool:
-        """Press keys (RFC 4733), 100 ms each with 60 ms between; what is queued to be played waits meanwhile.
+        """Press keys, 100 ms each with 60 ms between, as telephone-events (RFC 4733), or as tones where the far end
+        takes none; what is queued to be played waits meanwhile.
 
-        False when the far end takes no telephone-events or too many keys wait. Raises ValueError for what is on no
-        keypad.
+        False when there is no way for them or too many keys wait. Raises ValueError for what is on no keypad.
         """
-        return self.line.sender.press(digits)
+        return self._press(digits)
+
+    def refuse_tones(self, press: Callable[[str], bool] | None = None) -> None:
+        """Keys are never tones, neither way; with `press` they go out by that, in place of `send_keys`."""
+        self._press = press or self._press
+
+        def apply() -> None:
+            self.line.tones_allowed = False
+
+        self._post(apply)
 
     def set_direction(self, *, send: bool, receive: bool) -> None:
         """Hold and resume (RFC 3264 section 8.4): not sending, the queue stands; not receiving, all is silence."""

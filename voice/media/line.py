@@ -17,6 +17,7 @@ from voice.media.playout import Playout
 from voice.media.receiver import StreamReceiver
 from voice.media.recorder import Tape
 from voice.media.sender import StreamSender
+from voice.media.tones import ECHO_TICKS, ToneSender
 from voice.media.wires import Wire
 from voice.ports import TICK_MS, Frame, Played, Room
 from voice.wire.jitter import Hole, JitterBuffer
@@ -59,6 +60,9 @@ class Line:
         self._playout = playout
         self._audible = False
         self._keying = False
+        self.tones_allowed = True
+        self._tones = ToneSender()
+        self._echo_until = 0
         self._played: tuple[Played, ...] = ()
         self._keys = ""
         self._gate = webrtcvad.Vad(GATE_MODE)
@@ -79,7 +83,6 @@ class Line:
         else:
             self.codec, self.law = codec, LAWS["PCMU"]
             units, divisible = codec.clock_hz // 50, codec.divisible
-        self.hears_tones = event_payload_type is None
         self.receiver = StreamReceiver(wire, payload_type, event_payload_type, JitterBuffer(units, divisible=divisible))
         self.sender = StreamSender(payload_type, event_payload_type, units, self._chance)
         self._units = units
@@ -133,20 +136,30 @@ class Line:
         self.receiver.renumber_keys(payload_type)
         self.sender.renumber_keys(payload_type)
 
+    @property
+    def hears_tones(self) -> bool:
+        """Keys are tones, both ways: the far end takes no events."""
+        return self.tones_allowed and not self.sender.takes_keys
+
+    def press(self, digits: str) -> bool:
+        """Send keys from the next tick on; False when there is no way for them or too many wait. Any thread."""
+        return self._tones.press(digits) if self.hears_tones else self.sender.press(digits)
+
     def say(self, speaking: Speaking) -> None:
         """Fill the row with what is played in this tick: silence on hold, while keys are sent, or towards nowhere;
-        a room is silent to the leg then, too."""
+        a room is silent to the leg then, too. Keys that are tones are all that is heard."""
         speaking.law[self.row] = self.law
         speaking.part[self.row] = self.part
         audio = speaking.wide[self.row]
         self._audible = self.sends and self.wire.remote is not None
         self._keying = self.sender.keying
-        deaf = not self._audible or self._keying
+        toned = self._audible and self._tones.take(audio)
+        deaf = not self._audible or self._keying or toned
         moved = None if deaf else self._playout.take(audio)
         speaking.deaf[self.row] = deaf
-        self.playing = moved is not None
+        self.playing = toned or moved is not None
         self._played = moved or ()
-        if moved is None:
+        if not self.playing:
             audio[:] = 0
 
     def send(self, tick: int, hearing: Hearing, speaking: Speaking, *, late: bool) -> None:
@@ -228,9 +241,12 @@ class Line:
             pcm=pcm,
             voice=float(hearing.probability[row]) if tick <= self._gate_until else 0.0,
             level_dbfs=float(hearing.level_dbfs[row]),
-            keys=self._keys + self._tone(hearing),
+            keys=self._keys + self._tone(tick, hearing),
             played=self._played,
         )
 
-    def _tone(self, hearing: Hearing) -> str:
-        return chr(hearing.digit[self.row]) if self.hears_tones and hearing.digit[self.row] else ""
+    def _tone(self, tick: int, hearing: Hearing) -> str:
+        if self._tones.busy:
+            self._echo_until = tick + ECHO_TICKS
+        heard = self.hears_tones and hearing.digit[self.row] and tick > self._echo_until
+        return chr(hearing.digit[self.row]) if heard else ""

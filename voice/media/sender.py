@@ -52,6 +52,11 @@ class StreamSender:
         """Keys are being sent, and no audio is taken meanwhile."""
         return self._keys is not None and self._keys.busy
 
+    @property
+    def takes_keys(self) -> bool:
+        """The far end takes telephone-events."""
+        return self._keys is not None
+
     def press(self, digits: str) -> bool:
         """Send keys from the next tick on; False when the far end takes none or too many wait."""
         return self._keys is not None and self._keys.press(digits)

@@ -244,6 +244,10 @@ class SipAgent:
         """Offer other media (re-INVITE, UPDATE before the answer)."""
         return self._pumped(self._endpoint.reoffer(call, sdp, self._now()))
 
+    def press(self, call: CallRef, keys: str) -> bool:
+        """Send keys by INFO; False also when too many wait. Raises ValueError for what is on no keypad."""
+        return self._pumped(self._endpoint.press(call, keys, self._now()))
+
     def refer(self, call: CallRef, target: ReferTo) -> bool:
         """Ask the peer to call `target` in our stead (REFER); False also while another REFER is under way."""
         return self._pumped(self._endpoint.refer(call, target, self._now()))

@@ -7,6 +7,7 @@ from pydantic import Field, SecretStr, model_validator
 
 from voice.settings.base import Address, BotName, Codecs, Networks, Port, Section, password_of
 from voice.settings.numbers import Pattern
+from voice.wire.dtmf import Dtmf
 from voice.wire.sdes import Srtp
 
 DEFAULT_PORT = {"udp": 5_060, "tcp": 5_060, "tls": 5_061}
@@ -57,6 +58,11 @@ class TrunkSettings(Section):
     )
     codecs: Codecs = Field(default=(), description="audio formats, best first; default: the node's")
     srtp: Srtp | None = Field(default=None, description="whether its calls are encrypted; default: as the node says")
+    dtmf: Dtmf = Field(
+        default=Dtmf.AUTO,
+        description='how keys go, both ways. "auto": as telephone-events where the far end has them, else as tones; '
+        '"events": or not at all; "tones": in the sound; "info": by INFO. Those that come by INFO are always taken',
+    )
     dial: tuple[Pattern, ...] = Field(
         default=(), description="numbers that may be called through it, or `0039*` and `*`; default: none"
     )

@@ -1,7 +1,8 @@
-"""Keys as telephone-events (RFC 4733): events to digits, and digits to events."""
+"""The ways that keys go, and keys as telephone-events (RFC 4733): events to digits, and digits to events."""
 
 from collections import deque
 from dataclasses import dataclass
+from enum import StrEnum
 from struct import Struct
 
 from dialog.errors import ProtocolError
@@ -15,13 +16,31 @@ KEY_TICKS = 5
 GAP_TICKS = 3
 """Pause after it: 60 ms. The end packet is repeated in the first two ticks of it (RFC 4733 section 2.5.1.4)."""
 MAX_KEYS = 64
-"""Keys that may wait in a `KeySender`."""
+"""Keys that may wait to be sent."""
 
 _EVENT = Struct("!BBH")
 _END_REPEATS = 3
 _VOLUME = 10  # -10 dBm0
 _LONGEST_SEGMENT = 0xFFFF
 _STRAGGLER = 80_000  # 10 s at 8 kHz: a packet older than this is not late, the peer's clock was set anew
+
+
+class Dtmf(StrEnum):
+    """How keys go to a far end, and come from it. Those that come by INFO are taken in any case."""
+
+    AUTO = "auto"
+    """As telephone-events where they are agreed on, else as tones."""
+    EVENTS = "events"
+    """As telephone-events, or not at all."""
+    TONES = "tones"
+    """In the sound itself."""
+    INFO = "info"
+    """By INFO, as `application/dtmf-relay`."""
+
+    @property
+    def by_event(self) -> bool:
+        """Whether telephone-events are offered, and taken where they are."""
+        return self in (Dtmf.AUTO, Dtmf.EVENTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +102,13 @@ class KeyReceiver:
         return KEYS[event.event] if event.event < len(KEYS) else ""
 
 
-class KeySender:
-    """Turns digits into event packets, one a tick, with pauses between presses."""
+class Presses:
+    """Keys that wait to be pressed, and the one that is, with the pause after it. One thread presses, one steps."""
 
-    def __init__(self, event_payload_type: int, units_per_tick: int = 160) -> None:
-        self.payload_type = event_payload_type
-        self._units = units_per_tick
+    def __init__(self) -> None:
         self._waiting: deque[int] = deque()
         self._code = 0
         self._tick = 0  # of the running press, from 1; 0 between presses
-        self._timestamp = 0
 
     @property
     def busy(self) -> bool:
@@ -107,18 +123,32 @@ class KeySender:
         self._waiting.extend(codes)
         return True
 
-    def packet(self, sequence: int, timestamp: int, ssrc: int) -> RtpPacket | None:
-        """The packet of this tick, if one is due; `timestamp` is the stream's own at this tick."""
+    def step(self) -> tuple[int, int]:
+        """The code of the key of this tick, and which tick of press and pause it is, from 1; 0 when there is none."""
         if self._tick == 0:
             if not self._waiting:
-                return None
+                return 0, 0
             self._code = self._waiting.popleft()
+        tick = self._tick + 1
+        self._tick = 0 if tick == KEY_TICKS + GAP_TICKS else tick
+        return self._code, tick
+
+
+class KeySender(Presses):
+    """Turns digits into event packets, one a tick, with pauses between presses."""
+
+    def __init__(self, event_payload_type: int, units_per_tick: int = 160) -> None:
+        super().__init__()
+        self.payload_type = event_payload_type
+        self._units = units_per_tick
+        self._timestamp = 0
+
+    def packet(self, sequence: int, timestamp: int, ssrc: int) -> RtpPacket | None:
+        """The packet of this tick, if one is due; `timestamp` is the stream's own at this tick."""
+        code, tick = self.step()
+        if tick == 1:
             self._timestamp = timestamp
-        self._tick += 1
-        tick = self._tick
-        if tick == KEY_TICKS + GAP_TICKS:
-            self._tick = 0
-        if tick >= KEY_TICKS + _END_REPEATS:
+        if not 0 < tick < KEY_TICKS + _END_REPEATS:
             return None
-        event = TelephoneEvent(self._code, tick >= KEY_TICKS, _VOLUME, min(tick, KEY_TICKS) * self._units)
+        event = TelephoneEvent(code, tick >= KEY_TICKS, _VOLUME, min(tick, KEY_TICKS) * self._units)
         return RtpPacket(self.payload_type, sequence, self._timestamp, ssrc, bytes(event), marker=tick == 1)

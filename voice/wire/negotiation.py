@@ -63,16 +63,19 @@ def make_offer(
     codecs: tuple[Codec, ...] = G711,
     event_payload_type: int = 101,
     sdes: Sdes = NO_KEYS,
+    *,
+    events: bool = True,
 ) -> bytes:
     """Offer one audio stream, received at `local_host`:`rtp_port`, best codec first (RFC 3264 section 5).
 
-    Keys have a payload type for each clock, the first of them `event_payload_type` (RFC 4733 section 2.1). RTCP may
-    come to the port after RTP's, or to the same one (RFC 5761 section 5.1.1). Where `sdes` demands it, by SRTP.
+    With `events`, keys have a payload type for each clock, the first of them `event_payload_type` (RFC 4733 section
+    2.1). RTCP may come to the port after RTP's, or to the same one (RFC 5761 section 5.1.1). By SRTP where `sdes`
+    demands it.
     """
     encodings = {_PAYLOAD_TYPE[codec]: codec for codec in codecs}
-    clocks = sorted({codec.clock_hz for codec in codecs})
-    events = {str(payload_type): clock for payload_type, clock in enumerate(clocks, start=event_payload_type)}
-    audio = _our_audio(rtp_port, encodings, events, direction, rtcp_mux=True)
+    clocks = sorted({codec.clock_hz for codec in codecs if events})
+    keys = {str(payload_type): clock for payload_type, clock in enumerate(clocks, start=event_payload_type)}
+    audio = _our_audio(rtp_port, encodings, keys, direction, rtcp_mux=True)
     if sdes.offer:
         audio = _secured(audio, SECURE, *sdes.offer)
     return bytes(Session(Origin("-", session_id, version, local_host), local_host, (), (audio,)))
@@ -86,25 +89,27 @@ def answer(
     version: int,
     sdes: Sdes = NO_KEYS,
     codecs: tuple[Codec, ...] = G711,
+    *,
+    events: bool = True,
 ) -> Negotiated:
     """Answer an offer (RFC 3264 section 6): the first audio stream we can speak is taken, the rest refused.
 
     The codec is the first of `codecs` that is offered; of the two laws of G.711 the one that is offered first.
-    `version` must grow by one with every new answer or offer of a call. Raises NoCommonCodec and NotEncrypted (to be
-    answered with 488), ProtocolError.
+    `version` must grow by one with every new answer or offer of a call. `events` says whether telephone-events are
+    taken. Raises NoCommonCodec and NotEncrypted (to be answered with 488), ProtocolError.
     """
     media: list[Media] = []
     agreed: Negotiated | None = None
     for offered in session.media:
-        found = _agree(session, offered, codecs, sdes, sdes.answer_to) if agreed is None else None
+        found = None if agreed else _agree(session, offered, codecs, sdes, sdes.answer_to, events=events)
         if found is None:
             media.append(Media(offered.kind, 0, offered.protocol, offered.formats[:1]))
             continue
         agreed = found
         event = found.event_payload_type
-        events = {} if event is None else {str(event): found.codec.clock_hz}
+        keys = {} if event is None else {str(event): found.codec.clock_hz}
         encodings = {str(found.payload_type): found.codec}
-        audio = _our_audio(rtp_port, encodings, events, found.direction, rtcp_mux=found.rtcp_mux)
+        audio = _our_audio(rtp_port, encodings, keys, found.direction, rtcp_mux=found.rtcp_mux)
         media.append(audio if found.keys is None else _secured(audio, offered.protocol, found.keys.ours))
     if agreed is None:
         raise _nothing_agreed("offer", sdes)
@@ -112,13 +117,15 @@ def answer(
     return replace(agreed, answer_bytes=bytes(described))
 
 
-def read_answer(session: Session, sdes: Sdes = NO_KEYS, codecs: tuple[Codec, ...] = G711) -> Negotiated:
-    """What the peer's answer to an offer of ours, made with the same `sdes` and `codecs`, agreed on.
+def read_answer(
+    session: Session, sdes: Sdes = NO_KEYS, codecs: tuple[Codec, ...] = G711, *, events: bool = True
+) -> Negotiated:
+    """What the peer's answer to an offer of ours, made with the same `sdes`, `codecs` and `events`, agreed on.
 
     Raises NoCommonCodec, NotEncrypted, ProtocolError.
     """
     for media in session.media[:1]:
-        agreed = _agree(session, media, codecs, sdes, sdes.answered_by)
+        agreed = _agree(session, media, codecs, sdes, sdes.answered_by, events=events)
         if agreed is not None:
             return agreed
     raise _nothing_agreed("answer", sdes)
@@ -131,7 +138,13 @@ def _nothing_agreed(description: str, sdes: Sdes) -> NoCommonCodec | NotEncrypte
 
 
 def _agree(
-    session: Session, media: Media, codecs: tuple[Codec, ...], sdes: Sdes, find_keys: Callable[[Media], Keys | None]
+    session: Session,
+    media: Media,
+    codecs: tuple[Codec, ...],
+    sdes: Sdes,
+    find_keys: Callable[[Media], Keys | None],
+    *,
+    events: bool,
 ) -> Negotiated | None:
     """What we can agree on with one stream of the peer's; None when nothing.
 
@@ -149,7 +162,7 @@ def _agree(
         return None
     payload_type = min(wanted, key=lambda pt: _rank(wanted[pt], codecs))
     codec = wanted[payload_type]
-    event = next((pt for pt in media.formats if encodings.get(pt) == ("TELEPHONE-EVENT", codec.clock_hz)), None)
+    timed = [pt for pt in media.formats if events and encodings.get(pt) == ("TELEPHONE-EVENT", codec.clock_hz)]
     host = media.connection or session.connection
     if host is None:
         raise ProtocolError("SDP without connection address")
@@ -167,7 +180,7 @@ def _agree(
         answer_bytes=b"",
         codec=codec,
         payload_type=int(payload_type),
-        event_payload_type=None if event is None else int(event),
+        event_payload_type=int(timed[0]) if timed else None,
         remote_addr=str(address),
         remote_port=media.port,
         remote_rtcp_addr=rtcp_host,

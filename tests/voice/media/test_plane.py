@@ -16,7 +16,6 @@ from voice.media.opus import OpusCodec
 from voice.media.plane import MAX_BATCHES, MAX_COMMANDS
 from voice.media.wires import RingWire
 from voice.ports import TICK_SAMPLES, Frame, Played
-from voice.wire.dtmf import KeyReceiver, KeySender
 from voice.wire.rtp import RtpPacket, timestamp_step
 
 
@@ -93,39 +92,6 @@ async def test_lost_audio_is_concealed_and_time_kept() -> None:
     assert frames[22].level_dbfs > -20
     assert frames[23].level_dbfs > -25
     assert leg.stats.packets_lost == 2
-
-
-async def test_tones_are_keys_only_where_there_are_no_telephone_events() -> None:
-    bench = Bench()
-    pcm = np.concatenate([dtmf_tone("5", 100, 16_000), np.zeros(1600, np.int16), dtmf_tone("#", 100, 16_000)])
-    toned, evented = FakeWire(), FakeWire()
-    _, with_tones = bench.leg(toned, events=None)
-    _, with_events = bench.leg(evented)
-    payloads = octets(pcm) + [b"\xff" * 160] * 10
-    for n, payload in enumerate(payloads):
-        toned.inbound = evented.inbound = [(rtp(n, payload), PEER)]
-        await bench.run()
-    assert "".join(frame.keys for frame in with_tones) == "5#"
-    assert "".join(frame.keys for frame in with_events) == ""
-
-
-async def test_telephone_events_both_ways() -> None:
-    bench = Bench()
-    wire = FakeWire()
-    leg, frames = bench.leg(wire)
-    leg.play(1, tone(200), last=True)
-    assert leg.send_keys("09")
-    far = KeySender(101)
-    far.press("*4")
-    for n in range(40):
-        packet = far.packet(n, n * 160, 1)
-        wire.inbound = [] if packet is None else [(bytes(packet), PEER)]
-        await bench.run()
-    keys = KeyReceiver()
-    packets = [RtpPacket.parse(data) for data, _ in wire.sent]
-    assert "".join(keys.receive(packet) for packet in packets if packet.payload_type == 101) == "09"
-    assert "".join(frame.keys for frame in frames) == "*4"
-    assert [mark for frame in frames for mark in frame.played][-1] == Played(1, 200, True)
 
 
 async def test_hold_stops_the_queue_and_silences_the_ear() -> None:

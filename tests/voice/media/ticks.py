@@ -6,6 +6,7 @@ from random import Random
 import numpy as np
 
 from dsp.g711 import MU_LAW, encode_block
+from dsp.tones import DtmfDetector
 from tests.voice.media.wires import FakeWire
 from voice.media.leg import MediaLeg
 from voice.media.plane import MediaPlane
@@ -54,3 +55,12 @@ def octets(pcm: Pcm, law: int = MU_LAW) -> list[bytes]:
 def frequency(pcm: Pcm) -> float:
     spectrum = np.abs(np.fft.rfft(pcm * np.hanning(pcm.size)))
     return float(np.argmax(spectrum)) * 16_000 / pcm.size
+
+
+def keys_in(pcm8k: Pcm) -> str:
+    """What the detector of tones makes of 8 kHz audio."""
+    detector, digit, found = DtmfDetector(1), np.zeros(1, np.uint8), b""
+    for tick in pcm8k.reshape(-1, 1, 160):
+        detector.process(np.zeros(1, np.int32), np.ascontiguousarray(tick), digit)
+        found += digit.tobytes()
+    return found.replace(b"\0", b"").decode()

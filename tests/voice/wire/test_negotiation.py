@@ -42,6 +42,17 @@ def test_our_offer_and_its_answer() -> None:
     assert (ours.remote_addr, ours.remote_port, ours.answer_bytes) == ("192.0.2.7", 40_000, b"")
 
 
+def test_keys_as_events_may_be_out_of_the_question() -> None:
+    offer = make_offer("192.0.2.1", 20_000, 7, 3, events=False)
+    assert b"telephone-event" not in offer
+    assert parse_sdp(offer).media[0].formats == ("0", "8")
+    agreed = answer(parse_sdp(make_offer("192.0.2.1", 20_000, 7, 3)), "192.0.2.7", 40_000, 9, 1, events=False)
+    assert agreed.event_payload_type is None
+    assert b"telephone-event" not in agreed.answer_bytes
+    presumptuous = answer(parse_sdp(make_offer("192.0.2.1", 20_000, 7, 3)), "192.0.2.7", 40_000, 9, 1).answer_bytes
+    assert read_answer(parse_sdp(presumptuous), events=False).event_payload_type is None
+
+
 @pytest.mark.parametrize(
     ("theirs", "ours"),
     [

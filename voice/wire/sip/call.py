@@ -16,6 +16,7 @@ from voice.wire.sip.core import Core
 from voice.wire.sip.dialog import Dialog
 from voice.wire.sip.events import CallRef, DialogEnded, EndCause
 from voice.wire.sip.guard import Received
+from voice.wire.sip.info import Keying
 from voice.wire.sip.message import NO_HEADERS, Address, make_response, set_headers
 from voice.wire.sip.reason import Reason
 from voice.wire.sip.referral import Referral
@@ -52,6 +53,7 @@ class Call(ABC):
         self._core = core
         self._media: Renegotiation | None = None
         self._referral: Referral | None = None
+        self._keying: Keying | None = None
         self._timer = SessionTimer(core.session_s)
         self._reason: Reason | None = None
 
@@ -97,6 +99,13 @@ class Call(ABC):
         early = self.state in (CallState.INVITED, CallState.CALLING)
         open_ = early or self.state is CallState.TALKING
         return open_ and self._media is not None and self._media.reoffer(sdp, now, early=early)
+
+    def press(self, keys: str, now: float) -> bool:
+        """Send keys by INFO. Raises ValueError for what is on no keypad."""
+        if self.state is not CallState.TALKING or self.dialog is None:
+            return False
+        self._keying = self._keying or Keying(self._core, self.dialog)
+        return self._keying.press(keys, now)
 
     # messages
 
@@ -180,6 +189,8 @@ class Call(ABC):
                 self._media.end(cue.now)
             if self._referral:
                 self._referral.end(cue.now)
+            if self._keying:
+                self._keying.end()
         if self.over:
             self._timer.stop()
         return True

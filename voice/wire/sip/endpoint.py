@@ -173,6 +173,10 @@ class SipEndpoint:
         """Offer other media (re-INVITE, UPDATE before the answer); after a collision it is sent again by itself."""
         return self._command(call, lambda it: it.reoffer(sdp, now))
 
+    def press(self, call: CallRef, keys: str, now: float) -> bool:
+        """Send keys by INFO; False also when too many wait. Raises ValueError for what is on no keypad."""
+        return self._command(call, lambda it: it.press(keys, now))
+
     def refer(self, call: CallRef, target: ReferTo, now: float) -> bool:
         """Ask the peer to call `target` in our stead (REFER); False also while another REFER is under way."""
         return self._referring(call, lambda it: it.refer(target, now))

@@ -124,6 +124,12 @@ class Exchange:
         count("centralino_sip_ice_dropped", "Datagrams at ICE ports of pages that call by SIP", "reason", ice)
         count("centralino_sip_refused", "INVITEs refused, by the code of the error", "code", lambda: trunk.refused)
         count("centralino_outbound_refused", "Calls of ours that were not", "code", lambda: outbound.refused)
+        count(
+            "centralino_trunk_spent",
+            "Price of calls of ours, as rates of trunks have it",
+            "trunk",
+            lambda: outbound.spent,
+        )
         gauge("centralino_sip_connections", "SIP connections", "transport", lambda: agent.connections)
         gauge("centralino_trunk_up", "Trunks that answer and take our registration", "trunk", lambda: trunks.up)
         gauge("centralino_trunk_calls", "Calls by trunks", "trunk", lambda: trunks.load)

@@ -147,7 +147,7 @@ class Metrics:
         )
         self._transports: dict[str, str] = {}
 
-    def count(self, name: str, what: str, label: str, read: Callable[[], Mapping[str, int]]) -> None:
+    def count(self, name: str, what: str, label: str, read: Callable[[], Mapping[str, float]]) -> None:
         """Expose counts that somebody else keeps, one figure for each key of what `read` returns."""
         self.registry.register(_Kept(CounterMetricFamily, name, what, label, read))
 

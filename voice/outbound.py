@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections import Counter, deque
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import TypeVar
 
 import structlog
@@ -12,12 +13,12 @@ from dialog.errors import CentralinoError, NotFound, Overloaded, PeerError, Peer
 from voice.dialling import Dialling, PlacedCall
 from voice.settings.numbers import best_match
 from voice.sip_audio import Audios, SipAudio
+from voice.spending import DAY_S, Meter, Spending
 from voice.trunk_link import TrunkLink
 from voice.trunks import Trunks
 from voice.wire.sip.message import Address
 from voice.wire.sip.watch import Standing
 
-DAY_S = 86_400.0
 RING_S = 60.0
 """How long a call of ours may ring."""
 
@@ -30,9 +31,10 @@ log = structlog.get_logger("outbound")
 
 
 class Outbound:
-    """Places calls through `trunks`. `obstacle` says why the node takes on no call at all now; "" when it does.
+    """Places calls through `trunks`, which can be reached by now. `obstacle` says why the node takes on no call at all
+    now; "" when it does.
 
-    The calls of the last 24 hours are known since the start of the node.
+    The calls of the last 24 hours, and what they cost, are known since the start of the node.
     """
 
     def __init__(
@@ -46,7 +48,15 @@ class Outbound:
         self._obstacle = obstacle
         self._live: dict[PlacedCall, str] = {}
         self._placed: dict[str, deque[float]] = {}
+        self._spending = {link.name: Spending(link.name, link.settings) for link in trunks.links}
         trunks.carries(self._live.values)
+
+    @property
+    def spent(self) -> dict[str, float]:
+        """What calls have cost so far, by the trunk, of those that have rates."""
+        now = asyncio.get_running_loop().time()
+        priced = [link.name for link in self._trunks.links if link.settings.rates]
+        return {name: float(self._spending[name].spent(now)) for name in priced}
 
     async def call(self, number: str, make: Callable[[SipAudio], C], limit_s: float = RING_S, *, trunk: str = "") -> C:
         """Call `number` through `trunk`, by default the one that is there for it; the call that `make` makes of its
@@ -61,16 +71,11 @@ class Outbound:
         try:
             link = self._find(trunk, number)
             trunk = link.name
-            address = await _address(link)
-            self._admit(link)
-            call = make(self._trunks.audio(self._audios, trunk, address))
-            call.trunk = trunk
-            await self._place(call, link, address, number, limit_s)
+            call = await self._place(link, number, make, limit_s)
         except CentralinoError as error:
             self.refused[error.code] += 1
             log.info("call not placed", trunk=trunk, code=error.code, pii={"dialled": number})
             raise
-        call.ended.add_done_callback(lambda _: self._live.pop(call))
         log.info("call placed", trunk=trunk, pii={"dialled": number})
         return call
 
@@ -94,7 +99,7 @@ class Outbound:
         able = [link for link in links if best in link.settings.dial]
         return min(able, key=lambda link: link.standing is Standing.DOWN)  # the first of those that are alike
 
-    def _admit(self, link: TrunkLink) -> None:
+    def _admit(self, link: TrunkLink, number: str) -> Meter:
         name = link.name
         if link.standing is Standing.DOWN:
             raise PeerError(f"trunk {name} is down: {link.reason}")
@@ -106,17 +111,36 @@ class Outbound:
         if len(today) >= link.settings.calls_a_day:
             raise Overloaded("trunk_calls_a_day")
         self._trunks.admit(name)
+        meter = self._spending[name].open(number, now)
         today.append(now)
+        return meter
 
-    async def _place(self, call: PlacedCall, link: TrunkLink, address: Address, number: str, limit_s: float) -> None:
-        self._live[call] = link.name
-        try:
-            await self._dialling.place(call, link.uri(number), link.caller, limit_s, link.login(), address)
-        except OSError as error:
-            raise _unreachable(link, error) from error
-        finally:
-            if call.leg is None:
-                del self._live[call]
+    async def _place(self, link: TrunkLink, number: str, make: Callable[[SipAudio], C], limit_s: float) -> C:
+        address = await _address(link)
+        with ExitStack() as held:
+            meter = self._admit(link, number)
+            held.callback(self._close, link, meter)
+            call = make(self._trunks.audio(self._audios, link.name, address))
+            call.trunk = link.name
+            self._live[call] = link.name
+            held.callback(self._live.pop, call)
+            call.answered.add_done_callback(lambda answered: _run(meter, answered))
+            try:
+                await self._dialling.place(call, link.uri(number), link.caller, limit_s, link.login(), address)
+            except OSError as error:
+                raise _unreachable(link, error) from error
+            kept = held.pop_all()
+            call.ended.add_done_callback(lambda _: kept.close())
+        return call
+
+    def _close(self, link: TrunkLink, meter: Meter) -> None:
+        self._spending[link.name].close(meter, asyncio.get_running_loop().time())
+
+
+def _run(meter: Meter, answered: "asyncio.Future[bytes | None]") -> None:
+    """Let a meter run from the answer on, be it one of use or not."""
+    if not answered.cancelled() and answered.exception() is None:
+        meter.answered_s = answered.get_loop().time()
 
 
 async def _address(link: TrunkLink) -> Address:

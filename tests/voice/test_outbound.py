@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from dialog.errors import CentralinoError, NotFound, Overloaded, PeerError, PeerForbidden, PeerTimeout
+from dialog.errors import CentralinoError, NoCommonCodec, NotFound, Overloaded, PeerError, PeerForbidden, PeerTimeout
 from tests.fakes.browser_call import until
 from tests.fakes.clock import virtual_time
 from tests.fakes.house import house
@@ -21,8 +21,9 @@ from voice.media.wires import Address
 from voice.net.rtcp_port import RtcpPort
 from voice.net.rtp_port import RtpPorts, UdpWire
 from voice.net.sip_agent import SipAgent
-from voice.outbound import DAY_S, Outbound
+from voice.outbound import Outbound
 from voice.sip_audio import Audios
+from voice.spending import DAY_S
 from voice.trunk import Trunk
 from voice.trunks import Trunks
 from voice.wire.negotiation import make_offer, read_answer
@@ -265,6 +266,39 @@ async def test_so_many_a_day() -> None:
         assert [await outcome() for _ in range(3)] == [CallRefused, CallRefused, Overloaded]
         await asyncio.sleep(DAY_S)
         assert await outcome() is CallRefused
+
+
+@virtual_time
+async def test_so_much_a_day() -> None:
+    async with node(rates={"*": 0.5}, spend_a_day=1.5) as it:
+        first, second = await it.call(), await it.call()
+        assert it.outbound.spent == {"carrier": 1.0}
+        await asyncio.sleep(61)
+        assert it.outbound.spent == {"carrier": 2.0}
+        with pytest.raises(Overloaded, match="trunk_spend_a_day"):
+            await it.call()
+        for call in (first, second):
+            assert not call.ended.done()
+            call.hang_up()
+        await until(lambda: it.trunks.load == {"carrier": 0})
+        await asyncio.sleep(3_600)
+        assert it.outbound.spent == {"carrier": 2.0}
+        with pytest.raises(Overloaded, match="trunk_spend_a_day"):
+            await it.call()
+        await asyncio.sleep(DAY_S)
+        (await it.call()).hang_up()
+
+
+async def test_a_call_that_is_not_answered_costs_nothing_and_one_whose_answer_is_of_no_use_a_minute() -> None:
+    async with node(lambda agent, invite: agent.reject(invite.call, 486), rates={"*": 0.5}) as it:
+        with pytest.raises(CallRefused):
+            await it.call()
+        assert it.outbound.spent == {"carrier": 0.0}
+        it.carrier.do = lambda agent, invite: agent.answer(invite.call, GOOD.replace(b"RTP/AVP 0 8", b"RTP/AVP 18"))
+        with pytest.raises(NoCommonCodec):
+            await it.call()
+        assert it.outbound.spent == {"carrier": 0.5}
+        assert it.nothing_is_held()
 
 
 @virtual_time

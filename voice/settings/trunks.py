@@ -1,5 +1,6 @@
 """`[sip.trunks.NAME]`: carriers and PBXes, each with its way, its numbers and its limits."""
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -13,6 +14,8 @@ from voice.wire.sdes import Srtp
 DEFAULT_PORT = {"udp": 5_060, "tcp": 5_060, "tls": 5_061}
 """RFC 3261 section 19.1.2."""
 
+Price = Annotated[Decimal, Field(ge=0, allow_inf_nan=False)]
+"""In whatever money the carrier counts."""
 
 Host = Annotated[str, Field(pattern=r"^([A-Za-z0-9]([A-Za-z0-9._-]{0,252}[A-Za-z0-9])?|[0-9A-Fa-f:.]{2,45})?$")]
 
@@ -68,11 +71,22 @@ class TrunkSettings(Section):
     )
     calls_a_day: int = Field(default=100, ge=1, description="calls that we place through it in any 24 hours")
 
+    rates: dict[Pattern, Price] = Field(
+        default={}, description="number, or `0039*` and `*`, to the price of a minute of calls that we place"
+    )
+    spend_a_day: Annotated[Price, Field(gt=0)] | None = Field(
+        default=None,
+        description="what calls that we place through it may cost in any 24 hours, in the money of `rates`; beyond, "
+        "none is placed; default: no bound",
+    )
+
     @model_validator(mode="after")
     def _whole(self) -> Self:
         wants = [name for name in ("register_s", "ping_s", "dial") if getattr(self, name)]
         if wants and not self.proxy:
             raise ValueError(f"{wants[0]} needs a proxy")
+        if self.spend_a_day is not None and not self.rates:
+            raise ValueError("spend_a_day needs rates")
         if self.register_s and not self.user:
             raise ValueError("register_s needs a user")
         if not (self.peers or self.proxy):

@@ -69,6 +69,7 @@ class Exchange:
             trunks.allows,
             advertised=sip.advertised or "",
             told=trunks.signalling_host,
+            flows=trunks.by_flow,
             streams=self._streams(folder),
             max_calls=settings.limits.calls + UNSETTLED_CALLS,
             authenticator=authenticator,

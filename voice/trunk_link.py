@@ -28,8 +28,9 @@ LEAVE_S = 2.0
 LOCATE_S = 60.0
 """How often a trunk that asks nothing of its proxy finds out where it is: calls come from there."""
 
-KEEP_ALIVE_S = 95.0, 120.0
-"""Between keep-alives of a connection (RFC 5626 section 4.4.1)."""
+KEEP_ALIVE_S = 120.0
+"""Between keep-alives of a connection where the registrar does not say (RFC 5626 section 4.4.1), at most: a fifth of it
+is left to chance."""
 
 log = structlog.get_logger("trunk")
 
@@ -59,6 +60,7 @@ class TrunkLink:
         self._unfound = ""
         self._told = Standing.UNKNOWN
         self._moved = asyncio.Event()
+        self._timed = asyncio.Event()
         self._registration = self._register(settings.register_s) if settings.register_s else None
         self._ping = self._watch(settings.ping_s) if settings.ping_s else None
 
@@ -79,6 +81,11 @@ class TrunkLink:
     def reason(self) -> str:
         """Why it is down; "" where nothing is wrong."""
         return "; ".join(filter(None, (self._unfound, *(watch.reason for watch in self._watches))))
+
+    @property
+    def by_flow(self) -> bool:
+        """Whether its requests reach us by the flow by which we registered, and by no other way for sure."""
+        return self._registration is not None and self._registration.by_flow
 
     def uri(self, user: str = "") -> str:
         """The URI of `user`, or of the trunk itself, in the trunk's domain."""
@@ -151,6 +158,10 @@ class TrunkLink:
             self._moved.set()
 
     @property
+    def _flow_timer_s(self) -> int | None:
+        return self._registration.flow_timer_s if self._registration else None
+
+    @property
     def _watches(self) -> tuple[Watch, ...]:
         return tuple(watch for watch in (self._registration, self._ping) if watch is not None)
 
@@ -203,15 +214,21 @@ class TrunkLink:
         response = await self._agent.ask(watch, address, ANSWER_S) if address else None
         if response is None:
             self._turn += 1
+        told_s = self._flow_timer_s
         watch.receive(response, self._now())
+        if self._flow_timer_s != told_s:
+            self._timed.set()
 
     async def _keep_alive(self) -> None:
-        shortest, longest = KEEP_ALIVE_S
         while True:
-            await asyncio.sleep(shortest + (longest - shortest) * self._chance())
-            address = await self._where()
-            if isinstance(address, Flow):
-                self._agent.keep_alive(address)
+            self._timed.clear()
+            try:
+                async with asyncio.timeout((self._flow_timer_s or KEEP_ALIVE_S) * (0.8 + 0.2 * self._chance())):
+                    await self._timed.wait()
+            except TimeoutError:
+                address = await self._where()
+                if isinstance(address, Flow):
+                    self._agent.keep_alive(address)
 
     def _tell(self) -> None:
         standing = self.standing

@@ -111,6 +111,11 @@ class Trunks:
         name = self.at(address)
         return (name and self._trunks[name].advertised) or ""
 
+    def by_flow(self, address: str) -> bool:
+        """Whether a peer at `address` is a trunk that reaches us by the flow by which we registered."""
+        link = self._links.get(self.at(address))
+        return link is not None and link.by_flow
+
     def media_host(self, name: str) -> str:
         """Where a trunk's sound is to go."""
         return (name and self._trunks[name].advertised) or self._settings.media_advertised

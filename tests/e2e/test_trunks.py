@@ -50,6 +50,35 @@ request_route {
 }
 """
 
+CARRIER_OF_FLOWS = (
+    CARRIER.replace(
+        """loadmodule "auth.so"
+""",
+        """loadmodule "auth.so"
+loadmodule "nathelper.so"
+modparam("registrar|nathelper", "received_avp", "$avp(RECEIVED)")
+modparam("registrar", "outbound_mode", 1)
+modparam("registrar", "flow_timer", 30)
+""",
+    )
+    .replace("save(", "fix_nated_register(); save(")
+    .replace(
+        """    record_route();
+""",
+        """    record_route();
+    t_on_reply("CALLEE");
+""",
+    )
+    .replace("if (loose_route()) t_relay();", "if (loose_route()) { handle_ruri_alias(); t_relay(); }")
+    + """
+onreply_route[CALLEE] {
+    if (status == 200) xlog("L_ALERT", "answered by $ct from $proto:$si:$sp\n");
+    set_contact_alias();
+}
+"""
+)
+"""It keeps to the flow by which a node registered, as those behind NAT need it (RFC 5626)."""
+
 NODE = """
 [bots]
 alice = "echo"
@@ -66,6 +95,18 @@ password_file = "FOLDER/password"
 register_s = 600
 """
 
+BEHIND_NAT = (
+    """
+[sip]
+tcp = false
+"""
+    + REGISTERED
+    + """
+transport = "tcp"
+advertised = "192.0.2.99"
+"""
+)
+
 WATCHED = """
 [sip.trunks.carrier]
 proxy = "localhost"
@@ -75,14 +116,14 @@ ping_s = 1
 """
 
 
-def prepared(folder: Path, trunk: str) -> str:
+def prepared(folder: Path, trunk: str, carrier: str = CARRIER) -> str:
     """Kamailio's configuration in `folder`, on a free port; the settings of a trunk to it."""
     names = {"HOST": HOST, "PORT": str(free_port()), "FOLDER": str(folder), "BINDING_S": str(BINDING_S)}
 
     def fill(text: str) -> str:
         return re.sub("|".join(names), lambda found: names[found[0]], text)
 
-    (folder / "kamailio.cfg").write_text(fill(CARRIER))
+    (folder / "kamailio.cfg").write_text(fill(carrier))
     (folder / "password").write_text("wonder\n")
     return fill(trunk)
 
@@ -130,6 +171,21 @@ def test_a_carrier_that_asks_for_a_password(tmp_path: Path) -> None:
             asyncio.run(sipp(tmp_path, *call))
             assert not node.bad_lines()
         assert "alice asks for 0 s" in log.read_text(errors="replace").splitlines()[-1]
+
+
+def test_a_carrier_calls_down_the_connection_by_which_we_registered(tmp_path: Path) -> None:
+    """Nobody could connect to the node: it takes no TCP, and its Contact leads nowhere."""
+    trunk = prepared(tmp_path, BEHIND_NAT, CARRIER_OF_FLOWS)
+    proxy = f"{HOST}:{re.findall('port = (.+)', trunk)[0]}"
+    call = ("-sf", str(SCENARIOS / "caller.xml"), "-s", "alice", "-m", "3", "-r", "3", proxy)
+    with kamailio(tmp_path) as log, serving(tmp_path, NODE + trunk) as node:
+        until_up(node, 1)
+        asyncio.run(sipp(tmp_path, *call))
+        answers = re.findall(r"answered by (.+) from tcp:127.0.0.1:([0-9]+)", log.read_text(errors="replace"))
+        assert len(answers) == 3
+        assert len({port for _, port in answers}) == 1
+        assert all(re.fullmatch(r"<sip:192\.0\.2\.99:[0-9]+;ob>", contact) for contact, _ in answers), answers
+        assert not node.bad_lines()
 
 
 def test_a_carrier_that_goes_and_comes_back_is_seen(tmp_path: Path) -> None:

@@ -23,10 +23,18 @@ class Registrar:
     """Knows alice. `came` is all that it was asked, `bound` by contact for how many seconds.
 
     `says` answers everything by that status, `mute` nothing at all; `least_s` is what it wants to be asked for at
-    least, `most_s` what it grants at most.
+    least, `most_s` what it grants at most. With `flows` it knows RFC 5626: who asks for it is bound to the flow, which
+    may be silent for `flow_timer_s`; with `no_flow` there is a proxy before it that does not. `heard` are the responses
+    to what is said by `say`.
     """
 
-    def __init__(self, *, asks: bool = True, least_s: int = 0, most_s: int = 3_600) -> None:
+    def __init__(
+        self, *, asks: bool = True, least_s: int = 0, most_s: int = 3_600, flows: bool = False, no_flow: bool = False
+    ) -> None:
+        self.flow_timer_s = 0
+        self.heard: list[str] = []
+        self._flows = flows
+        self._no_flow = no_flow
         self.came: list[Request] = []
         self.bound: dict[str, int] = {}
         self.says = 0
@@ -72,15 +80,23 @@ class Registrar:
         for writer in self._connections:
             writer.close()
 
+    def say(self, message: str) -> None:
+        """Send by the connection that stands."""
+        (writer,) = self._connections
+        writer.write(message.encode())
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         framing, now = Framing(), asyncio.get_running_loop().time
         self._connections.add(writer)
         host, port = writer.get_extra_info("peername")
         while data := await reader.read(65_536):
             for message in framing.receive(data, now()):
-                writer.write(self._reply(message, Flow(host, port)))
+                if message.startswith(b"SIP/2.0 "):
+                    self.heard.append(message.decode())
+                else:
+                    writer.write(self._reply(message, Flow(host, port)))
             if not self.mute and (pong := framing.to_send()):
-                self.pings += 1
+                self.pings += data == b"\r\n\r\n"
                 writer.write(pong)
         self._connections.discard(writer)
         writer.close()
@@ -112,6 +128,9 @@ class Registrar:
         if request.headers.get("Contact") is None:
             return make_response(request, 200, to_tag=tag)
         asked = int(request.headers["Expires"])
+        by_flow = "outbound" in (request.headers.get("Supported") or "")
+        if by_flow and self._no_flow:
+            return make_response(request, 439, to_tag=tag)
         if 0 < asked < self._least_s:
             return make_response(request, 423, to_tag=tag, headers={"Min-Expires": str(self._least_s)})
         contact = str(read_address(request.headers["Contact"]).uri)
@@ -119,6 +138,10 @@ class Registrar:
         if not asked:
             del self.bound[contact]
         response = make_response(request, 200, to_tag=tag)
+        if by_flow and self._flows:
+            response.headers.set("Require", "outbound")
+            if self.flow_timer_s:
+                response.headers.set("Flow-Timer", str(self.flow_timer_s))
         others = ["<sip:elsewhere@192.0.2.77>;expires=9"]
         response.headers.setlist("Contact", others + [f"<{uri}>;expires={s}" for uri, s in self.bound.items()])
         return response

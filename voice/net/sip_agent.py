@@ -74,8 +74,9 @@ class SipAgent:
     `session_s` is how long calls shall last without a sign of life (RFC 4028); 0: as long as they last.
     `pass_headers` are told of an INVITE beside those that always are.
     `advertised` is the host peers are told to reach, where it is not the one bound (NAT); `told` may have another for
-    a peer's address, or "". Recording clients (RFC 7866) may call where it `records`. Commands are the endpoint's, with
-    the time filled in; each returns False when the call is over or its state does not allow it.
+    a peer's address, or "", and `flows` says whether it reaches us by the flow by which we registered. Recording
+    clients (RFC 7866) may call where it `records`. Commands are the endpoint's, with the time filled in; each returns
+    False when the call is over or its state does not allow it.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class SipAgent:
         *,
         advertised: str = "",
         told: Callable[[str], str] = lambda address: "",
+        flows: Callable[[str], bool] = lambda address: False,
         streams: StreamSettings | None = None,
         max_calls: int = 500,
         token: Callable[[], str] = lambda: secrets.token_hex(8),
@@ -113,6 +115,7 @@ class SipAgent:
         )
         self._endpoint.reach.connects = True
         self._endpoint.reach.told = told
+        self._endpoint.reach.flows = flows
         self._socket: UdpSocket | None = None
         streams = streams or StreamSettings()
         self._shares_port = streams.tcp_port == 0

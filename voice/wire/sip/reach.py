@@ -17,7 +17,8 @@ class Reach:
     """Our host and UDP port, as peers are told, and the ports of connections by transport (see `flow`).
 
     `connects` says whether there are connections to be had: if so, requests too long for UDP go by TCP. `told` may have
-    another host for a peer at an IP address; "" where it has none.
+    another host for a peer at an IP address; "" where it has none. `flows` says whether a peer there reaches us by the
+    flow by which we registered: it is asked to do so in our calls, too.
     """
 
     host: str
@@ -25,12 +26,16 @@ class Reach:
     stream_ports: dict[str, int] = field(default_factory=dict)
     connects: bool = False
     told: Callable[[str], str] = lambda address: ""
+    flows: Callable[[str], bool] = lambda address: False
 
     def identity(self, addr: Address, user: str = "") -> Mapping[str, str]:
-        """The headers that tell `addr` who and what we are (section 11.2); `user` is our name there, if we have one."""
+        """The headers that tell `addr` who and what we are (section 11.2); `user` is the name that we register there.
+        In calls `ob` asks it to come by the same flow (RFC 5626 section 4.3)."""
         way = f"{self._port(addr)}"
         if isinstance(addr, Flow) and addr.transport in self.stream_ports:
             way += f";transport={PARAMETER[addr.transport]}"
+        if not user and self.flows(addr[0]):
+            way += ";ob"
         name = f"{quote(user, safe=UNESCAPED)}@" if user else ""
         contact = f"<sip:{name}{bracketed(self._host(addr))}:{way}>"
         return {"Contact": contact, "Allow": ALLOW, "Accept": SDP, "Supported": SUPPORTED}

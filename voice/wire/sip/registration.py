@@ -1,6 +1,11 @@
-"""Our own address bound at a registrar: REGISTER as a client (RFC 3261 section 10.2), kept up and taken back."""
+"""Our own address bound at a registrar: REGISTER as a client (RFC 3261 section 10.2), kept up and taken back.
+
+A registrar that knows RFC 5626 binds us to the flow by which we registered: it calls us by that, be our Contact reached
+or not. Others pass over what asks for it.
+"""
 
 from collections.abc import Callable
+from uuid import NAMESPACE_URL, uuid5
 
 from sipmessage import URI, Request, Response
 
@@ -8,7 +13,7 @@ from dialog.errors import ProtocolError
 from voice.wire.sip.auth import Login
 from voice.wire.sip.core import Core
 from voice.wire.sip.grammar import WireURI, read_address, read_number, split_list
-from voice.wire.sip.message import Address
+from voice.wire.sip.message import Address, names
 from voice.wire.sip.watch import Series, Standing
 
 BASE_S, LONGEST_S = 30.0, 1_800.0
@@ -17,6 +22,9 @@ section 4.5)."""
 
 RETURN_S = 4.0
 """How soon, at most, a binding is renewed whose connection has ended."""
+
+NO_FLOW = 439
+"""First Hop Lacks Outbound Support (RFC 5626 section 11.6)."""
 
 MAX_EXPIRES_S = 604_800
 MIN_REFRESH_S = 1.0
@@ -52,6 +60,11 @@ class Registration:
         self._reason = ""
         self._contact: URI | None = None
         self._leaving = False
+        self._asks_flow = True
+        self.by_flow = False
+        """Whether we are bound to the flow by which we registered."""
+        self.flow_timer_s: int | None = None
+        """How long that may be silent, where the registrar says so (RFC 5626 section 4.4)."""
         self._begin()
 
     @property
@@ -74,6 +87,9 @@ class Registration:
         self._contact = read_address(identity["Contact"]).uri
         expires = "0" if self._leaving else str(self._expires_s)
         headers = {"Contact": identity["Contact"], "Expires": expires, "Allow": identity["Allow"]}
+        if self._asks_flow:
+            headers["Contact"] += f';reg-id=1;+sip.instance="<urn:uuid:{uuid5(NAMESPACE_URL, str(self._contact))}>"'
+            headers["Supported"] = "path, outbound"
         return self._signed(self._series.next(core, addr, self._address, headers))
 
     def receive(self, response: Response | None, now: float) -> None:
@@ -88,6 +104,9 @@ class Registration:
             else:
                 self._due = now
         elif response.code == 423 and self._lengthen(response):
+            self._due = now
+        elif response.code == NO_FLOW and self._asks_flow:
+            self._asks_flow = False
             self._due = now
         else:
             self._fail(f"{response.code} {response.phrase}", now, _number(response, "Retry-After"))
@@ -119,6 +138,8 @@ class Registration:
             self._fail("bound for no time at all", now)
             return
         self._failures, self._reason = 0, ""
+        self.by_flow = wanted and names(response, "Require", "outbound")
+        self.flow_timer_s = _number(response, "Flow-Timer") if self.by_flow else None
         self._until = now + granted
         # soon enough for several tries, and not all of those who came together at once
         self._due = now + max(MIN_REFRESH_S, granted * (0.7 + 0.2 * self._chance()))

@@ -1,5 +1,7 @@
 """REGISTER as a client, answer by answer: who we are, for how long, and what follows a failure."""
 
+import re
+
 import pytest
 from sipmessage import Request, Response
 
@@ -187,3 +189,44 @@ def test_who_leaves_takes_the_binding_back() -> None:
     it.ask()
     assert (it.registrar.bound, it.standing()) == ({}, Standing.UNKNOWN)
     assert it.registrar.came[-1].headers["Expires"] == "0"
+
+
+def test_a_registrar_that_knows_how_binds_us_to_the_flow() -> None:
+    it = Line(Registrar(flows=True))
+    it.registrar.flow_timer_s = 50
+    assert not it.registration.by_flow
+    it.ask()
+    it.ask()
+    contacts = {request.headers["Contact"] for request in it.registrar.came}
+    assert len(contacts) == 1
+    (contact,) = contacts
+    assert re.fullmatch(
+        rf'<{CONTACT}>;reg-id=1;\+sip\.instance="<urn:uuid:[0-9a-f]{{8}}-[0-9a-f]{{4}}-5[0-9a-f-]{{21}}>"', contact
+    )
+    assert it.registrar.came[0].headers["Supported"] == "path, outbound"
+    assert (it.registration.by_flow, it.registration.flow_timer_s) == (True, 50)
+    it.registration.leave(it.now)
+    it.ask()
+    assert (it.registrar.came[-1].headers["Contact"], it.registration.by_flow) == (contact, False)
+
+
+def test_a_node_is_the_same_one_after_a_restart() -> None:
+    first, second = Line(Registrar()), Line(Registrar())
+    first.ask()
+    second.ask()
+    assert first.registrar.came[0].headers["Contact"] == second.registrar.came[0].headers["Contact"]
+
+
+def test_one_that_does_not_know_binds_us_all_the_same() -> None:
+    it = Line(Registrar())
+    it.ask()
+    assert (it.standing(), it.registration.by_flow, it.registrar.bound) == (Standing.UP, False, {CONTACT: 3_600})
+
+
+def test_where_a_proxy_on_the_way_cannot_the_binding_is_like_any_other() -> None:
+    it = Line(Registrar(no_flow=True))
+    it.ask()
+    assert (it.standing(), it.registration.by_flow, it.registrar.bound) == (Standing.UP, False, {CONTACT: 3_600})
+    it.ask()
+    asked = ["outbound" in (request.headers.get("Supported") or "") for request in it.registrar.came]
+    assert asked == [True, True, False, False, False]

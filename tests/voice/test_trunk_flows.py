@@ -1,0 +1,94 @@
+"""Calls that come down the connection by which we registered (RFC 5626), to a node that nobody could connect to."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from random import Random
+
+from tests.fakes.browser_call import until
+from tests.fakes.clock import virtual_time
+from tests.fakes.house import House, house
+from tests.fakes.registrar import PASSWORD, Registrar
+from tests.fakes.telephone import HOST
+from voice.config import Settings
+from voice.net.rtp_port import RtpPorts
+from voice.net.sip_agent import SipAgent
+from voice.trunk import Trunk
+from voice.trunks import Trunks
+
+SDP = f"v=0\r\no=- 1 1 IN IP4 {HOST}\r\ns=-\r\nc=IN IP4 {HOST}\r\nt=0 0\r\nm=audio 40000 RTP/AVP 0\r\n"
+
+
+@asynccontextmanager
+async def behind_nat(registrar: Registrar) -> AsyncIterator[tuple[House, Trunks]]:
+    """A node that takes no connections, and is known by an address that leads nowhere."""
+    given = {
+        "proxy": HOST,
+        "port": registrar.port,
+        "transport": "tcp",
+        "user": "alice",
+        "password": PASSWORD,
+        "register_s": 3_600,
+        "advertised": "192.0.2.99",
+    }
+    settings = Settings.model_validate({"bots": {"*": "echo"}, "sip": {"peers": [], "trunks": {"carrier": given}}})
+    trunks = Trunks(settings)
+    async with house() as home:
+        calls = Trunk(settings, home.calls, home.plane, RtpPorts(HOST, 25_000, 25_998, Random()), trunks)
+        agent = SipAgent(calls, trunks.allows, told=trunks.signalling_host, flows=trunks.by_flow)
+        calls.serve(agent)
+        await agent.start(HOST, 0, home.tasks)
+        trunks.reach(agent, lambda: 0.5)
+        trunks.start(home.tasks)
+        try:
+            await until(lambda: trunks.up == {"carrier": 1})
+            yield home, trunks
+        finally:
+            await trunks.close()
+            await agent.close()
+
+
+def request(registrar: Registrar, method: str, to: str, body: str = "") -> str:
+    """What the carrier says in its call to alice."""
+    (contact,) = registrar.bound
+    here = f"{HOST}:{registrar.port}"
+    return (
+        f"{method} {contact} SIP/2.0\r\nVia: SIP/2.0/TCP {here};branch=z9hG4bK{method}\r\nMax-Forwards: 70\r\n"
+        f"From: <sip:carol@{HOST}>;tag=carol\r\nTo: {to}\r\nCall-ID: call-1\r\nCSeq: 1 {method}\r\n"
+        f"Contact: <sip:carol@{here};transport=tcp>\r\nContent-Type: application/sdp\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n{body}"
+    )
+
+
+async def test_a_call_comes_down_the_flow_and_so_does_all_that_belongs_to_it() -> None:
+    async with Registrar(flows=True).by_tcp() as registrar, behind_nat(registrar) as (home, trunks):
+        assert trunks.by_flow(HOST)
+        assert list(registrar.bound) == [f"sip:alice@192.0.2.99:{re.findall('[0-9]+', str(list(registrar.bound)))[-1]}"]
+        registrar.say(request(registrar, "INVITE", f"<sip:alice@{HOST}>", SDP))
+        await until(lambda: any(it.startswith("SIP/2.0 200") for it in registrar.heard))
+        answer = registrar.heard[-1]
+        assert re.search(r"\r\nContact: <sip:192\.0\.2\.99:[0-9]+;ob>\r\n", answer), answer
+        registrar.say(request(registrar, "ACK", re.findall("\r\nTo: (.*)\r\n", answer)[0]))
+        await until(lambda: home.calls.live == 1)
+        assert trunks.load == {"carrier": 1}
+        home.calls.end_all()
+        await until(lambda: "BYE" in registrar.methods())
+
+
+async def test_a_carrier_that_binds_us_to_no_flow_is_not_asked_to_keep_to_one() -> None:
+    async with Registrar().by_tcp() as registrar, behind_nat(registrar) as (_, trunks):
+        assert not trunks.by_flow(HOST)
+        registrar.say(request(registrar, "OPTIONS", f"<sip:alice@{HOST}>"))
+        await until(lambda: bool(registrar.heard))
+        assert ";ob" not in registrar.heard[-1]
+
+
+@virtual_time
+async def test_the_flow_is_kept_open_as_the_registrar_wants_it() -> None:
+    registrar = Registrar(flows=True)
+    registrar.flow_timer_s = 30
+    async with registrar.by_tcp(), behind_nat(registrar):
+        before = registrar.pings
+        await asyncio.sleep(270)
+        assert registrar.pings - before == 10, "every 27 s"

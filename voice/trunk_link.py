@@ -28,9 +28,9 @@ LEAVE_S = 2.0
 LOCATE_S = 60.0
 """How often a trunk that asks nothing of its proxy finds out where it is: calls come from there."""
 
-KEEP_ALIVE_S = 120.0
-"""Between keep-alives of a connection where the registrar does not say (RFC 5626 section 4.4.1), at most: a fifth of it
-is left to chance."""
+KEEP_ALIVE_S = {"udp": 29.0, "tcp": 120.0, "tls": 120.0}
+"""Between keep-alives where the registrar does not say (RFC 5626 sections 4.4.1 and 4.4.2), at most: a fifth of it is
+left to chance."""
 
 log = structlog.get_logger("trunk")
 
@@ -61,6 +61,7 @@ class TrunkLink:
         self._told = Standing.UNKNOWN
         self._moved = asyncio.Event()
         self._timed = asyncio.Event()
+        self._seen: tuple[str, int] | None = None
         self._registration = self._register(settings.register_s) if settings.register_s else None
         self._ping = self._watch(settings.ping_s) if settings.ping_s else None
 
@@ -119,7 +120,7 @@ class TrunkLink:
             tasks.create_task(self._locate(), name=f"trunk {self.name} address")
             for watch in self._watches:
                 tasks.create_task(self._keep(watch), name=f"trunk {self.name}")
-            if self.settings.transport != "udp":
+            if self._registration or self.settings.transport != "udp":
                 tasks.create_task(self._keep_alive(), name=f"trunk {self.name} keep-alive")
 
     async def leave(self) -> None:
@@ -220,15 +221,26 @@ class TrunkLink:
             self._timed.set()
 
     async def _keep_alive(self) -> None:
+        usual_s = KEEP_ALIVE_S[self.settings.transport]
         while True:
             self._timed.clear()
             try:
-                async with asyncio.timeout((self._flow_timer_s or KEEP_ALIVE_S) * (0.8 + 0.2 * self._chance())):
+                async with asyncio.timeout((self._flow_timer_s or usual_s) * (0.8 + 0.2 * self._chance())):
                     await self._timed.wait()
             except TimeoutError:
                 address = await self._where()
                 if isinstance(address, Flow):
                     self._agent.keep_alive(address)
+                elif address is not None and self.by_flow:
+                    await self._prove_flow(address)
+
+    async def _prove_flow(self, address: tuple[str, int]) -> None:
+        """By UDP the flow has ended when nobody answers any more, or sees us elsewhere (RFC 5626 section 3.5.2). Who
+        has never answered does not know how to."""
+        before, self._seen = self._seen, await self._agent.probe.ask(address)
+        if before not in (None, self._seen) and self._registration is not None:
+            self._registration.lost(self._now())
+            self._moved.set()
 
     def _tell(self) -> None:
         standing = self.standing

@@ -8,10 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.node import Node, free_port, serving, wait_for
 from tests.e2e.test_sip_peers import SCENARIOS, sipp
 from tests.fakes.sip_uas import HOST
 from tests.peers import peer
+from voice.net.sip_probe import FlowProbe
+from voice.net.udp import Address, UdpSocket
 
 BINDING_S = 5
 """What Kamailio grants."""
@@ -56,6 +60,7 @@ CARRIER_OF_FLOWS = (
 """,
         """loadmodule "auth.so"
 loadmodule "nathelper.so"
+loadmodule "stun.so"
 modparam("registrar|nathelper", "received_avp", "$avp(RECEIVED)")
 modparam("registrar", "outbound_mode", 1)
 modparam("registrar", "flow_timer", 30)
@@ -102,7 +107,7 @@ tcp = false
 """
     + REGISTERED
     + """
-transport = "tcp"
+transport = "TRANSPORT"
 advertised = "192.0.2.99"
 """
 )
@@ -173,19 +178,40 @@ def test_a_carrier_that_asks_for_a_password(tmp_path: Path) -> None:
         assert "alice asks for 0 s" in log.read_text(errors="replace").splitlines()[-1]
 
 
-def test_a_carrier_calls_down_the_connection_by_which_we_registered(tmp_path: Path) -> None:
-    """Nobody could connect to the node: it takes no TCP, and its Contact leads nowhere."""
-    trunk = prepared(tmp_path, BEHIND_NAT, CARRIER_OF_FLOWS)
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+def test_a_carrier_calls_down_the_flow_by_which_we_registered(transport: str, tmp_path: Path) -> None:
+    """Nobody could call the node otherwise: it takes no TCP, and its Contact leads nowhere."""
+    trunk = prepared(tmp_path, BEHIND_NAT.replace("TRANSPORT", transport), CARRIER_OF_FLOWS)
     proxy = f"{HOST}:{re.findall('port = (.+)', trunk)[0]}"
     call = ("-sf", str(SCENARIOS / "caller.xml"), "-s", "alice", "-m", "3", "-r", "3", proxy)
     with kamailio(tmp_path) as log, serving(tmp_path, NODE + trunk) as node:
         until_up(node, 1)
         asyncio.run(sipp(tmp_path, *call))
-        answers = re.findall(r"answered by (.+) from tcp:127.0.0.1:([0-9]+)", log.read_text(errors="replace"))
+        answers = re.findall(rf"answered by (.+) from {transport}:127.0.0.1:([0-9]+)", log.read_text(errors="replace"))
         assert len(answers) == 3
         assert len({port for _, port in answers}) == 1
         assert all(re.fullmatch(r"<sip:192\.0\.2\.99:[0-9]+;ob>", contact) for contact, _ in answers), answers
         assert not node.bad_lines()
+
+
+def test_a_carrier_tells_by_stun_where_it_sees_us(tmp_path: Path) -> None:
+    proxy = int(re.findall("port = (.+)", prepared(tmp_path, REGISTERED, CARRIER_OF_FLOWS))[0])
+
+    async def asked() -> tuple[Address | None, Address]:
+        udp = await UdpSocket.open(HOST, 0, lambda data, addr: received(data, addr))
+        probe = FlowProbe(udp.send)
+
+        def received(data: bytes, addr: Address) -> None:
+            assert probe.receive(data, addr)
+
+        try:
+            return await probe.ask((HOST, proxy)), udp.address
+        finally:
+            await udp.close()
+
+    with kamailio(tmp_path):
+        seen, ours = asyncio.run(asked())
+    assert seen == ours
 
 
 def test_a_carrier_that_goes_and_comes_back_is_seen(tmp_path: Path) -> None:

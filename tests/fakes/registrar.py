@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from aioice import stun
 from sipmessage import Request, Response
 
 from tests.fakes.telephone import HOST
@@ -24,14 +25,15 @@ class Registrar:
 
     `says` answers everything by that status, `mute` nothing at all; `least_s` is what it wants to be asked for at
     least, `most_s` what it grants at most. With `flows` it knows RFC 5626: who asks for it is bound to the flow, which
-    may be silent for `flow_timer_s`; with `no_flow` there is a proxy before it that does not. `heard` are the responses
-    to what is said by `say`.
+    may be silent for `flow_timer_s`, and is told by STUN that it comes from `seen` (None: it is told nothing); with
+    `no_flow` there is a proxy before it that does not. `heard` are the responses to what is said by `say`.
     """
 
     def __init__(
         self, *, asks: bool = True, least_s: int = 0, most_s: int = 3_600, flows: bool = False, no_flow: bool = False
     ) -> None:
         self.flow_timer_s = 0
+        self.seen: tuple[str, int] | None = ("192.0.2.7", 1_024)
         self.heard: list[str] = []
         self._flows = flows
         self._no_flow = no_flow
@@ -50,10 +52,14 @@ class Registrar:
 
     @asynccontextmanager
     async def by_udp(self) -> AsyncIterator["Registrar"]:
-        """Serve at `port`."""
+        """Serve at `port`; `pings` counts bindings that were told."""
 
         def receive(data: bytes, source: tuple[str, int]) -> None:
-            if reply := self._reply(data, source):
+            if data[0] < 2:
+                if self.seen and not self.mute:
+                    self.pings += 1
+                    udp.send(self._binding(data), source)
+            elif reply := self._reply(data, source):
                 udp.send(reply, source)
 
         udp = await UdpSocket.open(HOST, self.port, receive)
@@ -106,6 +112,12 @@ class Registrar:
         assert isinstance(received, Received) and isinstance(received.message, Request), data
         response = self.answer(received.message, source, asyncio.get_running_loop().time())
         return b"" if response is None else bytes(response)
+
+    def _binding(self, data: bytes) -> bytes:
+        asked = stun.parse_message(data)
+        told = stun.Message(asked.message_method, stun.Class.RESPONSE, asked.transaction_id)
+        told.attributes["XOR-MAPPED-ADDRESS"] = self.seen
+        return bytes(told)
 
     def methods(self) -> list[str]:
         return [request.method for request in self.came]

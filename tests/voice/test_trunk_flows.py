@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from random import Random
 
+from aioice import stun
+
 from tests.fakes.browser_call import until
 from tests.fakes.clock import virtual_time
 from tests.fakes.house import House, house
@@ -14,6 +16,7 @@ from tests.fakes.telephone import HOST
 from voice.config import Settings
 from voice.net.rtp_port import RtpPorts
 from voice.net.sip_agent import SipAgent
+from voice.net.sip_probe import FlowProbe
 from voice.trunk import Trunk
 from voice.trunks import Trunks
 
@@ -21,12 +24,12 @@ SDP = f"v=0\r\no=- 1 1 IN IP4 {HOST}\r\ns=-\r\nc=IN IP4 {HOST}\r\nt=0 0\r\nm=aud
 
 
 @asynccontextmanager
-async def behind_nat(registrar: Registrar) -> AsyncIterator[tuple[House, Trunks]]:
+async def behind_nat(registrar: Registrar, transport: str = "tcp") -> AsyncIterator[tuple[House, Trunks]]:
     """A node that takes no connections, and is known by an address that leads nowhere."""
     given = {
         "proxy": HOST,
         "port": registrar.port,
-        "transport": "tcp",
+        "transport": transport,
         "user": "alice",
         "password": PASSWORD,
         "register_s": 3_600,
@@ -92,3 +95,44 @@ async def test_the_flow_is_kept_open_as_the_registrar_wants_it() -> None:
         before = registrar.pings
         await asyncio.sleep(270)
         assert registrar.pings - before == 10, "every 27 s"
+
+
+@virtual_time
+async def test_by_udp_it_is_kept_open_by_stun_and_over_when_the_address_changes_or_nobody_answers() -> None:
+    registrar = Registrar(flows=True)
+    async with registrar.by_udp(), behind_nat(registrar, "udp"):
+
+        async def asked(during_s: float) -> int:
+            before = registrar.methods().count("REGISTER")
+            await asyncio.sleep(during_s)
+            return registrar.methods().count("REGISTER") - before
+
+        assert (await asked(270), registrar.pings) == (0, 10), "every 26 s"
+        registrar.seen = ("192.0.2.7", 1_025)
+        assert await asked(60) == 2, "once, and once more who we are"
+        assert await asked(120) == 0
+        registrar.seen = None
+        assert await asked(120) == 2
+        assert await asked(600) == 0, "it is not known whether anybody there knows STUN"
+
+
+@virtual_time
+async def test_who_binds_us_to_no_flow_is_not_asked_by_stun() -> None:
+    registrar = Registrar()
+    async with registrar.by_udp(), behind_nat(registrar, "udp"):
+        await asyncio.sleep(270)
+        assert registrar.pings == 0
+
+
+async def test_an_answer_to_nothing_we_asked_is_dropped() -> None:
+    sent: list[bytes] = []
+    probe = FlowProbe(lambda data, addr: sent.append(data))
+    asking = asyncio.create_task(probe.ask((HOST, 5_060)))
+    await asyncio.sleep(0)
+    message = stun.Message(stun.Method.BINDING, stun.Class.RESPONSE, sent[0][8:])
+    message.attributes["XOR-MAPPED-ADDRESS"] = ("192.0.2.7", 9)
+    assert not probe.receive(bytes(message), (HOST, 5_061)), "from elsewhere"
+    assert not probe.receive(bytes(message)[:-1], (HOST, 5_060))
+    assert probe.receive(bytes(message), (HOST, 5_060))
+    assert not probe.receive(bytes(message), (HOST, 5_060)), "once more"
+    assert await asking == ("192.0.2.7", 9)

@@ -12,7 +12,9 @@ from sipmessage import Response
 
 from dialog.errors import ConfigurationError, NotReady
 from voice.net.resolver import Resolver
+from voice.net.sip_answer import Answer
 from voice.net.sip_door import SipDoor
+from voice.net.sip_probe import FlowProbe
 from voice.net.sip_streams import SipStreams, StreamSettings
 from voice.net.udp import UdpSocket
 from voice.wire.sip.auth import Authenticator, Login
@@ -21,12 +23,10 @@ from voice.wire.sip.endpoint import SipEndpoint
 from voice.wire.sip.events import END_EVENTS, CallRef, InviteReceived, ReferProgressed, Ringing, SipEvent
 from voice.wire.sip.flow import Flow, hop
 from voice.wire.sip.grammar import WireURI
-from voice.wire.sip.guard import Received
 from voice.wire.sip.message import NO_HEADERS, Address
 from voice.wire.sip.reason import Reason
 from voice.wire.sip.refer import ReferTo
 from voice.wire.sip.registrar import Registrar
-from voice.wire.sip.transaction import Transaction
 from voice.wire.sip.uas import RETRY_AFTER_S
 from voice.wire.sip.watch import Watch
 
@@ -49,22 +49,6 @@ class SipHandler(Protocol):
         ...
 
 
-class _Answer:
-    """The final response to a request that belongs to no call; None where none came."""
-
-    def __init__(self) -> None:
-        self.final: asyncio.Future[Response | None] = asyncio.get_running_loop().create_future()
-
-    def on_passed(self, transaction: Transaction, received: Received, source: Address, now: float) -> None:
-        response = received.message
-        if isinstance(response, Response) and response.code >= 200 and not self.final.done():
-            self.final.set_result(response)
-
-    def on_timed_out(self, transaction: Transaction, now: float) -> None:
-        if not self.final.done():
-            self.final.set_result(None)
-
-
 class SipAgent:
     """Serves one SIP address over UDP, and over TCP and TLS as `streams` says.
 
@@ -78,6 +62,9 @@ class SipAgent:
     clients (RFC 7866) may call where it `records`. Commands are the endpoint's, with the time filled in; each returns
     False when the call is over or its state does not allow it.
     """
+
+    probe: FlowProbe
+    """Of the UDP port, once it is bound."""
 
     def __init__(
         self,
@@ -154,7 +141,8 @@ class SipAgent:
         tries = SHARED_PORT_TRIES if port == 0 and self._shares_port else 1
         while True:
             tries -= 1
-            self._socket = await UdpSocket.open(host, port, self._receive)
+            self._socket = await UdpSocket.open(host, port, self._received)
+            self.probe = FlowProbe(self._socket.send)
             try:
                 self._endpoint.reach.stream_ports = self._streams.start(host, self.port, tasks)
                 return
@@ -304,7 +292,7 @@ class SipAgent:
 
     async def ask(self, watch: Watch, addr: Address, limit_s: float) -> Response | None:
         """Send the next request of `watch`, and wait for its final response; None where there is none in time."""
-        answer = _Answer()
+        answer = Answer()
         core = self._endpoint.core
         core.request(watch.request(core, addr), addr, self._now(), answer)
         self._pump()
@@ -321,6 +309,10 @@ class SipAgent:
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
+
+    def _received(self, data: bytes, addr: tuple[str, int]) -> None:
+        if not self.probe.receive(data, addr):
+            self._receive(data, addr)
 
     def _receive(self, data: bytes, addr: Address) -> None:
         listed = self._door.lists(addr[0])

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
 from dialog.errors import PeerForbidden, ProtocolError
+from voice.settings.numbers import as_dialled
 from voice.wire.sip.dialog import bracketed
 from voice.wire.sip.grammar import WireURI
 from voice.wire.sip.refer import ReferTo
 
-_AS_PEOPLE_WRITE = str.maketrans("", "", " -./()")
 _NUMBER = re.compile(r"\+?[0-9*]{1,40}\Z")
 _ADDRESS = re.compile(
     r"(?:tel:\+?[0-9*]{1,40}|sips?:[A-Za-z0-9+*_.\-]{1,64}@(?:[A-Za-z0-9.\-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?)\Z"
@@ -31,7 +31,7 @@ class Destinations:
 
         Raises PeerForbidden where callers may not be sent there, ProtocolError where it is neither number nor address.
         """
-        number = text.translate(_AS_PEOPLE_WRITE)
+        number = as_dialled(text)
         is_number = _NUMBER.match(number) is not None
         if not is_number and not _ADDRESS.match(text):
             raise ProtocolError("neither a number nor a SIP address")

@@ -11,7 +11,7 @@ import structlog
 
 from dialog.errors import CentralinoError, NotFound, Overloaded, PeerError, PeerForbidden
 from voice.dialling import Dialling, PlacedCall
-from voice.settings.numbers import best_match
+from voice.settings.numbers import as_dialled, best_match
 from voice.sip_audio import Audios, SipAudio
 from voice.spending import DAY_S, Meter, Spending
 from voice.trunk_link import TrunkLink
@@ -80,12 +80,12 @@ class Outbound:
         return call
 
     def check(self, number: str) -> None:
-        """Raise PeerForbidden where no trunk may call `number`."""
-        self._find("", number)
+        """Raise PeerForbidden where no trunk may call `number`, as a person wrote it."""
+        self._find("", as_dialled(number))
 
     async def dial(self, number: str) -> PlacedCall:
-        """Call `number` through the trunk that is there for it; see `call`."""
-        return await self.call(number, PlacedCall)
+        """Call `number`, as a person wrote it, through the trunk that is there for it; see `call`."""
+        return await self.call(as_dialled(number), PlacedCall)
 
     def _find(self, name: str, number: str) -> TrunkLink:
         links = [link for link in self._trunks.links if name in ("", link.name)]

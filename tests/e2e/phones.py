@@ -161,6 +161,12 @@ class Baresip:
         """Let `until` wait for the next `event`, whatever was told before."""
         self._events = [told for told in self._events if told != event]
 
+    def start_over(self) -> None:
+        """Another call follows: what was told and recorded of the one before is forgotten."""
+        self._events.clear()
+        for recording in self.folder.glob("dump-*.wav"):
+            recording.unlink()
+
     def hang_up(self) -> None:
         self.tell("hangup")
         self.until("CALL_CLOSED", END_S)

@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from agent_assist.desk.messages import CallChanged, CallJoined, CallLeft, MeChanged
+from agent_assist.desk.messages import CallChanged, CallJoined, CallLeft, MeChanged, Supervisor
 from agent_assist.desk.ports import Presence
+from dialog.commands import How
 from dialog.events import (
     AgentJoined,
     CallbackRequested,
@@ -49,6 +51,8 @@ caller_id = "100"
 dial = ["4420*"]
 """
 LISTEN_MS = 1_000
+WAYS: tuple[tuple[How, bool, bool], ...] = (("listen", False, False), ("whisper", True, False), ("join", True, True))
+"""How a supervisor is in a call; whether the agent hears it, and whether all do."""
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +126,7 @@ async def test_alone_with_a_third_then_all_three_then_without_the_agent(
         def at_caller() -> Pcm:
             return line.heard_between(line.now_ms - LISTEN_MS)
 
-        assert await eve.post("consult", {"to": NUMBER}) == 204
+        assert await eve.post("consult", {"to": "442-0 112"}) == 204, "as people write it"
         await until(node, ThirdJoined, call_id)
         await asyncio.to_thread(phone.move)
         await hears(line, phone.heard, RATE_HZ, {AGENT_HZ: True, CALLER_HZ: False})
@@ -140,7 +144,7 @@ async def test_alone_with_a_third_then_all_three_then_without_the_agent(
         await write_down(eve)
         await hears(line, phone.heard, RATE_HZ, {AGENT_HZ: False, CALLER_HZ: True})
         await hears(line, at_caller, RATE_HZ, {AGENT_HZ: False, THIRD_HZ: True})
-        assert told(node, CallerPutThrough, call_id) == [CallerPutThrough(target=NUMBER, agent="eve")]
+        assert told(node, CallerPutThrough, call_id) == [CallerPutThrough(target="442-0 112", agent="eve")]
         assert node.figures()["centralino_trunk_calls"]["carrier"] == 2, "the caller came from there as well"
         await asyncio.to_thread(phone.hang_up)
         await asyncio.wait_for(line.ended, 5)
@@ -182,12 +186,13 @@ async def test_a_supervisor_hears_both_whispers_to_one_and_joins(
         def at_caller() -> Pcm:
             return line.heard_between(line.now_ms - LISTEN_MS)
 
-        for how, at_agent, at_all in (("listen", False, False), ("whisper", True, False), ("join", True, True)):
+        for how, at_agent, at_all in WAYS:
             assert await sue.post("supervise", {"agent": "eve", "how": how}) == 204
             await hears(line, sue.audio, 8_000, {AGENT_HZ: True, CALLER_HZ: True, BOSS_HZ: False})
             await hears(line, eve.audio, 8_000, {CALLER_HZ: True, BOSS_HZ: at_agent})
             await hears(line, at_caller, RATE_HZ, {AGENT_HZ: True, BOSS_HZ: at_all})
-            await eve.expect(CallChanged, lambda changed, how=how: [s.how for s in changed.supervisors] == [how])
+            state = (Supervisor(agent="sue", how=how),)
+            await eve.expect(CallChanged, partial(_supervised_by, state))
         speaking.cancel()
         assert await eve.post("hangup") == 204
         assert (await sue.expect(CallLeft)).why == "over"
@@ -210,8 +215,7 @@ async def test_a_caller_asks_to_be_called_back_and_is(node: Node, passwords: dic
                 phone.tell("sndcode", "2")
                 await asyncio.sleep(2)
         await asyncio.to_thread(phone.wait_over)
-        phone.forget("CALL_CLOSED")
-        phone.forget("CALL_ESTABLISHED")
+        phone.start_over()
         await eve.start(passwords["eve"])
         (task,) = (await eve.request("GET", "/api/agent/callbacks")).json()
         assert (task["call_id"], NUMBER in task["caller"]) == (call_id, True)
@@ -232,6 +236,10 @@ async def test_a_caller_asks_to_be_called_back_and_is(node: Node, passwords: dic
         await write_down(eve)
         assert await eve.post(f"callbacks/{task['id']}/done") == 204
         await eve.becomes(Presence.READY)
+
+
+def _supervised_by(supervisors: tuple[Supervisor, ...], changed: CallChanged) -> bool:
+    return changed.supervisors == supervisors
 
 
 async def first_call(node: Node, caller: str) -> str:

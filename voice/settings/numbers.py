@@ -7,8 +7,15 @@ from pydantic import Field
 
 T = TypeVar("T")
 
+_WRITTEN = str.maketrans("", "", " -./()")
+
 Pattern = Annotated[str, Field(pattern=r"^[^*]*\*?$", min_length=1, max_length=64)]
 """A star stands at the end or nowhere, so which of two patterns says more is plain."""
+
+
+def as_dialled(text: str) -> str:
+    """A number without the spaces, hyphens, points, slashes and brackets that people write into it."""
+    return text.translate(_WRITTEN)
 
 
 def best_match(patterns: Iterable[str], number: str) -> str | None:

@@ -149,7 +149,7 @@ def _parsed_per_s() -> float:
 
 
 def _message(start: str, sequence: str, body: str) -> bytes:
-    content = body.replace("[local_ip]", "192.0.2.7").replace("\n", "\r\n")
+    content = body.replace("IP[media_ip_type] [media_ip]", "IP4 192.0.2.7").replace("\n", "\r\n")
     lines = (
         start,
         "Via: SIP/2.0/UDP 192.0.2.7:5060;branch=z9hG4bK7f3c2a;rport",

@@ -2,19 +2,19 @@
 
 import os
 import shutil
+from typing import NoReturn
 
 import pytest
 
 
 def peer(program: str, package: str) -> str:
-    """Path of `program`; without it the test is skipped, naming the Debian package, and in CI it fails.
+    """Path of `program`; without it the test is skipped, naming the Debian package, and in CI it fails."""
+    return shutil.which(program) or absent(program, f"Debian package {package}")
 
-    CI installs every peer, so a missing one there is a fault of the set-up and not a reason to skip.
-    """
-    path = shutil.which(program)
-    if path is not None:
-        return path
-    message = f"test peer {program} is not installed (Debian package {package})"
+
+def absent(name: str, remedy: str) -> NoReturn:
+    """Skip the test, or in CI fail it: CI installs every peer, so a missing one there is a fault of the set-up."""
+    message = f"test peer {name} is not installed ({remedy})"
     if os.environ.get("CI"):
         pytest.fail(message)
     pytest.skip(message)

@@ -30,7 +30,7 @@ STOP_S = 40.0
 """Longer than a node may take: 20 s of draining, then farewells."""
 _POLL_S = 0.05
 
-_SIP = re.compile(r"phone +sip:100@127\.0\.0\.1:(\d+)")
+_SIP = re.compile(r"phone +sip:100@\S+:(\d+)")
 _WEB = re.compile(r"browser +http://127\.0\.0\.1:(\d+)/")
 _BAD_LINES = re.compile(r"Traceback|never retrieved|Fatal error|call failed|leg failed|exception", re.IGNORECASE)
 

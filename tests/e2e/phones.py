@@ -24,6 +24,7 @@ from tests.e2e.callers import LINE_HZ, Sound, nothing, tones
 from tests.e2e.node import free_port, wait_for
 from tests.peers import peer
 from voice.ports import RATE_HZ, Pcm
+from voice.wire.sip.dialog import bracketed
 
 ANSWER_S = 20.0
 END_S = 15.0
@@ -83,6 +84,7 @@ class Baresip:
     settings: str = ""
     port: int = 0
     """Its SIP port; 0: any."""
+    host: str = "127.0.0.1"
     _process: subprocess.Popen[bytes] | None = None
     _control: socket.socket | None = None
     _received: bytes = b""
@@ -102,7 +104,7 @@ class Baresip:
 
     def start(self) -> None:
         """Be there, and call nobody yet."""
-        uri, encryption, modules = f"{self.caller}@127.0.0.1{self.uri}", "", ""
+        uri, encryption, modules = f"{self.caller}@{bracketed(self.host)}{self.uri}", "", ""
         if self.authority is not None:
             uri, encryption = f"{uri};transport=tls", ";mediaenc=srtp-mand"
             modules = f"module srtp.so\nsip_cafile {self.authority}\nsip_verify_server yes\n"
@@ -118,7 +120,7 @@ class Baresip:
         )
         (self.folder / "contacts").write_text("")
         (self.folder / "config").write_text(
-            f"poll_method epoll\nsip_listen 127.0.0.1:{self.port}\nnet_interface 127.0.0.1\n"
+            f"poll_method epoll\nsip_listen {bracketed(self.host)}:{self.port}\nnet_interface {self.host}\n"
             "audio_source aufile,silence.wav\naudio_player nothing,nil\naudio_alert nothing,nil\n"
             "audio_channels 1\nausrc_srate 8000\nauplay_srate 8000\n"
             f"rtp_ports {(first := 44_000 + port % 5_000 * 2)}-{first + 20}\njitter_buffer_delay 1-5\n"

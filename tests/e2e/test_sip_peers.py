@@ -2,10 +2,10 @@
 
 import asyncio
 import os
-import socket
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -65,15 +65,17 @@ async def run(program: str, *arguments: str, cwd: Path | None = None, limit_s: f
     return text
 
 
-async def sipp(cwd: Path, *arguments: str, host: str = HOST) -> str:
-    """Run sipp on its own ports of `host`; it exits 0 only if every call went as its scenario says."""
+async def sipp(
+    cwd: Path, *arguments: str, host: str = HOST, port: int = SIPP_PORT, media: int = SIPP_MEDIA_PORT
+) -> str:
+    """Run sipp on `port` of `host`, and from `media` on; it exits 0 only if every call went as its scenario says."""
     common = (
         "-i",
         host,
         "-p",
-        str(SIPP_PORT),
+        str(port),
         "-mp",
-        str(SIPP_MEDIA_PORT),
+        str(media),
         "-nostdin",
         "-timeout",
         "40s",
@@ -181,10 +183,11 @@ async def dial(dialler: Dialler, cwd: Path, calls: int, *scenario: str, transpor
 
 async def listening(port: int, transport: str = "udp", host: str = HOST) -> None:
     """Wait until somebody has bound the port."""
-    address = socket.inet_aton(host)[::-1].hex().upper()
-    wanted = f" {address}:{port:04X} 00000000:0000 " + ("0A" if transport == "tcp" else "")
+    octets, table = ip_address(host).packed, f"{transport}6" if ":" in host else transport
+    words = [octets[at : at + 4][::-1].hex().upper() for at in range(0, len(octets), 4)]
+    wanted = f" {''.join(words)}:{port:04X} {'0' * 2 * len(octets)}:0000 " + ("0A" if transport == "tcp" else "")
     async with asyncio.timeout(40):
-        while wanted not in Path(f"/proc/net/{transport}").read_text():
+        while wanted not in Path(f"/proc/net/{table}").read_text():
             await asyncio.sleep(0.02)
 
 

@@ -118,8 +118,8 @@ FLOWS = (
             .expect(200),
         )
         for name, section, direction, host, ours in (
-            ("sendonly", "8.4", "sendonly", "[local_ip]", "recvonly"),
-            ("inactive", "8.4", "inactive", "[local_ip]", "inactive"),
+            ("sendonly", "8.4", "sendonly", "", "recvonly"),
+            ("inactive", "8.4", "inactive", "", "inactive"),
             ("0.0.0.0", "8.4", "sendrecv", "0.0.0.0", "recvonly"),
         )
     ),

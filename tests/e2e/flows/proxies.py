@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -17,14 +18,19 @@ from tests.e2e.flows.script import Script, call, sdp
 from tests.e2e.flows.sipp import called, calls
 from tests.e2e.test_sip_connections import PROXY_PORT, kamailio
 from tests.e2e.test_sip_peers import SIPP_PORT
-from voice.caller import OutgoingLine
+from tests.peers import absent
+from voice.caller import OutgoingLine, open_caller
 from voice.dialling import CallRefused
+from voice.net.certificate import ensure_certificate, trusted
+from voice.net.sip_streams import StreamSettings
 from voice.wire.sip.auth import Login
 
+TLS_PORT = PROXY_PORT + 1
 MODULES = ("tm", "sl", "rr", "pv", "siputils", "textops", "corex")
 
 IN_THE_WAY = """
 request_route {{
+    {always}
     if (is_method("CANCEL")) {{ t_relay(); exit; }}
     if (has_totag()) {{ if (loose_route() || is_method("ACK")) t_relay(); exit; }}
     record_route();
@@ -33,7 +39,7 @@ request_route {{
 }}
 {more}
 """
-"""A proxy that stays in the way of a call; `first` says where it begins."""
+"""A proxy that stays in the way of a call; `first` says where it begins, `always` what is done with each request."""
 
 SIGNING = """
     $avp(user) = "{name}"; $avp(password) = "{password}"; $avp(realm) = "centralino";
@@ -51,16 +57,37 @@ PINGING = """
 
 @asynccontextmanager
 async def proxy(
-    place: Place, first: str, more: str = "", modules: tuple[str, ...] = (), host: str = "", settings: str = ""
+    place: Place,
+    first: str,
+    more: str = "",
+    modules: tuple[str, ...] = (),
+    host: str = "",
+    settings: str = "",
+    always: str = "",
 ) -> AsyncIterator[str]:
     """Kamailio at an address of the place; yields it."""
     host = host or place.host(9)
     loads = "".join(f'loadmodule "{name}.so"\n' for name in (*MODULES, *modules))
-    route = IN_THE_WAY.format(first=first, more=more)
+    route = IN_THE_WAY.format(first=first, more=more, always=always)
     listens = f"listen=udp:{host}:{PROXY_PORT}\nlisten=tcp:{host}:{PROXY_PORT}\ntcp_source_ipv4={host}\n"
+    if "tls" in modules:
+        listens += f"enable_tls=yes\nlisten=tls:{host}:{TLS_PORT}\n"
+        settings += f'modparam("tls", "config", "{place.file("tls.cfg", tls(place, host))}")\n'
     place.file("kamailio.cfg", f"children=1\ntcp_children=1\n{listens}{loads}{settings}{route}")
     async with kamailio(place.folder, host):
         yield f"{host}:{PROXY_PORT}"
+
+
+def tls(place: Place, host: str) -> str:
+    """Kamailio's certificate, and whom it trusts: those who answer at the node's address."""
+    if not any(Path("/usr/lib").glob("*/kamailio/modules/tls.so")):
+        absent("Kamailio's tls.so", "Debian package kamailio-tls-modules")
+    certificate, key = ensure_certificate(place.folder, host, "kamailio")
+    return (
+        f"[server:default]\nmethod = TLSv1.2+\ncertificate = {certificate}\nprivate_key = {key}\n"
+        f"[client:default]\nmethod = TLSv1.2+\nverify_certificate = yes\nrequire_certificate = yes\n"
+        f"ca_list = {place.certificate}\n"
+    )
 
 
 def to(address: str, by: str = "UDP") -> str:
@@ -80,8 +107,9 @@ def through(
     """sipp calls Kamailio `by` one transport, which goes `on` to the node, or to the callee who leaves, by another."""
 
     async def run(place: Place) -> None:
-        first = to(place.leaver if leaves else place.node, on)
-        async with proxy(place, first, modules=modules, settings=settings) as address:
+        first = to((place.leaver if leaves else place.node)[on], on)
+        needs = (*modules, "tls") if on == "TLS" else modules
+        async with proxy(place, first, modules=needs, settings=settings) as address:
             await calls(place, script, address, dials=dials, by=by)
 
     return run
@@ -106,9 +134,23 @@ def before(
     return run
 
 
+async def takes_by_tls(place: Place) -> None:
+    """We call Kamailio by TLS once we know its certificate, and not at all before; it goes on to sipp by UDP."""
+    first = f'$du = "sip:{place.host(1)}:{SIPP_PORT}";'
+    async with proxy(place, first, modules=("tls",)), called(place, ended()):
+        uri = f"sip:200@{place.host(9)}:{TLS_PORT};transport=tls"
+        async with open_caller(streams=StreamSettings()) as stranger:
+            with pytest.raises(CallRefused):
+                await stranger.dial(uri)
+        streams = StreamSettings(trusted=trusted(place.folder / "kamailio.crt"))
+        async with open_caller(streams=streams) as caller:
+            await hang_up(await caller.dial(uri))
+
+
 async def forks_to_us_and_another(place: Place) -> None:
     """The other answers while we ring: we are told to give up, and sipp's caller has one callee."""
-    fork = f'$ru = "sip:ring@{place.node}"; append_branch("sip:200@{place.host(2)}:{SIPP_PORT}");'
+    node = place.node["UDP"]
+    fork = f'$ru = "sip:ring@{node}"; append_branch("sip:200@{place.host(2)}:{SIPP_PORT}");'
     async with proxy(place, fork) as address, called(place, ended(), 2):
         await calls(place, call().pause(200).bye().expect(200), address)
 
@@ -124,7 +166,7 @@ def asks(password: str, status: int) -> Callable[[Place], Awaitable[None]]:
     """Kamailio verifies who we are by its own arithmetic."""
 
     async def run(place: Place) -> None:
-        first = ASKING.format(password=PASSWORD) + to(place.node)
+        first = ASKING.format(password=PASSWORD) + to(place.node["UDP"])
         async with proxy(place, first, modules=("auth",)) as address:
             login = Login(NAME, password)
             if status == 200:
@@ -138,7 +180,7 @@ def asks(password: str, status: int) -> Callable[[Place], Awaitable[None]]:
 
 async def signs_in(place: Place) -> None:
     """Kamailio's address is not listed: it signs in for whoever it brings."""
-    first = SIGNING.format(name=NAME, password=PASSWORD) + to(place.node)
+    first = SIGNING.format(name=NAME, password=PASSWORD) + to(place.node["UDP"])
     settings = (
         'modparam("uac", "auth_username_avp", "$avp(user)")\nmodparam("uac", "auth_password_avp", "$avp(password)")\n'
         'modparam("uac", "auth_realm_avp", "$avp(realm)")\nmodparam("uac", "restore_mode", "none")\n'
@@ -149,7 +191,7 @@ async def signs_in(place: Place) -> None:
 
 async def pings(place: Place) -> None:
     """Kamailio sends nobody to a node that has not answered its OPTIONS (RFC 3261 section 11)."""
-    place.file("dispatcher.list", f"1 sip:{place.node} 8\n")
+    place.file("dispatcher.list", "1 sip:{UDP} 8\n".format(**place.node))
     settings = (
         'modparam("dispatcher", "list_file", "dispatcher.list")\nmodparam("dispatcher", "ds_ping_interval", 1)\n'
         'modparam("dispatcher", "ds_probing_mode", 1)\nmodparam("dispatcher", "ds_probing_threshold", 1)\n'
@@ -198,6 +240,12 @@ FLOWS = (
         )
         for by, on in (("UDP", "UDP"), ("UDP", "TCP"), ("TCP", "UDP"))
     ),
+    flow("brings a call from UDP, by TLS", "RFC 3261 16, 26.3.1", through(CALL, on="TLS")),
+    flow(
+        "brings a call from UDP, by TLS, and we hang up",
+        "RFC 3261 12.2.1.1, 16.12",
+        through(call().hear("BYE").reply(200, "OK"), on="TLS", leaves=True),
+    ),
     flow("brings a call that is put on hold", "RFC 3261 14, 16.12", through(HOLD)),
     flow(
         "brings a call without an offer",
@@ -227,6 +275,7 @@ FLOWS = (
     flow("asks us who we are, and we are wrong", "RFC 3261 22.3", asks("guess", 407)),
     flow("redirects us", "RFC 3261 8.3", redirects),
     flow("takes our call on, and we hang up", "RFC 3261 12.1.2", before(ended())),
+    flow("takes our call by TLS, and we hang up", "RFC 3261 26.3.1", takes_by_tls),
     flow(
         "takes our call on, and the callee hangs up",
         "RFC 3261 12.2.2",

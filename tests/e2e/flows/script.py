@@ -20,6 +20,7 @@ _TAG = "[pid]sipp[call_number]"
 _US = "<sip:[service]@[remote_ip]:[remote_port]>"
 _SIPP = "<sip:sipp@[local_ip]:[local_port]>"
 
+_OWN = "IN IP[media_ip_type] [media_ip]"
 _CONTACT = "<sip:sipp@[local_ip]:[local_port];transport=[transport]>"
 
 
@@ -28,14 +29,14 @@ def sdp(
     *,
     version: int = 1,
     direction: str = "sendrecv",
-    host: str = "[local_ip]",
+    host: str = "",
     port: str = "[auto_media_port]",
     more: str = "",
 ) -> str:
-    """A session description of sipp's with one audio stream; `more` is what follows it."""
+    """A session description of sipp's with one audio stream, heard at `host` or its own; `more` is what follows it."""
     maps = "".join(f"a=rtpmap:{number} {_ENCODINGS[number]}\n" for number in formats.split())
     return (
-        f"v=0\no=sipp 1 {version} IN IP4 [local_ip]\ns=-\nc=IN IP4 {host}\nt=0 0\n"
+        f"v=0\no=sipp 1 {version} {_OWN}\ns=-\nc={f'IN IP4 {host}' if host else _OWN}\nt=0 0\n"
         f"m=audio {port} RTP/AVP {formats}\n{maps}a=ptime:20\na={direction}\n{more}"
     )
 

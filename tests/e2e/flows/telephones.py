@@ -8,32 +8,36 @@ from functools import partial
 import pytest
 
 from tests.e2e.flows.callees import hang_up, hung_up
-from tests.e2e.flows.flow import HOST, NAME, PASSWORD, Flow, Place
+from tests.e2e.flows.flow import HOST, HOST_SIX, NAME, PASSWORD, Flow, Place
 from tests.e2e.phones import ANSWER_S, Baresip
 from tests.e2e.test_trunk_proofs import level_dbm0
 from voice.caller import OutgoingLine
 from voice.dialling import CallRefused
 
-FIRST_PORT = 19_000
-"""Each has two, the second for TLS: below those that the system and the node give away."""
-
 
 @asynccontextmanager
 async def telephone(
-    place: Place, dials: str = "echo", codec: str = "PCMU", by: str = "UDP", password: str = PASSWORD, more: str = ""
+    place: Place,
+    dials: str = "echo",
+    codec: str = "PCMU",
+    by: str = "UDP",
+    password: str = PASSWORD,
+    more: str = "",
+    *,
+    six: bool = False,
 ) -> AsyncIterator[Baresip]:
-    """A baresip that would dial the node, for as long as the block lasts."""
-    address = place.tls if by == "TLS" else place.node
+    """A baresip that would dial the node, for as long as the block lasts; `six`: the one at an IPv6 address."""
     way = "" if by == "UDP" else f";transport={by.lower()}"
     phone = Baresip(
         place.folder,
         NAME,
-        dials if "@" in dials else f"sip:{dials}@{address}{way}",
+        dials if "@" in dials else f"sip:{dials}@{place.six if six else place.node[by]}{way}",
         codec,
         uri=way,
         account=f";auth_user={NAME};auth_pass={password}{more}",
         settings=f"sip_cafile {place.certificate}\nsip_verify_server yes\n",
-        port=FIRST_PORT + 2 * place.number,
+        port=place.port,
+        host=HOST_SIX if six else HOST,
     )
     try:
         await asyncio.to_thread(phone.start)
@@ -58,11 +62,11 @@ def phones(codec: str = "PCMU", by: str = "UDP", dials: str = "echo") -> Callabl
     return run
 
 
-def is_refused(because: str, **how: str) -> Callable[[Place], Awaitable[None]]:
+def is_refused(because: str, dials: str = "echo", password: str = PASSWORD) -> Callable[[Place], Awaitable[None]]:
     """Its call is refused, and it says why."""
 
     async def run(place: Place) -> None:
-        async with telephone(place, **how) as phone:
+        async with telephone(place, dials, password=password) as phone:
             phone.call()
             await asyncio.to_thread(phone.wait_over)
             assert because in phone.ended, phone.ended
@@ -88,21 +92,26 @@ async def holds(place: Place) -> None:
         await asyncio.to_thread(phone.hang_up)
 
 
-def measures(law: str) -> Callable[[Place], Awaitable[None]]:
-    """It records the milliwatt: 1 kHz at 0 dBm0 (ITU-T G.711)."""
+def measures(law: str = "PCMU", by: str = "UDP", *, six: bool = False) -> Callable[[Place], Awaitable[None]]:
+    """It calls the milliwatt."""
 
     async def run(place: Place) -> None:
-        async with telephone(place, "milliwatt", law) as phone:
-            await establish(phone)
-            await asyncio.to_thread(phone.until_heard, 3_000)
-            await asyncio.to_thread(phone.hang_up)
-        assert abs(level_dbm0(phone.heard(), law)) < 0.1
+        async with telephone(place, "milliwatt", law, by, six=six) as phone:
+            await measure(phone)
 
     return run
 
 
+async def measure(phone: Baresip) -> None:
+    """It records what it hears: 1 kHz at 0 dBm0 (ITU-T G.711)."""
+    await establish(phone)
+    await asyncio.to_thread(phone.until_heard, 3_000)
+    await asyncio.to_thread(phone.hang_up)
+    assert abs(level_dbm0(phone.heard(), phone.codec)) < 0.1
+
+
 async def is_left(place: Place) -> None:
-    async with telephone(place, f"sip:200@{place.leaver}") as phone:
+    async with telephone(place, f"sip:200@{place.leaver['UDP']}") as phone:
         phone.call()
         await asyncio.to_thread(phone.wait_over)
 

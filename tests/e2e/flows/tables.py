@@ -1,6 +1,6 @@
 """All flows."""
 
-from tests.e2e.flows import callees, callers, ipv6, proxies, telephones
+from tests.e2e.flows import callees, callers, ipv6, proxies, relays, telephones
 from tests.e2e.flows.flow import Flow
 
 FLOWS: tuple[Flow, ...] = (
@@ -8,5 +8,6 @@ FLOWS: tuple[Flow, ...] = (
     *callees.FLOWS,
     *telephones.FLOWS,
     *proxies.FLOWS,
+    *relays.FLOWS,
     *ipv6.FLOWS,
 )

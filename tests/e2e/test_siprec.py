@@ -14,11 +14,12 @@ from dsp.g711 import MU_LAW, encode_block
 from dsp.resample import resample
 from tests.e2e.callers import LINE_HZ, say
 from tests.e2e.conversation import check_transcript, read_back, word_overlap
-from tests.e2e.node import Node, serving, wait_for
+from tests.e2e.node import Node, free_port, serving, wait_for
 from tests.e2e.test_handover import told, until
 from tests.fakes.agent import program_agents
 from tests.fakes.recording_client import ANN, BOB, EVE, Person, RecordingClient, metadata, recording_client
 from tests.voice.speech.human import prompt
+from voice.net.certificate import trusted
 from voice.ports import RATE_HZ, Pcm
 
 pytestmark = pytest.mark.timeout(300)
@@ -26,9 +27,11 @@ pytestmark = pytest.mark.timeout(300)
 SETTINGS = """
 [dialog]
 engine = "keypad"
+[sip]
+tls_port = {tls_port}
 [sip.siprec]
 enabled = true
-agents = { "2001" = "eve", "2002" = "bob" }
+agents = {{ "2001" = "eve", "2002" = "bob" }}
 """
 CALLER_SAYS = "My phone was stolen and I want to block my SIM card."
 EVE_SAYS = "Please hold while we try to connect you."
@@ -37,8 +40,13 @@ LEAST_OVERLAP, MOST_OF_THE_OTHER = 0.7, 0.4
 
 
 @pytest.fixture(scope="module")
-def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
-    with serving(tmp_path_factory.mktemp("siprec"), SETTINGS) as node:
+def tls_port() -> int:
+    return free_port()
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory, tls_port: int) -> Iterator[Node]:
+    with serving(tmp_path_factory.mktemp("siprec"), SETTINGS.format(tls_port=tls_port)) as node:
         yield node
         assert node.bad_lines() == [], node.log[-4_000:]
 
@@ -74,9 +82,10 @@ async def said(node: Node, call_id: str, count: int) -> list[tuple[str, str]]:
 
 
 @asynccontextmanager
-async def streaming(node: Node) -> AsyncIterator[RecordingClient]:
-    """A recording client of two streams, which send for as long as the block lasts."""
-    async with recording_client(node.sip_port, "96", "97") as client:
+async def streaming(node: Node, tls_port: int = 0) -> AsyncIterator[RecordingClient]:
+    """A recording client of two streams, which send for as long as the block lasts; by TLS they are encrypted."""
+    trusting = trusted(node.data / "sip.crt") if tls_port else None
+    async with recording_client(tls_port or node.sip_port, "96", "97", tls=trusting) as client:
         sending = asyncio.create_task(client.stream())
         try:
             yield client
@@ -138,6 +147,25 @@ async def test_a_call_of_a_pbx_is_heard_and_helped_with(
     (started,) = told(node, CallStarted, call.call_id)
     assert (started.transport, started.bot) == ("siprec", "")
     await asyncio.to_thread(check_recording, node, call.call_id)
+
+
+async def test_a_call_of_a_pbx_that_nobody_can_read_on_the_way(
+    node: Node, passwords: dict[str, str], voices: dict[str, Pcm], tls_port: int
+) -> None:
+    """By TLS and SRTP: what both say is understood all the same."""
+    async with program_agents(node.web_url, "eve") as (eve,), streaming(node, tls_port) as client:
+        await eve.sign_in(passwords["eve"])
+        await eve.read_feed()
+        assert await client.start(ANN, EVE)
+        call_id = (await eve.expect(CallJoined)).call.call_id
+        speak(client, "97", voices["eve"])
+        speak(client, "96", voices["caller"])
+        heard = dict(await said(node, call_id, 2))
+        check_transcript(EVE_SAYS, heard["agent"])
+        assert word_overlap(CALLER_SAYS, heard["caller"]) >= LEAST_OVERLAP, heard
+        client.bye()
+        assert (await until(node, CallEnded, call_id))[0].cause == "recording_over"
+    assert node.total("centralino_rtp_refused") == 0
 
 
 def check_recording(node: Node, call_id: str) -> None:

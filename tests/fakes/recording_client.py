@@ -1,4 +1,6 @@
-"""A session border controller's recording client, in our own hand: one recording session by TCP, and its streams.
+"""A session border controller's recording client, in our own hand: one recording session, and its streams.
+
+By TLS it encrypts them, too: SRTP with a key of its own for each (RFC 4568).
 
 Its messages and its metadata are written here from RFC 7865 and RFC 7866, so that what it understands of ours is judged
 by another reading.
@@ -6,12 +8,17 @@ by another reading.
 
 import asyncio
 import re
+import secrets
 import socket
+import ssl
+from base64 import b64encode
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
+
+import pylibsrtp
 
 from tests.fakes.browser_call import until
 from tests.fakes.telephone import HOST, Message
@@ -20,6 +27,7 @@ from voice.wire.rtp import RtpPacket
 
 SILENCE = b"\xff" * 160
 CATCH_UP_S = 0.1
+SUITE, KEY_OCTETS = "AES_CM_128_HMAC_SHA1_80", 30
 _LENGTH = re.compile(rb"\r\nContent-Length: *(\d+)", re.IGNORECASE)
 
 
@@ -62,23 +70,49 @@ def metadata(*people: Person, mode: str = "complete") -> str:
 
 @dataclass
 class Source:
-    """One stream: it sends to `target` what is queued in `speech`, else silence, a packet every 20 ms."""
+    """One stream: it sends to `target` what is queued in `speech`, else silence, a packet every 20 ms; under `key` if
+    there is one, as soon as the server has told its own."""
 
     label: str
     socket: socket.socket
+    key: bytes = b""
     direction: str = "sendonly"
     formats: str = "0"
     given_up: bool = False
     target: int = 0
     speech: deque[bytes] = field(default_factory=deque)
     _sent: int = 0
+    _sealing: pylibsrtp.Session | None = None
+
+    def __post_init__(self) -> None:
+        if self.key:
+            profile = pylibsrtp.Policy.SRTP_PROFILE_AES128_CM_SHA1_80
+            policy = pylibsrtp.Policy(self.key, pylibsrtp.Policy.SSRC_ANY_OUTBOUND, srtp_profile=profile)
+            self._sealing = pylibsrtp.Session(policy)
+
+    @property
+    def sdp(self) -> str:
+        """Its part of the offer."""
+        port = 0 if self.given_up else self.socket.getsockname()[1]
+        inline = b64encode(self.key).decode()
+        crypto = f"a=crypto:1 {SUITE} inline:{inline}\r\n" if self.key else ""
+        profile = "RTP/SAVP" if self.key else "RTP/AVP"
+        return f"m=audio {port} {profile} {self.formats}\r\n{crypto}a={self.direction}\r\na=label:{self.label}\r\n"
+
+    def agree(self, answered: str) -> None:
+        """Send where the server hears it, as its m= section says."""
+        fields = answered.split()
+        self.target = int(fields[1])
+        if self.key and self.target:
+            assert fields[2] == "RTP/SAVP", answered
+            assert f"a=crypto:1 {SUITE} inline:" in answered, answered
 
     def send(self) -> None:
         """One packet."""
         if self.target and not self.given_up and self.direction == "sendonly":
             payload = self.speech.popleft() if self.speech else SILENCE
-            packet = RtpPacket(0, self._sent & 0xFFFF, 160 * self._sent, 7, payload)
-            self.socket.sendto(bytes(packet), (HOST, self.target))
+            packet = bytes(RtpPacket(0, self._sent & 0xFFFF, 160 * self._sent, 7, payload))
+            self.socket.sendto(packet if self._sealing is None else self._sealing.protect(packet), (HOST, self.target))
             self._sent += 1
 
     @property
@@ -96,8 +130,10 @@ class Source:
 class RecordingClient:
     """`came` is all that it was sent; a BYE is answered by itself. `sources` are its streams, in order."""
 
-    def __init__(self, port: int, labels: Sequence[str]) -> None:
+    def __init__(self, port: int, labels: Sequence[str], tls: ssl.SSLContext | None = None) -> None:
         self.came: list[Message] = []
+        self._tls = tls
+        self._way = "tcp" if tls is None else "tls"
         self.sources = [self._source(label) for label in labels]
         self._port = port
         self._to = f"<sip:srs@{HOST}>"
@@ -111,7 +147,7 @@ class RecordingClient:
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         sock.setblocking(False)
         sock.bind((HOST, 0))
-        return Source(label, sock)
+        return Source(label, sock, secrets.token_bytes(KEY_OCTETS) if self._tls is not None else b"")
 
     def add(self, label: str) -> None:
         """One more stream, in the next offer."""
@@ -119,11 +155,7 @@ class RecordingClient:
 
     def sdp(self) -> str:
         """What it sends, and from where."""
-        streams = "".join(
-            f"m=audio {0 if each.given_up else each.socket.getsockname()[1]} RTP/AVP {each.formats}\r\n"
-            f"a={each.direction}\r\na=label:{each.label}\r\n"
-            for each in self.sources
-        )
+        streams = "".join(each.sdp for each in self.sources)
         return f"v=0\r\no=src 1 {next(self._versions)} IN IP4 {HOST}\r\ns=-\r\nc=IN IP4 {HOST}\r\nt=0 0\r\n{streams}"
 
     # what it says
@@ -165,9 +197,8 @@ class RecordingClient:
 
     def read(self, answer: Message) -> None:
         """Send each stream where the server hears it."""
-        ports = [int(line.split()[1]) for line in answer.body.split("\r\n") if line.startswith("m=")]
-        for source, port in zip(self.sources, ports, strict=True):
-            source.target = port
+        for source, section in zip(self.sources, answer.body.split("\r\nm=")[1:], strict=True):
+            source.agree(section)
 
     # what it is told
 
@@ -208,7 +239,7 @@ class RecordingClient:
     # its connection
 
     async def open(self) -> asyncio.StreamReader:
-        reader, self._writer = await asyncio.open_connection(HOST, self._port)
+        reader, self._writer = await asyncio.open_connection(HOST, self._port, ssl=self._tls)
         self._name = str(self._writer.get_extra_info("sockname")[1])
         return reader
 
@@ -244,11 +275,11 @@ class RecordingClient:
     def _send(self, method: str, more: str = "", kind: str = "", body: str = "") -> None:
         typed = f"Content-Type: {kind}\r\n" if body else ""
         self._write(
-            f"{method} sip:srs@{HOST}:{self._port};transport=tcp SIP/2.0\r\n"
-            f"Via: SIP/2.0/TCP {HOST}:5099;rport;branch=z9hG4bK{self._name}-{next(self._branches)}\r\n"
+            f"{method} sip:srs@{HOST}:{self._port};transport={self._way} SIP/2.0\r\n"
+            f"Via: SIP/2.0/{self._way.upper()} {HOST}:5099;rport;branch=z9hG4bK{self._name}-{next(self._branches)}\r\n"
             "Max-Forwards: 70\r\n"
             f"From: <sip:sbc@{HOST}>;tag=src\r\nTo: {self._to}\r\nCall-ID: {self._name}@{HOST}\r\n"
-            f"CSeq: {self._sequence} {method}\r\nContact: <sip:sbc@{HOST}:5099;transport=tcp>;+sip.src\r\n"
+            f"CSeq: {self._sequence} {method}\r\nContact: <sip:sbc@{HOST}:5099;transport={self._way}>;+sip.src\r\n"
             f"{more}{typed}Content-Length: {len(body.encode())}\r\n\r\n{body}"
         )
 
@@ -258,9 +289,12 @@ class RecordingClient:
 
 
 @asynccontextmanager
-async def recording_client(port: int, *labels: str) -> AsyncIterator[RecordingClient]:
-    """A recording client connected to `port` of this machine, with a stream for each of `labels`."""
-    client = RecordingClient(port, labels)
+async def recording_client(
+    port: int, *labels: str, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[RecordingClient]:
+    """A recording client connected to `port` of this machine, by TLS if it is told whom to trust, with a stream for
+    each of `labels`."""
+    client = RecordingClient(port, labels, tls)
     reading = asyncio.create_task(client.read_all(await client.open()))
     try:
         yield client

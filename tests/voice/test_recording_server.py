@@ -20,6 +20,7 @@ from tests.fakes.recording_client import ANN, BOB, EVE, Person, RecordingClient,
 from tests.fakes.telephone import HOST, free, telephone
 from voice.config import Settings
 from voice.media.recorder import Recorder
+from voice.net.certificate import ensure_certificate, server_tls, trusted
 from voice.net.rtp_port import RtpPorts
 from voice.net.sip_agent import SipAgent
 from voice.net.sip_streams import StreamSettings
@@ -74,17 +75,24 @@ async def exchange(
     ports: tuple[int, int] = (FIRST, LAST),
     allowed: bool = True,
     srtp: str = "allowed",
+    secure: Path | None = None,
 ) -> AsyncIterator[Exchange]:
+    """The client calls by TCP, or by TLS and with keys for its streams where there is a folder for a certificate."""
     siprec = {"enabled": True, "agents": {"2001": "eve", "2002": "bob"}}
     settings = Settings.model_validate({"sip": {"siprec": siprec, "srtp": srtp}, "bots": {"*": "helpdesk"}})
     limits = LimitSettings(calls=calls)
     async with house(recorder=recorder, rows=rows, limits=limits) as home, AsyncExitStack() as stack:
         trunk = Trunk(settings, home.calls, home.plane, RtpPorts(HOST, *ports, Random()))
-        agent = SipAgent(trunk, lambda _host: True, streams=StreamSettings(tcp_port=0), records=allowed)
+        streams, trusting = StreamSettings(tcp_port=0), None
+        if secure is not None:
+            certificate, key = ensure_certificate(secure, HOST)
+            streams, trusting = StreamSettings(tls_port=0, tls=server_tls(certificate, key)), trusted(certificate)
+        agent = SipAgent(trunk, lambda _host: True, streams=streams, records=allowed)
         trunk.serve(agent)
         await agent.start(HOST, 0, home.tasks)
         stack.push_async_callback(agent.close)
-        client = await stack.enter_async_context(recording_client(agent.port, *labels))
+        port = agent.port if secure is None else agent.stream_ports["TLS"]
+        client = await stack.enter_async_context(recording_client(port, *labels, tls=trusting))
         yield Exchange(home, trunk, agent, client)
 
 
@@ -118,15 +126,19 @@ async def test_a_session_is_answered_and_heard_and_nothing_is_said() -> None:
         assert all(free(port) and free(port + 1) for port in ports)
 
 
-async def test_who_calls_is_on_the_left_of_the_recording_and_the_agent_on_the_right(tmp_path: Path) -> None:
+@pytest.mark.parametrize("srtp", ["allowed", "demanded"])
+async def test_who_calls_is_on_the_left_of_the_recording_and_the_agent_on_the_right(tmp_path: Path, srtp: str) -> None:
+    """By TLS, each stream with a key of its own, where that is demanded."""
     recorder = Recorder(tmp_path)
+    secure = tmp_path if srtp == "demanded" else None
     try:
-        async with exchange(recorder=recorder) as it:
+        async with exchange(recorder=recorder, srtp=srtp, secure=secure) as it:
             await it.recording(EVE, ANN)  # the agent's stream is the second one: its label says so
             for source, level in zip(it.client.sources, (2_000, 8_000), strict=True):
                 loud = encode_block(np.full(160, level, np.int16), MU_LAW).tobytes()
                 source.speech.extend([loud] * 50)
             await it.tick(1_000)
+            assert it.house.plane.refused == {}
             it.client.bye()
             await it.over()
             (started,) = it.house.told(CallStarted)
@@ -291,6 +303,26 @@ async def test_a_session_in_the_clear_is_refused_where_encryption_is_demanded() 
         it.client.invite(it.client.sdp(), metadata(ANN, EVE))
         assert (await it.client.answer()).status == 488
         assert it.house.told(CallStarted) == []
+
+
+async def test_encrypted_streams_pause_come_and_go(tmp_path: Path) -> None:
+    async with exchange(srtp="demanded", secure=tmp_path) as it:
+        await it.recording(ANN, EVE)
+        for direction in ("inactive", "sendonly"):
+            for source in it.client.sources:
+                source.direction = direction
+            await it.client.change()
+            await it.tick(100)
+        it.client.add("98")
+        await it.client.change(metadata(ANN, EVE, Person("bob", BOB.aor, "Bob", "98")))
+        await it.tick(100)
+        it.client.sources[0].given_up = True
+        await it.client.change()
+        await it.tick(100)
+        assert it.house.told(RecordingPaused) == [RecordingPaused(on=True), RecordingPaused(on=False)]
+        assert it.house.plane.refused == {}
+        it.client.bye()
+        assert await it.over() == "recording_over"
 
 
 async def test_without_metadata_the_first_stream_is_the_callers() -> None:

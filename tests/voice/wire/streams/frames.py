@@ -2,6 +2,13 @@
 
 import json
 
+from voice.wire.streams.asterisk import AsteriskStream
+from voice.wire.streams.audiosocket import AudioSocketStream, Kind, packed
+from voice.wire.streams.freeswitch import FreeswitchStream
+from voice.wire.streams.genesys import GenesysStream
+from voice.wire.streams.stream import MediaStream, Message
+from voice.wire.streams.twilio import TwilioStream
+
 
 def twilio_start(**parameters: str) -> str:
     """See twilio.com/docs/voice/media-streams/websocket-messages."""
@@ -72,3 +79,36 @@ def genesys_open(*media: dict[str, object], conversation: str = CONVERSATION) ->
     participant = {"id": "883efee8", "ani": "tel:+15550100", "aniName": "Ann", "dnis": "tel:100"}
     named = {"organizationId": "d7934305", "conversationId": conversation, "participant": participant}
     return genesys(1, "open", **named, media=media or (genesys_media("external"),), language="en-US")
+
+
+GOOD: dict[type[MediaStream], list[Message]] = {
+    TwilioStream: [
+        twilio_start(caller="1"),
+        twilio("media", media={"payload": "/38A"}),
+        twilio("dtmf", dtmf={"digit": "1"}),
+        twilio("mark", mark={"name": "farewell"}),
+        twilio("stop"),
+    ],
+    AsteriskStream: [
+        ASTERISK_START.format(format="ulaw"),
+        asterisk_start(),
+        "DTMF_END digit:1",
+        "MEDIA_XOFF",
+        "QUEUE_DRAINED",
+        b"audio",
+    ],
+    FreeswitchStream: ['{"caller": "1"}', '{"event": "dtmf", "digit": "1"}', '{"type": "mark", "data": {}}', b"audio"],
+    GenesysStream: [
+        genesys_open(genesys_media("external", "internal")),
+        *(genesys(2, kind, digit="1") for kind in ("ping", "dtmf", "paused", "playback_completed", "close")),
+        b"audio",
+    ],
+    AudioSocketStream: [
+        packed(Kind.UUID, bytes(16)),
+        packed(Kind.AUDIO, bytes(320)),
+        packed(Kind.DTMF, b"1"),
+        packed(Kind.HANGUP),
+        b"\x10",
+    ],
+}
+"""Messages of each, the first of them first."""

@@ -8,52 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dialog.errors import PeerError
-from tests.voice.wire.streams.frames import (
-    ASTERISK_START,
-    asterisk_start,
-    genesys,
-    genesys_media,
-    genesys_open,
-    twilio,
-    twilio_start,
-)
-from voice.wire.streams.asterisk import AsteriskStream
-from voice.wire.streams.audiosocket import AudioSocketStream, Kind, packed
-from voice.wire.streams.freeswitch import FreeswitchStream
-from voice.wire.streams.genesys import GenesysStream
+from tests.voice.wire.streams.frames import GOOD
+from voice.wire.streams.audiosocket import AudioSocketStream
 from voice.wire.streams.stream import MediaStream, Message, Opening
-from voice.wire.streams.twilio import TwilioStream
-
-GOOD: dict[type[MediaStream], list[Message]] = {
-    TwilioStream: [
-        twilio_start(caller="1"),
-        twilio("media", media={"payload": "/38A"}),
-        twilio("dtmf", dtmf={"digit": "1"}),
-        twilio("mark", mark={"name": "farewell"}),
-        twilio("stop"),
-    ],
-    AsteriskStream: [
-        ASTERISK_START.format(format="ulaw"),
-        asterisk_start(),
-        "DTMF_END digit:1",
-        "MEDIA_XOFF",
-        "QUEUE_DRAINED",
-        b"audio",
-    ],
-    FreeswitchStream: ['{"caller": "1"}', '{"event": "dtmf", "digit": "1"}', '{"type": "mark", "data": {}}', b"audio"],
-    GenesysStream: [
-        genesys_open(genesys_media("external", "internal")),
-        *(genesys(2, kind, digit="1") for kind in ("ping", "dtmf", "paused", "playback_completed", "close")),
-        b"audio",
-    ],
-    AudioSocketStream: [
-        packed(Kind.UUID, bytes(16)),
-        packed(Kind.AUDIO, bytes(320)),
-        packed(Kind.DTMF, b"1"),
-        packed(Kind.HANGUP),
-        b"\x10",
-    ],
-}
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8)
 values = st.recursive(scalars, lambda each: st.lists(each, max_size=3) | st.dictionaries(st.text(max_size=8), each))

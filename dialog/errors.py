@@ -146,10 +146,9 @@ BOUNDARIES: frozenset[str] = frozenset(
         "voice.media.plane:MediaPlane._deliver_to",
         "voice.media.plane:MediaPlane._each",
         "voice.media.plane:MediaPlane.run_tick",
-        "voice.phones:Phones.on_event",
+        "voice.net.sip_agent:SipAgent._hand_out",
         "voice.speech.ears:HostStream._tell",
         "voice.speech.engines.vosk:Vosk.__init__",
-        "voice.trunk:Trunk._refusing",
     }
 )
 """`package.module:function` of each place that may catch `Exception`; the reason stands in a comment there."""

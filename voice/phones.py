@@ -27,6 +27,7 @@ from voice.wire.sip.dialog import bracketed
 from voice.wire.sip.events import (
     CallRef,
     DialogEnded,
+    EndCause,
     InviteAnswered,
     InviteRefused,
     ReferReceived,
@@ -191,9 +192,6 @@ class Phones:
         except CentralinoError as error:
             log.warning("phone given up", agent=line.agent, code=error.code)
             self._drop(line)
-        except Exception:  # one telephone's fault: the agent goes on handing out the events of the others
-            log.exception("phone failed", agent=line.agent)
-            self._drop(line)
 
     def _happened(self, line: _Line, event: SipEvent) -> None:
         match event:
@@ -207,6 +205,8 @@ class Phones:
                 self._dialler.refuse_refer(line.ref, 603)  # the panel transfers, where the desk can follow
             case ReinviteAcknowledged(answer=bytes(sdp)):
                 line.audio.agree(sdp)
+            case DialogEnded(cause=EndCause.LOCAL):
+                self._drop(line)  # the agent did, since one of its events failed here: nobody hangs up on the caller
             case DialogEnded():
                 self._hung_up(line)
             case _:
@@ -241,9 +241,11 @@ class Phones:
                 self._told().hold(line.agent, on=line.audio.held)
 
     def _hung_up(self, line: _Line) -> None:
-        if self._picked_up.get(line.agent) is line:
-            self._told().hang_up(line.agent)
-        self._drop(line)
+        try:
+            if self._picked_up.get(line.agent) is line:
+                self._told().hang_up(line.agent)
+        finally:
+            self._drop(line)
 
     def _watch(self, line: _Line, leg: MediaLeg) -> None:
         """A telephone that sends nothing for so long, and does not hold, has gone without a word."""

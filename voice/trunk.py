@@ -5,8 +5,6 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import structlog
-
 from dialog.errors import CentralinoError, NotFound, Overloaded
 from dialog.events import CallerReplaced, TransferProgressed
 from voice.accounts import AccountLimits
@@ -40,8 +38,6 @@ from voice.wire.sip.events import (
     SipEvent,
 )
 from voice.wire.sip.uas import RETRY_AFTER_S
-
-log = structlog.get_logger("trunk")
 
 REQUEST_TERMINATED = 487
 
@@ -150,9 +146,6 @@ class Trunk:
             work()
         except CentralinoError as error:
             self._refuse(ref, error)
-        except Exception:  # one call's fault: the agent goes on handing out the events of the others
-            log.exception("sip call failed")
-            self.agent.hangup(ref)
 
     def _refuse(self, ref: CallRef, error: CentralinoError) -> None:
         self.refused[error.code] += 1

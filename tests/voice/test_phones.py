@@ -345,6 +345,17 @@ async def test_a_phone_that_goes_without_a_word_leaves_the_caller_to_the_queue()
 
 
 @virtual_time
+async def test_a_phone_that_the_sip_agent_gives_up_leaves_the_caller_to_the_queue() -> None:
+    async with office() as it:
+        await it.talking()
+        it.switch.hangup(it.switch.handsets[0].ref)
+        await it.switch.settle()
+        assert it.calls["c1"].music
+        await asyncio.sleep(16)
+        assert it.place() is not Place.TALKING
+
+
+@virtual_time
 async def test_a_phone_on_hold_may_be_silent() -> None:
     async with office() as it:
         await it.talking()

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+import structlog
 from sipmessage import Response
 
 from dialog.errors import ConfigurationError, NotReady
@@ -30,6 +31,8 @@ from voice.wire.sip.registrar import Registrar
 from voice.wire.sip.uas import RETRY_AFTER_S
 from voice.wire.sip.watch import Watch
 
+log = structlog.get_logger("sip")
+
 MAX_UNHANDLED = 1_024
 """Events that may wait for the handler. Beyond: a new call gets 503, a provisional response (to us, or to whom we
 referred) is dropped, any other event ends its call. End events always pass: there is one for each call."""
@@ -45,7 +48,10 @@ class SipHandler(Protocol):
     """Whoever answers the calls."""
 
     async def on_event(self, event: SipEvent) -> None:
-        """Take one event. Events come one at a time, in order; what takes long belongs into a task of its own."""
+        """Take one event. Events come one at a time, in order; what takes long belongs into a task of its own.
+
+        Where it raises, the agent hangs the call up, and goes on.
+        """
         ...
 
 
@@ -376,7 +382,11 @@ class SipAgent:
         while (event := await self._unhandled.get()) is not None:
             over = isinstance(event, END_EVENTS)
             handler = self._handlers.pop(event.call, None) if over else self._handlers.get(event.call)
-            await (handler or self._handler).on_event(event)
+            try:
+                await (handler or self._handler).on_event(event)
+            except Exception:  # one call's fault: it ends, and the events of the others are handed out
+                log.exception("sip call failed", sip_call_id=self._endpoint.sip_call_id(event.call))
+                self.hangup(event.call)
 
     async def _wait_until(self, holds: Callable[[], bool], limit_s: float) -> None:
         with contextlib.suppress(TimeoutError):

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+from structlog.testing import capture_logs
 
 from dialog.errors import ConfigurationError, NotReady, ProtocolError
 from tests.fakes.sip_uas import HOST, SilentCallee
@@ -37,6 +38,14 @@ class Caller:
 
     async def on_event(self, event: SipEvent) -> None:
         await self.events.put(event)
+
+    async def next(self, *kinds: type[SipEvent]) -> SipEvent:
+        """The next event that is of one of these kinds."""
+        async with asyncio.timeout(5):
+            while True:
+                event = await self.events.get()
+                if isinstance(event, kinds):
+                    return event
 
 
 @asynccontextmanager
@@ -162,6 +171,45 @@ async def test_a_slow_handler_costs_new_calls_not_memory(monkeypatch: pytest.Mon
         gate.set()
         await until(lambda: callee.count(InviteReceived) == 5)
         assert callee.count(DialogEnded) == 0  # who was never announced needs no farewell
+
+
+class Faulty(SilentCallee):
+    """Fails over the first event of one kind, without having done anything about it."""
+
+    def __init__(self, kind: type[SipEvent]) -> None:
+        super().__init__()
+        self._kind: type[SipEvent] | None = kind
+
+    async def on_event(self, event: SipEvent) -> None:
+        if self._kind is not None and isinstance(event, self._kind):
+            self._kind = None
+            self.events.append(event)
+            raise RuntimeError("a fault of ours")
+        await super().on_event(event)
+
+
+@pytest.mark.parametrize("kind", [InviteReceived, InviteAcknowledged, DialogEnded])
+async def test_a_handler_that_fails_ends_its_call_and_no_other(kind: type[SipEvent]) -> None:
+    callee, caller = Faulty(kind), Caller()
+    with capture_logs() as lines:
+        async with running(callee.agent, caller.agent):
+            uri = f"sip:1@{HOST}:{callee.agent.port}"
+            failed = await caller.agent.invite(uri, b"", "sip:1@127.0.0.1")
+            if kind is DialogEnded:
+                await until(lambda: callee.count(InviteAcknowledged) == 1)
+                caller.agent.hangup(failed)
+            end = await caller.next(InviteRefused, DialogEnded)
+            assert end.call == failed
+            assert isinstance(end, InviteRefused) is (kind is InviteReceived)
+            await until(lambda: callee.count(DialogEnded) == 1)
+            other = await caller.agent.invite(uri, b"", "sip:1@127.0.0.1")
+            await caller.next(InviteAnswered)
+            assert caller.agent.hangup(other)
+            await until(lambda: callee.count(DialogEnded) == 2)
+    received = next(event for event in callee.events if isinstance(event, InviteReceived))
+    (line,) = lines
+    assert (line["event"], line["log_level"]) == ("sip call failed", "error")
+    assert line["sip_call_id"] == ("" if kind is DialogEnded else received.sip_call_id)
 
 
 async def test_a_taken_port_is_an_error() -> None:

@@ -68,6 +68,11 @@ class SipEndpoint:
         """The calls that are not over."""
         return tuple(self._stack.calls)
 
+    def sip_call_id(self, call: CallRef) -> str:
+        """The Call-ID of a call; "" once it is over."""
+        found = self._stack.calls.get(call)
+        return "" if found is None else found.invite.request.headers["Call-ID"]
+
     @property
     def held(self) -> int:
         """How many calls, dialogs and transactions are kept; 0 once everything is over and forgotten."""

@@ -147,8 +147,10 @@ BOUNDARIES: frozenset[str] = frozenset(
         "voice.media.plane:MediaPlane._each",
         "voice.media.plane:MediaPlane.run_tick",
         "voice.net.sip_agent:SipAgent._hand_out",
+        "voice.placing:Placing._place",
         "voice.speech.ears:HostStream._tell",
         "voice.speech.engines.vosk:Vosk.__init__",
+        "voice.web_phones:WebPhones._take",
     }
 )
 """`package.module:function` of each place that may catch `Exception`; the reason stands in a comment there."""

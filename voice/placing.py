@@ -3,6 +3,8 @@
 import asyncio
 from typing import Protocol
 
+import structlog
+
 from dialog.errors import CentralinoError
 from voice.calls import Calls
 from voice.dialling import PlacedCall
@@ -10,6 +12,8 @@ from voice.third import why_not
 
 BOT = "helpdesk"
 """Who has whomever the agent hands to a bot."""
+
+log = structlog.get_logger("placing")
 
 
 class WaitingDesk(Protocol):
@@ -54,7 +58,13 @@ class Placing:
         except CentralinoError as error:
             why, _ = why_not(error)
             self._not_reached(agent, why)
-            return
+        except Exception:  # one call's fault: those of others, in the same group, go on
+            log.exception("call out failed", agent=agent)
+            self._not_reached(agent, "failed")
+        else:
+            self._reached(agent, number, placed)
+
+    def _reached(self, agent: str, number: str, placed: PlacedCall) -> None:
         del self._under_way[agent]
         leg = placed.leg
         assert leg is not None, "it was answered"

@@ -8,7 +8,9 @@ import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from dialog.errors import CentralinoError, Overloaded
+import structlog
+
+from dialog.errors import CentralinoError, Overloaded, ProtocolError
 from voice.browser_lines import BrowserLine, BrowserLines
 from voice.call import Call
 from voice.calls import Calls
@@ -31,6 +33,8 @@ from voice.wire.sip.events import (
 
 DTLS_PROFILES = ("UDP/TLS/RTP/SAVPF", "UDP/TLS/RTP/SAVP")
 """RFC 8827 section 5.1.2."""
+
+log = structlog.get_logger("web phones")
 
 Refuse = Callable[[CallRef, CentralinoError], None]
 """Answers a call with the status of an error."""
@@ -112,6 +116,9 @@ class WebPhones(BrowserLines):
             refuse(invite.call, Overloaded("no media socket can be opened now"))
         except CentralinoError as error:
             refuse(invite.call, error)
+        except Exception:  # one page's fault: those of others, in the same group, go on
+            log.exception("page not answered")
+            refuse(invite.call, ProtocolError("an offer of no use"))
         else:
             if phone.agent.answer(invite.call, peer.answer_sdp.encode()):
                 phone.line = self._lines[await self.accept(peer, invite.source[0])]

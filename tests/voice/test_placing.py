@@ -8,7 +8,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from dialog.errors import CentralinoError, PeerForbidden, PeerTimeout
+from dialog.errors import PeerForbidden, PeerTimeout
 from dialog.events import AgentJoined, AgentLeft, CallEnded, CallStarted
 from tests.fakes.desk_calls import FakeCallDesk
 from tests.fakes.house import House, house
@@ -53,7 +53,7 @@ class Outside:
         self._answer.set_result(placed)
         return placed
 
-    def refuse(self, error: CentralinoError) -> None:
+    def refuse(self, error: Exception) -> None:
         """They do not."""
         self._answer.set_exception(error)
 
@@ -115,9 +115,10 @@ async def test_the_call_ends_and_they_are_hung_up_on() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "why"), [(PeerForbidden("no"), "not_allowed"), (PeerTimeout("no answer"), "no_answer")]
+    ("error", "why"),
+    [(PeerForbidden("no"), "not_allowed"), (PeerTimeout("no answer"), "no_answer"), (ValueError("ours"), "failed")],
 )
-async def test_who_is_not_reached_is_told(error: CentralinoError, why: str) -> None:
+async def test_who_is_not_reached_is_told(error: Exception, why: str) -> None:
     async with calling() as it:
         it.outside.refuse(error)
         await it.home.tick(60)

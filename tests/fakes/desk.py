@@ -52,7 +52,7 @@ class FakeDesk(FakeFloor):
     def set_presence(self, agent: str, presence: Literal["ready", "away"]) -> None:
         self._ask(agent, "set_presence", presence)
         seat = self._seat(agent)
-        if seat.call is not None:
+        if seat.call is not None or seat.me.calling:
             self._tell_me(agent, seat.me.model_copy(update={"next": presence}))
             return
         if presence == "ready" and not (seat.me.audio or seat.me.phone):

@@ -2,12 +2,14 @@
 
 import { LitElement, html, nothing } from "../vendor/lit.min.js";
 import "../call/transcript-view.js";
+import { Actions } from "./actions.js";
 import { styles } from "./agent-page-styles.js";
 import "./article-search.js";
 import { basics } from "./basics.js";
 import "./brief-card.js";
 import "./call-bar.js";
 import "./callback-list.js";
+import "./calling-card.js";
 import "./help-overlay.js";
 import { asked } from "./keys.js";
 import "./note-pad.js";
@@ -17,6 +19,8 @@ import "./queue-list.js";
 import { DeskSession } from "./session.js";
 import "./sound-strip.js";
 import "./suggestion-cards.js";
+import "./supervision-bar.js";
+import "./supervision-list.js";
 import { callText } from "./words.js";
 import "./wrap-up-form.js";
 
@@ -24,6 +28,7 @@ const LINK = {
   away: "The desk cannot be reached: what you see may be old. Trying again …",
   replaced: "This page was opened too often elsewhere. Load it again to use it here.",
 };
+const FREE = ["away", "ready"]; // somebody may be called, or a colleague listened to
 const IDLE = {
   offline: "Joining the desk …",
   away: "You are away: no call rings here.",
@@ -34,6 +39,7 @@ class AgentPage extends LitElement {
   static styles = [basics, styles];
 
   #session = new DeskSession();
+  #actions = new Actions(this.#session, (name) => this.#part(name), (card) => this.#copy(card));
   #onChange = () => this.requestUpdate();
   #onAsk = ({ detail: { name, body } }) => this.#session.ask(name, body);
   #onKey = (event) => this.#typed(event);
@@ -76,14 +82,15 @@ class AgentPage extends LitElement {
         <div class="tools">
           <sound-strip .audio=${audio} .state=${byPhone ? "phone" : audio.state} .code=${audio.code} .settings=${settings}
             @settings=${({ detail }) => this.#session.apply(detail)} @steal=${() => this.#session.stealAudio()} @test-ring=${() => this.#session.ringer.test()}></sound-strip>
-          <button type="button" @click=${this.help}>Keys <kbd>?</kbd></button>
+          <button type="button" @click=${() => this.#actions.help()}>Keys <kbd>?</kbd></button>
         </div>
       </div>
       ${screen.call ? this.#bar(screen) : nothing}
       <div class="words">${this.#words()}</div>
       <p class="unseen" aria-live="assertive">${screen.offer ? `A call for you: ${callText(screen.offer.brief)}. ${byPhone ? "Pick up your phone" : "Alt+A answers"}.` : ""}</p>
-      <div class="columns" @copy=${({ detail }) => this.#copy(detail)} @article=${({ detail }) => this.#part("article-search").show(detail)} @called-back=${({ detail }) => this.#session.finishCallback(detail)}>
-        ${screen.call ? this.#calling(screen) : screen.wrapUp ? this.#wrapping(screen) : this.#waiting(screen)}
+      <div class="columns" @copy=${({ detail }) => this.#copy(detail)} @article=${({ detail }) => this.#part("article-search").show(detail)} @called-back=${({ detail }) => this.#session.finishCallback(detail)}
+        @call-back=${({ detail }) => this.#session.callBack(detail)} @supervise=${({ detail }) => this.#session.supervise(detail)}>
+        ${screen.call ? this.#talking(screen) : screen.wrapUp ? this.#wrapping(screen) : this.#waiting(screen)}
       </div>
       <help-overlay></help-overlay>
     `;
@@ -103,38 +110,48 @@ class AgentPage extends LitElement {
 
   #bar({ me, call, colleagues }) {
     const { audio, byPhone } = this.#session;
+    if (call.of) return html`<supervision-bar .call=${call} ?silent=${!me.audio}></supervision-bar>`;
     return html`<call-bar .call=${call} .colleagues=${colleagues} ?phone=${byPhone} ?muted=${audio.muted} ?silent=${!me.audio}
-      @mute=${this.toggleMute} @hold=${this.toggleHold} @keys=${({ detail }) => audio.sendKeys(detail)}></call-bar>`;
+      @mute=${() => this.#actions.toggleMute()} @hold=${() => this.#actions.toggleHold()} @keys=${({ detail }) => audio.sendKeys(detail)}></call-bar>`;
   }
 
-  #waiting({ me, offer, queue }) {
+  #waiting({ me, offer, queue, colleagues }) {
+    const { callbacks, byPhone, beginning } = this.#session;
+    const free = FREE.includes(me?.presence) && !beginning;
     const others = queue.filter(({ call_id }) => call_id !== offer?.call_id);
-    const lists = html`<queue-list .queue=${others} ?free=${me?.presence === "ready"}></queue-list><callback-list .callbacks=${this.#session.callbacks}></callback-list>`;
-    if (offer) return html`<div class="column two"><offer-card .offer=${offer} ?phone=${this.#session.byPhone}></offer-card></div><div class="column">${lists}</div>`;
-    return html`<div class="column two"><div class="card idle"><h2>${IDLE[me?.presence ?? "offline"] ?? ""}</h2></div>${lists}</div><div class="column">${this.#search(false)}</div>`;
+    const lists = html`<queue-list .queue=${others} ?free=${me?.presence === "ready"}></queue-list><callback-list .callbacks=${callbacks} ?free=${free}></callback-list>`;
+    if (offer) return html`<div class="column two"><offer-card .offer=${offer} ?phone=${byPhone}></offer-card></div><div class="column">${lists}</div>`;
+    if (me?.calling) return html`<div class="column two">${this.#placing(me.calling, callbacks)}</div><div class="column">${lists}</div>`;
+    const supervision = me?.supervisor ? html`<supervision-list .colleagues=${colleagues} ?free=${free}></supervision-list>` : nothing;
+    return html`<div class="column two"><div class="card idle"><h2>${IDLE[me?.presence ?? "offline"] ?? ""}</h2></div>${lists}</div><div class="column">${supervision}${this.#search(false)}</div>`;
   }
 
-  #calling({ me, call }) {
-    const names = { caller: "Caller", bot: "Bot", agent: me.agent };
+  #placing(calling, callbacks) {
+    return html`<calling-card .number=${calling} .reason=${callbacks.find(({ number }) => number === calling)?.reason}></calling-card>`;
+  }
+
+  #talking({ me, call }) {
     return html`
       <div class="column">
         <brief-card class="card" .brief=${call.brief}></brief-card>
-        <note-pad .callId=${call.call_id} .notes=${call.notes} .save=${this.#note}></note-pad>
+        ${call.of ? nothing : html`<note-pad .callId=${call.call_id} .notes=${call.notes} .save=${this.#note}></note-pad>`}
       </div>
-      <div class="column"><transcript-view class="card talk" mine="agent" .lines=${call.lines} .names=${names}></transcript-view></div>
-      <div class="column"><suggestion-cards .cards=${call.cards} .phrase=${call.phrase} ?voiceless=${call.observed}></suggestion-cards>${this.#search(true)}</div>
+      <div class="column">${this.#said(call.lines, call.of || me.agent)}</div>
+      <div class="column"><suggestion-cards .cards=${call.cards} .phrase=${call.phrase} ?voiceless=${call.observed} ?foreign=${Boolean(call.of)}></suggestion-cards>${this.#search(!call.of)}</div>
     `;
   }
 
   #wrapping({ me, wrapUp }) {
-    const names = { caller: "Caller", bot: "Bot", agent: me.agent };
     return html`
       <div class="column"><brief-card class="card" .brief=${wrapUp.brief}></brief-card></div>
       <div class="column"><wrap-up-form .wrapUp=${wrapUp} .save=${this.#wrapUp}></wrap-up-form></div>
-      <div class="column">${wrapUp.lines.length
-        ? html`<transcript-view class="card talk" mine="agent" .lines=${wrapUp.lines} .names=${names}></transcript-view>`
-        : this.#search(false)}</div>
+      <div class="column">${wrapUp.lines.length ? this.#said(wrapUp.lines, me.agent) : this.#search(false)}</div>
     `;
+  }
+
+  #said(lines, agent) {
+    const names = { caller: "Caller", bot: "Bot", agent, third: "Somebody else" };
+    return html`<transcript-view class="card talk" mine="agent" .lines=${lines} .names=${names}></transcript-view>`;
   }
 
   #search(talking) {
@@ -147,105 +164,18 @@ class AgentPage extends LitElement {
     } catch {
       return this.#session.complain("The browser did not let this page copy the reply.");
     }
-    if (article) this.#session.ask("suggestion", { article, how: "copied" });
+    if (article && !this.#session.screen.call?.of) this.#session.ask("suggestion", { article, how: "copied" });
   }
 
   #typed(event) {
     const wish = asked(event);
     if (!wish) return;
     event.preventDefault();
-    this[wish.action](wish.digit);
+    this.#actions[wish.action](wish.digit);
   }
 
   #part(name) {
     return this.renderRoot.querySelector(name);
-  }
-
-  // What keys ask for (see keys.js); each does nothing where it does not fit.
-
-  answer() {
-    this.#offered("answer");
-  }
-
-  decline() {
-    this.#offered("decline");
-  }
-
-  togglePresence() {
-    const { me } = this.#session.screen;
-    if (!me) return;
-    const ready = me.presence === "ready" || this.#session.preparing || (me.presence !== "away" && me.next === "ready");
-    this.#session.setPresence(ready ? "away" : "ready");
-  }
-
-  toggleMute() {
-    const { audio, byPhone } = this.#session;
-    this.#inOurs(() => byPhone || audio.mute(!audio.muted));
-  }
-
-  toggleHold() {
-    this.#inOurs((call) => this.#session.ask("hold", { on: !call.onHold }));
-  }
-
-  toggleKeypad() {
-    this.#inOurs(() => this.#session.byPhone || this.#part("call-bar").toggle("keypad"));
-  }
-
-  toggleTransfer() {
-    this.#inOurs(() => this.#part("call-bar").toggle("transfer"));
-  }
-
-  handBack() {
-    this.#inOurs(() => this.#session.ask("handback"));
-  }
-
-  hangUp() {
-    this.#inOurs(() => this.#session.ask("hangup"));
-  }
-
-  copy(number) {
-    this.#inCall(({ cards }) => cards[number - 1] && this.#copy(cards[number - 1]));
-  }
-
-  speak(number) {
-    this.#inOurs(({ cards }) => {
-      const card = cards[number - 1];
-      if (card) this.#session.ask("speak", { text: card.reply, article: card.article });
-    });
-  }
-
-  dismissAll() {
-    this.#inCall(({ cards }) => cards.forEach(({ article }) => this.#session.ask("suggestion", { article, how: "dismissed" })));
-  }
-
-  focusNote() {
-    this.#part("note-pad")?.focus();
-  }
-
-  focusSearch() {
-    this.#part("article-search")?.focus();
-  }
-
-  disposition(number) {
-    this.#part("wrap-up-form")?.choose(number);
-  }
-
-  help() {
-    this.#part("help-overlay").show();
-  }
-
-  #offered(name) {
-    const { offer } = this.#session.screen;
-    if (offer) this.#session.ask(name, { call_id: offer.call_id });
-  }
-
-  #inCall(act) {
-    if (this.#session.screen.call) act(this.#session.screen.call);
-  }
-
-  /** In a call that can be talked in here. */
-  #inOurs(act) {
-    this.#inCall((call) => !call.observed && act(call));
   }
 }
 

@@ -5,7 +5,8 @@ import { clock } from "../call/clock.js";
 import "../call/keypad-pad.js";
 import { DIGITS } from "../call/keypad-pad.js";
 import { ask, basics, tell } from "./basics.js";
-import { PRESENCE } from "./words.js";
+import { statesOf } from "./call-states.js";
+import "./transfer-drawer.js";
 
 class CallBar extends LitElement {
   /** `silent`: the desk has no audio from the agent; `phone`: its keys and its mute are the phone's. `open` is which drawer is: "", "keypad" or "transfer". */
@@ -32,12 +33,6 @@ class CallBar extends LitElement {
       .states p { background: var(--sunken); border: 1px solid var(--line); border-radius: 10px; padding: 0.3rem 0.75rem; }
       .drawer { position: absolute; right: 1rem; top: calc(100% + 0.5rem); width: 20rem; max-width: calc(100vw - 2rem); }
       .keyed { min-height: 1.5em; margin-top: 0.4rem; text-align: center; letter-spacing: 0.08em; font-variant-numeric: tabular-nums; }
-      li button { width: 100%; display: flex; justify-content: space-between; gap: 0.5rem; text-align: left; }
-      li + li { margin-top: 0.4rem; }
-      li small { font-weight: 400; font-size: 0.875rem; }
-      .outside { margin-top: 0.8rem; }
-      .outside div { display: flex; gap: 0.4rem; margin-top: 0.3rem; }
-      .outside input { flex: 1; min-width: 0; }
       @media (max-width: 999.9px) {
         .bar { display: grid; grid-template-columns: repeat(3, 1fr); gap: 0.4rem; }
         h2 { grid-column: 1 / -1; }
@@ -74,37 +69,37 @@ class CallBar extends LitElement {
   }
 
   render() {
-    const { onHold, observed } = this.call;
     const seconds = Math.max(0, Math.round((performance.now() - this.call.since) / 1000));
     return html`<section aria-labelledby="title">
       <div class="bar">
         <h2><span id="title">Call</span><span class="clock">${clock(seconds)}</span></h2>
-        ${observed ? nothing : this.#controls(onHold)}
+        ${this.call.observed ? nothing : this.#controls(this.call)}
       </div>
-      <div class="states" role="status">${this.#states().map((text) => html`<p>${text}</p>`)}</div>
+      <div class="states" role="status">${statesOf(this.call, this).map((text) => html`<p>${text}</p>`)}</div>
       ${this.open === "keypad" ? this.#keypad() : nothing} ${this.open === "transfer" ? this.#transfer() : nothing}
     </section>`;
   }
 
-  #controls(onHold) {
+  #controls({ onHold, third }) {
+    const back = third?.joined ? "All three" : "Take back";
     return html`
       ${this.phone ? nothing : this.#control("mute", this.muted ? "Unmute" : "Mute", "Alt+M", this.muted)}
-      ${this.#control("hold", onHold ? "Take back" : "Hold", "Alt+H", onHold)}
-      ${this.phone ? nothing : this.#drawer("keypad", "Keypad", "Alt+K")} ${this.#drawer("transfer", "Transfer", "Alt+T")}
-      <button type="button" @click=${() => ask(this, "handback")}>To the bot <kbd>Alt+B</kbd></button>
+      ${this.#control("hold", onHold ? back : "Hold", "Alt+H", onHold)}
+      ${this.phone ? nothing : this.#drawer("keypad", "Keypad", "Alt+K")}
+      ${third ? this.#withThird(third) : this.#alone()}
       <button type="button" class="danger" @click=${() => ask(this, "hangup")}>Hang up <kbd>Alt+E</kbd></button>
     `;
   }
 
-  #states() {
-    const { onHold, transferringTo, observed } = this.call;
-    if (observed) return ["On your telephone. This page listens and suggests; hold, transfer and hang up there."];
-    return [
-      this.silent && "Your audio is away: the caller hears music until it is back.",
-      onHold && "On hold: the caller hears music, and you nothing.",
-      this.muted && "Muted: the caller does not hear you.",
-      transferringTo && `Ringing ${transferringTo}: the caller stays with you until that is answered.`,
-    ].filter(Boolean);
+  #alone() {
+    return html`${this.#drawer("transfer", "Transfer", "Alt+T")} <button type="button" @click=${() => ask(this, "handback")}>To the bot <kbd>Alt+B</kbd></button>`;
+  }
+
+  #withThird({ joined }) {
+    return html`
+      <button type="button" ?disabled=${!joined} @click=${() => ask(this, "third/putthrough")}>Put through <kbd>Alt+P</kbd></button>
+      <button type="button" @click=${() => ask(this, "third/drop")}>${joined ? "Drop" : "Stop calling"} <kbd>Alt+D</kbd></button>
+    `;
   }
 
   #control(name, text, keys, on) {
@@ -123,41 +118,9 @@ class CallBar extends LitElement {
   }
 
   #transfer() {
-    return html`<div class="card drawer" tabindex="-1" role="group" aria-label="Transfer" @keydown=${this.#typed}>
-      ${this.colleagues.length
-        ? html`<ul>${this.colleagues.map((colleague) => html`<li>${this.#colleague(colleague)}</li>`)}</ul>`
-        : html`<p class="muted">No colleague is signed in.</p>`}
-      ${this.call.brief.transport === "browser"
-        ? html`<p class="muted outside">A caller in a browser cannot be transferred to a number.</p>`
-        : this.#outside()}
+    return html`<div class="card drawer" tabindex="-1" role="group" aria-label="Transfer" @keydown=${this.#typed} @close=${() => this.toggle("transfer")}>
+      <transfer-drawer .call=${this.call} .colleagues=${this.colleagues}></transfer-drawer>
     </div>`;
-  }
-
-  #outside() {
-    return html`<form class="outside" @submit=${this.#sendOutside}>
-      <label for="outside">To a number outside</label>
-      <div><input id="outside" name="to" type="text" inputmode="tel" autocomplete="off" maxlength="128" required /><button ?disabled=${Boolean(this.call.transferringTo)}>Send</button></div>
-    </form>`;
-  }
-
-  #colleague({ agent, presence, skills }) {
-    const possible = presence === "ready" && !this.call.transferringTo;
-    return html`<button type="button" ?disabled=${!possible} @click=${() => this.#send(agent)}>
-      <span>${agent}${skills.length ? html` <small>${skills.join(", ")}</small>` : nothing}</span><small>${PRESENCE[presence]}</small>
-    </button>`;
-  }
-
-  #send(to) {
-    this.toggle("transfer");
-    ask(this, "transfer", { to });
-  }
-
-  #sendOutside(event) {
-    event.preventDefault();
-    const to = new FormData(event.target).get("to").trim();
-    if (!to) return;
-    this.toggle("transfer");
-    ask(this, "transfer/outside", { to });
   }
 
   #typed(event) {

@@ -1,16 +1,21 @@
 // Every key of the page, once: the page obeys this table and the help shows it.
 
-/** `typing` keys also work while a field has the focus; `action` is a method of the page, given the digit if any. */
+/** `typing` keys also work while a field has the focus; `action` is a method of `Actions`, given the digit if any. */
 export const KEYS = [
   { keys: "Alt+A", does: "Answer the call that rings", action: "answer", typing: true },
-  { keys: "Alt+X", does: "Decline it", action: "decline", typing: true },
+  { keys: "Alt+X", does: "Decline it; stop calling back", action: "decline", typing: true },
   { keys: "Alt+R", does: "Ready or away; during a call: what follows it", action: "togglePresence", typing: true },
   { keys: "Alt+M", does: "Mute the microphone, or open it again", action: "toggleMute", typing: true },
   { keys: "Alt+H", does: "Put the caller on hold, or take them back", action: "toggleHold", typing: true },
   { keys: "Alt+K", does: "Show or hide the keypad; then 0 to 9, * and #", action: "toggleKeypad", typing: true },
   { keys: "Alt+T", does: "Show or hide the colleagues to transfer to", action: "toggleTransfer", typing: true },
+  { keys: "Alt+P", does: "Leave the caller with whom you called in", action: "putThrough", typing: true },
+  { keys: "Alt+D", does: "Hang up on whom you called in, or stop calling", action: "dropThird", typing: true },
   { keys: "Alt+B", does: "Hand the caller back to the bot", action: "handBack", typing: true },
-  { keys: "Alt+E", does: "End the call", action: "hangUp", typing: true },
+  { keys: "Alt+E", does: "End the call; a supervisor leaves it", action: "hangUp", typing: true },
+  { keys: "Alt+L", does: "As a supervisor in a call: listen", action: "listen", typing: true },
+  { keys: "Alt+W", does: "Whisper to the agent", action: "whisper", typing: true },
+  { keys: "Alt+J", does: "Join, so that all hear you", action: "join", typing: true },
   { keys: "Alt+1 … 3", does: "Copy the suggested reply of that number", action: "copy", typing: true },
   { keys: "Shift+Alt+1 … 3", does: "Have the bot's voice say it", action: "speak", typing: true },
   { keys: "Alt+0", does: "Dismiss all suggestions", action: "dismissAll", typing: true },

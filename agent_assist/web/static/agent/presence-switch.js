@@ -4,7 +4,7 @@ import { LitElement, css, html } from "../vendor/lit.min.js";
 import { basics, tell } from "./basics.js";
 import { PRESENCE } from "./words.js";
 
-const AFTERWARDS = ["talking", "wrapping"];
+const AFTERWARDS = ["calling", "talking", "wrapping"];
 const READY = ["ready", "ringing"];
 
 class PresenceSwitch extends LitElement {

@@ -1,6 +1,7 @@
 // What the agent sees, as a pure function of what the feed told: `shown(screen, message, now)` is the screen after it.
 
 import { BLANK as NO_LINES, finished, told, utteranceId } from "../call/transcript.js";
+import { goneText } from "./words.js";
 
 /** Nothing told yet. `now` and all moments kept are in ms, by whatever clock the caller reads. */
 export const BLANK = Object.freeze({
@@ -28,6 +29,11 @@ const LEFT = {
   caller: "The caller hung up.",
   ended: "The call has ended.",
 };
+const LEFT_COLLEAGUE = {
+  left: (agent) => `You left the call of ${agent}.`,
+  over: (agent) => `${agent} is no longer in that call, and neither are you.`,
+};
+const THIRD = "third_"; // before why whoever was called in is not there
 const TROUBLE = {
   declined: "Your colleague declined.",
   no_answer: "Your colleague did not answer.",
@@ -70,9 +76,13 @@ export function shown(screen, message, now) {
     case "call_changed":
       return ofCall(screen, message, (call) => ({
         ...screen,
-        call: { ...call, onHold: message.on_hold, transferringTo: message.transferring_to },
-        notice: message.trouble ? (TROUBLE[message.trouble] ?? `That failed: ${message.trouble}.`) : "",
+        call: { ...call, ...state(message) },
+        notice: troubleText(call, message.trouble),
       }));
+    case "supervised_changed":
+      return ofCall(screen, message, (call) => ({ ...screen, call: { ...call, supervised: message.how } }));
+    case "not_reached":
+      return { ...screen, notice: goneText(message.number, message.why) };
     case "recorded":
       return ofCall(screen, message.record, (call) => ({ ...screen, call: recorded(call, message.record) }));
     case "call_left":
@@ -80,7 +90,7 @@ export function shown(screen, message, now) {
         ...screen,
         call: null,
         ended: { call_id: call.call_id, lines: finished(call.lines) },
-        notice: LEFT[message.why] ?? "",
+        notice: call.of ? (LEFT_COLLEAGUE[message.why]?.(call.of) ?? "") : (LEFT[message.why] ?? ""),
       }));
     case "wrap_up_due":
       return { ...screen, wrapUp: { ...message.wrap_up, lines: linesOf(screen, message.wrap_up) } };
@@ -99,14 +109,27 @@ function ringing(offer, now) {
   return { ...offer, seconds: offer.expires_s, until: now + offer.expires_s * 1000 };
 }
 
-/** A call from its journal so far; `since` is when this agent came into it. */
-function joined({ call_id, brief, records, on_hold, transferring_to, observed }, now) {
+/** How a call stands; `third` is {number, joined}, `supervisors` are [{agent, how}]. */
+function state({ on_hold, transferring_to, third, supervisors }) {
+  return { onHold: on_hold, transferringTo: transferring_to, third, supervisors };
+}
+
+function troubleText({ third }, trouble) {
+  if (!trouble) return "";
+  if (trouble.startsWith(THIRD)) return goneText(third?.number ?? "That number", trouble.slice(THIRD.length));
+  return TROUBLE[trouble] ?? `That failed: ${trouble}.`;
+}
+
+/** A call from its journal so far; `since` is when its agent came into it. */
+function joined(view, now) {
+  const { call_id, brief, records, observed, supervised, of } = view;
   const start = {
+    ...state(view),
     call_id,
     brief,
-    onHold: on_hold,
-    transferringTo: transferring_to,
     observed, // the agent has it by another telephone
+    supervised, // how this supervisor is in the call
+    of, // that colleague
     since: now,
     seen: -1, // number of the last record told
     lines: NO_LINES,

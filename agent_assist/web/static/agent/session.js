@@ -9,9 +9,10 @@ import { Ringer } from "./ringer.js";
 import { BLANK, shown } from "./screen.js";
 import { callText } from "./words.js";
 
-const WORKING = ["ready", "ringing", "talking", "wrapping"];
+const WORKING = ["ready", "ringing", "calling", "talking", "wrapping"];
 const CALLBACKS_MS = 60_000;
 const MISSED = ["no_answer", "gone"];
+const ERRAND_OVER = ["not_reached", "snapshot"]; // also where the feed was away as it began
 const NEEDS_PERSON = ["elsewhere", "failed"]; // states of the audio that do not end by themselves
 const WISH = "centralino-wish"; // outlives a reload of the page, not the tab
 
@@ -28,6 +29,7 @@ export class DeskSession extends EventTarget {
   #wish = "away"; // what the agent wants: the desk has them away after every loss of the page or the feed
   #asked = false; // the desk was told
   #asking = new Set();
+  #errand = null; // {name, body, asked}: what needs audio, and waits for it where there is none
   #polling = 0;
 
   constructor() {
@@ -56,8 +58,8 @@ export class DeskSession extends EventTarget {
 
   /** Whether leaving the page would leave somebody alone. */
   get busy() {
-    const { call, offer } = this.screen;
-    return Boolean((call && !call.observed) || offer);
+    const { me, call, offer } = this.screen;
+    return Boolean((call && !call.observed && !call.of) || offer || me?.calling);
   }
 
   /** Ask the desk for `name`; a refusal is told by `trouble`. Resolves with whether it was taken. */
@@ -75,6 +77,7 @@ export class DeskSession extends EventTarget {
   async setPresence(presence) {
     this.#wish = presence;
     this.#asked = false;
+    if (presence === "away") this.#errand = null;
     if (presence === "ready" && NEEDS_PERSON.includes(this.audio.state)) this.audio.close();
     if (presence === "away" || WORKING.includes(this.screen.me?.presence)) await this.ask("presence", { presence });
     this.#settle();
@@ -83,6 +86,11 @@ export class DeskSession extends EventTarget {
   /** Whether the agent waits to become ready. */
   get preparing() {
     return this.#wish === "ready" && this.screen.me?.presence === "away";
+  }
+
+  /** Whether something is about to begin for which the audio is opened. */
+  get beginning() {
+    return this.#errand !== null;
   }
 
   /** Whether calls are taken by the phone that is registered: it rings, and what is said goes by it. */
@@ -124,6 +132,16 @@ export class DeskSession extends EventTarget {
     if (await this.ask(`callbacks/${encodeURIComponent(id)}/done`)) await this.readCallbacks();
   }
 
+  /** Let the node call who is to be called back. */
+  callBack(id) {
+    this.#run(`callbacks/${encodeURIComponent(id)}/call`);
+  }
+
+  /** Be in the call of a colleague; to begin with, nobody hears it. */
+  supervise(agent) {
+    this.#run("supervise", { agent, how: "listen" });
+  }
+
   /** Articles for what the agent types. */
   async search(query) {
     return (await this.#try(() => read(`articles?q=${encodeURIComponent(query)}`))) ?? [];
@@ -138,6 +156,21 @@ export class DeskSession extends EventTarget {
   complain(trouble) {
     this.trouble = trouble;
     this.#changed();
+  }
+
+  /** Ask for what needs audio, which stays open until that is over. */
+  #run(name, body = {}) {
+    if (this.#errand) return; // pressed twice
+    this.#errand = { name, body, asked: false };
+    if (NEEDS_PERSON.includes(this.audio.state)) this.audio.close();
+    this.#settle();
+  }
+
+  async #pursue(errand) {
+    errand.asked = true;
+    // What came of it is told by the feed; until then the audio is kept.
+    if (!(await this.ask(errand.name, errand.body))) this.#errand = null;
+    this.#settle();
   }
 
   /** What `act` resolves with; undefined where it was refused. */
@@ -160,6 +193,7 @@ export class DeskSession extends EventTarget {
     if (before.offer?.call_id !== this.screen.offer?.call_id) this.#ring();
     if (before.call && !this.screen.call) this.audio.mute(false); // the next caller is to hear the agent
     if (message.type === "offer_withdrawn" && MISSED.includes(message.why)) this.#wish = "away";
+    if (this.#errand?.asked && (this.screen.me?.calling || this.screen.call?.of || ERRAND_OVER.includes(message.type))) this.#errand = null;
     if (["presence", "audio", "phone"].some((fact) => before.me?.[fact] !== this.screen.me?.[fact])) this.#asked = false;
     this.#settle();
   }
@@ -170,13 +204,18 @@ export class DeskSession extends EventTarget {
     this.ringer.ring(callText(offer.brief), offer.expires_s);
   }
 
-  /** Bring audio and presence to where they are to be. Who has a phone needs no audio here. */
+  /** Bring audio and presence to where they are to be. Who has a phone needs no audio here, but for an errand. */
   #settle() {
-    const { me, offer } = this.screen;
-    const wanted = (this.#wish === "ready" || WORKING.includes(me?.presence)) && !me?.phone;
+    const { me, call, offer } = this.screen;
+    const working = this.#wish === "ready" || WORKING.includes(me?.presence);
+    const wanted = (working && !me?.phone) || this.#errand || call?.of;
     sessionStorage.setItem(WISH, this.#wish);
     if (wanted && this.audio.state === "closed") this.audio.open();
     if (!wanted && me && !this.busy && !NEEDS_PERSON.includes(this.audio.state)) this.audio.close();
+    if (this.#errand && !this.#errand.asked) {
+      if (me?.audio) this.#pursue(this.#errand);
+      else if (NEEDS_PERSON.includes(this.audio.state)) this.#errand = null; // the strip tells why
+    }
     // While an offer is on the screen the desk is not done yet with telling what became of it.
     if (this.preparing && (me.audio || me.phone) && !offer && !this.#asked) {
       this.#asked = true;

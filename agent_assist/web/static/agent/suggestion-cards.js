@@ -6,8 +6,8 @@ import { ask, basics, tell } from "./basics.js";
 const USED = { copied: "Copied", spoken: "Spoken" };
 
 class SuggestionCards extends LitElement {
-  /** `voiceless`: the bot's voice is not heard in this call. */
-  static properties = { cards: { attribute: false }, phrase: {}, voiceless: { type: Boolean } };
+  /** `voiceless`: the bot's voice is not heard in this call; `foreign`: a colleague's cards, to be read. */
+  static properties = { cards: { attribute: false }, phrase: {}, voiceless: { type: Boolean }, foreign: { type: Boolean } };
 
   static styles = [
     basics,
@@ -43,7 +43,9 @@ class SuggestionCards extends LitElement {
     const { article, title, reply, words, score, used } = card;
     return html`<header>
         <h3>${title} ${USED[used] ? html`<span>${USED[used]}</span>` : nothing}</h3>
-        <button type="button" aria-label="Dismiss “${title}”" @click=${() => ask(this, "suggestion", { article, how: "dismissed" })}>✕</button>
+        ${this.foreign
+          ? nothing
+          : html`<button type="button" aria-label="Dismiss “${title}”" @click=${() => ask(this, "suggestion", { article, how: "dismissed" })}>✕</button>`}
       </header>
       <p class="reply">${reply}</p>
       <p class="muted small why">
@@ -51,7 +53,7 @@ class SuggestionCards extends LitElement {
       </p>
       <div class="row">
         <button type="button" @click=${() => tell(this, "copy", card)}>Copy <kbd>Alt+${number}</kbd></button>
-        ${this.voiceless
+        ${this.voiceless || this.foreign
           ? nothing
           : html`<button type="button" title="Shift+Alt+${number}" @click=${() => ask(this, "speak", { text: reply, article })}>Speak</button>`}
         <button type="button" @click=${() => tell(this, "article", article)}>Article</button>

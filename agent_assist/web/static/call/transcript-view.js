@@ -30,6 +30,8 @@ class TranscriptView extends LitElement {
     .caller .who { color: var(--caller); }
     .agent { background: var(--agent-soft); }
     .agent .who { color: var(--agent); }
+    .third { background: var(--third-soft); }
+    .third .who { color: var(--third); }
     .partial { color: var(--muted); background: var(--sunken); }
     .partial .who { color: var(--muted); }
     .note { align-self: center; padding-block: 0; color: var(--muted); font-size: 0.9rem; text-align: center; }
@@ -41,7 +43,7 @@ class TranscriptView extends LitElement {
   constructor() {
     super();
     this.lines = BLANK;
-    this.names = { caller: "You", bot: "Help desk", agent: "Agent" };
+    this.names = { caller: "You", bot: "Help desk", agent: "Agent", third: "Somebody else" };
     this.mine = "caller";
     this.following = true;
   }
@@ -69,7 +71,7 @@ class TranscriptView extends LitElement {
   }
 
   #line({ side, who, text, partial, cut }) {
-    const name = side === "agent" && who ? who : this.names[side];
+    const name = (side !== "note" && who) || this.names[side];
     return html`<p class=${classMap({ line: true, [side]: true, partial })}>
       ${name ? html`<span class="who">${name}</span>` : nothing}${text}${cut ? html` <span class="cut">(interrupted)</span>` : nothing}
     </p>`;

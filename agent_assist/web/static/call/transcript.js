@@ -1,6 +1,6 @@
 // Journal records to lines of text: a pure function of what was told so far.
 
-/** No call yet. A line is {id, side: "caller" | "agent" | "bot" | "note", who, text, partial, cut}; `who` is the agent's name. */
+/** No call yet. A line is {id, side: "caller" | "agent" | "third" | "bot" | "note", who, text, partial, cut}; `who` is the speaker's name, where it is known. */
 export const BLANK = Object.freeze([]);
 
 /** The id of the line of an utterance; each speaker counts their own. */
@@ -41,6 +41,18 @@ export function told(lines, { seq, event }) {
       return note(`${event.agent || "The person"} is no longer in the call.`);
     case "hold_changed":
       return note(event.on ? "On hold." : "No longer on hold.");
+    case "third_called":
+      return aside(lines, seq, `${event.target || "Somebody else"} is called.`);
+    case "third_joined":
+      return note(`${event.target || "Somebody else"} is in the call.`, { thirds: [...thirds(lines), event.target] });
+    case "third_left":
+      return note(`${event.target || "Somebody else"} ${thirds(lines).includes(event.target) ? "is no longer in the call" : "was not reached"}.`, {
+        thirds: thirds(lines).filter((name) => name !== event.target),
+      });
+    case "caller_put_through":
+      return note(`The caller is left with ${event.target || "somebody else"}.`);
+    case "supervision_changed":
+      return supervised(lines, seq, event);
     case "recording_paused":
       return note(event.on ? "Nothing is heard for now." : "Heard again.");
     case "bot_returned":
@@ -57,10 +69,29 @@ export function finished(lines) {
   return lines.filter(({ partial }) => !partial);
 }
 
-/** An agent speaks by the name under which the last one joined. */
+/** An agent speaks by the name under which the last one joined; of two thirds it may be either. */
 function utterance(lines, event) {
   const side = event.speaker ?? "caller";
-  return { id: utteranceId(event), side, who: side === "agent" ? lines.findLast(({ who }) => who)?.who : undefined };
+  const who = { agent: () => lines.findLast(({ side, who }) => side === "note" && who)?.who, third: () => thirds(lines).filter(Boolean).join(" or ") };
+  return { id: utteranceId(event), side, who: who[side]?.() };
+}
+
+/** Who else is in the call, so that all hear them. */
+function thirds(lines) {
+  return lines.findLast(({ thirds }) => thirds)?.thirds ?? [];
+}
+
+/** Who only listens or whispers leaves the others to hear each other as before. */
+function supervised(lines, seq, { supervisor, how }) {
+  const name = supervisor || "Somebody else";
+  const others = thirds(lines).filter((third) => third !== supervisor);
+  const text = { listen: `${name} listens.`, whisper: `${name} whispers to the agent.`, join: `${name} is in the call, too.`, none: `${name} is no longer in the call.` }[how];
+  return aside(lines, seq, text, { thirds: how === "join" ? [...others, supervisor] : others });
+}
+
+/** A note that cuts nobody off. */
+function aside(lines, seq, text, of) {
+  return put(lines, { id: `n${seq}`, side: "note", text, ...of });
 }
 
 /** One line tells the place in the queue, however often it changes. */

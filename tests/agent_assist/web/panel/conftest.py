@@ -48,6 +48,11 @@ class Panel:
         await self.page.keyboard.press("Alt+a")
         await expect(self.page.get_by_role("button", name="Hang up")).to_be_visible()
 
+    async def refuse_microphone(self) -> None:
+        """Whoever sits there said no to the browser."""
+        refusal = "async () => { throw new DOMException('no', 'NotAllowedError'); }"
+        await self.page.evaluate(f"void (navigator.mediaDevices.getUserMedia = {refusal})")
+
     async def asked(self, *what: object) -> None:
         """Wait until the agent asked the desk for this."""
         async with asyncio.timeout(5):
@@ -72,12 +77,26 @@ async def panel(browser: Browser, site: Site, desk: FakeDesk, monkeypatch: pytes
         yield panel
 
 
+@pytest.fixture
+async def supervisors(
+    browser: Browser, site: Site, desk: FakeDesk, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Panel]:
+    """The same page of somebody who is a supervisor."""
+    async with open_panel(browser, site, desk, monkeypatch, role=Role.SUPERVISOR) as panel:
+        yield panel
+
+
 @asynccontextmanager
 async def open_panel(
-    browser: Browser, site: Site, desk: FakeDesk, monkeypatch: pytest.MonkeyPatch, *scripts: str
+    browser: Browser,
+    site: Site,
+    desk: FakeDesk,
+    monkeypatch: pytest.MonkeyPatch,
+    *scripts: str,
+    role: Role = Role.AGENT,
 ) -> AsyncIterator[Panel]:
     """Sign in and open the page; `scripts` run before the page's own."""
-    await site.users.add(AGENT, Role.AGENT, PASSWORD, ["billing"])
+    await site.users.add(AGENT, role, PASSWORD, ["billing"])
     answerer = WhipAnswerer(monkeypatch, "/api/agent/audio", lambda connected: desk.audio(AGENT, connected=connected))
     site.app.include_router(answerer.router)
     context = await browser.new_context(viewport=DESK)
@@ -90,7 +109,8 @@ async def open_panel(
     await page.get_by_label("Name").fill(AGENT)
     await page.get_by_label("Password").fill(PASSWORD)
     await page.keyboard.press("Enter")
-    await page.wait_for_url(f"{site.url}/agent")
+    await page.wait_for_url(lambda url: "/signin" not in url)
+    await page.goto(f"{site.url}/agent")  # a supervisor begins with the calls
     await expect(page.get_by_role("heading", name="You are away")).to_be_visible()
     yield Panel(page, watched, desk, answerer, site)
     await context.close()

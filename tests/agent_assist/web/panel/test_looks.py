@@ -69,7 +69,7 @@ async def ready(panel: Panel) -> None:
     panel.desk.queue("call-5", sample_brief("the bill is wrong"))
     panel.desk.queue("call-6", sample_brief("asked for a person"))
     await expect(panel.page.get_by_role("heading", name="Waiting (2)")).to_be_visible()
-    await expect(panel.page.get_by_role("heading", name="To call back (1)")).to_be_visible()
+    await expect(panel.page.get_by_role("heading", name="To call back (2)")).to_be_visible()
 
 
 async def ringing(panel: Panel) -> None:

@@ -37,6 +37,7 @@ async def test_a_call_elsewhere_is_shown_without_what_cannot_be_done_with_it(pan
 async def test_notes_are_taken_and_the_page_may_be_left(panel: Panel) -> None:
     page = panel.page
     panel.desk.observe(AGENT)
+    await expect(page.get_by_label("New note")).to_be_visible()
     await page.keyboard.press("Alt+n")
     await page.keyboard.type("Has a yellow router.")
     await page.keyboard.press("Control+Enter")

@@ -199,9 +199,8 @@ async def test_the_stream_is_told_once_and_without_a_hole(browser: Browser, site
 
 KEYS = """async () => {
     const { KEYS } = await import("/static/agent/keys.js");
-    await import("/static/agent/agent-page.js");
-    const page = customElements.get("agent-page").prototype;
-    return KEYS.map(({ keys, action }) => [keys, typeof page[action]]);
+    const { Actions } = await import("/static/agent/actions.js");
+    return KEYS.map(({ keys, action }) => [keys, typeof Actions.prototype[action]]);
 }"""
 
 

@@ -46,6 +46,7 @@ class FakeDesk(FakeFloor):
 
     def depart(self, agent: str) -> None:
         self._ask(agent, "depart")
+        self._drop_out(agent)
         if self.presence(agent) in (Presence.AWAY, Presence.READY):
             self._become(agent, Presence.OFFLINE)
 
@@ -157,21 +158,23 @@ class FakeDesk(FakeFloor):
     def supervise(self, supervisor: str, agent: str, how: How) -> None:
         self._ask(supervisor, "supervise", agent, how)
         seat, call = self._seat(supervisor), self._seat(agent).call
+        if how == "none":
+            if seat.watched == agent:
+                self._leave_watched(supervisor)
+            return
         if not seat.me.supervisor:
             raise Conflict("that is for supervisors")
-        if call is None or (how == "none" and seat.watched != agent):
+        if call is None:
             raise Conflict(f"{agent} is in no call")
-        if not seat.me.audio:
-            raise Conflict("there is no audio: open it first")
         if seat.call is not None:
             raise Conflict("you are in a call already")
+        if not seat.me.audio:
+            raise Conflict("there is no audio: open it first")
         if seat.watched not in ("", agent):
-            self._stop_watching(supervisor, "left")
+            self._leave_watched(supervisor)
         self.record(call.call_id, SupervisionChanged(supervisor=supervisor, how=how))
         call.supervisors[supervisor] = how
-        if how == "none":
-            self._stop_watching(supervisor, "left")
-        elif seat.watched == agent:
+        if seat.watched == agent:
             self._tell(supervisor, SupervisedChanged(call_id=call.call_id, how=how))
         else:
             seat.watched = agent
@@ -192,9 +195,8 @@ class FakeDesk(FakeFloor):
 
     def give_up(self, agent: str) -> None:
         self._ask(agent, "give_up")
-        if not self._seat(agent).me.calling:
-            raise Conflict("nobody is being called")
-        self._stop_calling(agent)
+        if self._seat(agent).me.calling:
+            self._stop_calling(agent)
 
     def speak(self, agent: str, text: str, article: str = "") -> None:
         self._ask(agent, "speak", text, article)

@@ -39,6 +39,7 @@ from dialog.events import (
     Speaker,
     Suggestion,
     SuggestionsShown,
+    SupervisionChanged,
     ThirdJoined,
     ThirdLeft,
 )
@@ -159,6 +160,8 @@ class FakeFloor:
         """The agent's audio came up, or went away."""
         seat = self._seats[agent]
         self._tell_me(agent, seat.me.model_copy(update={"audio": connected}))
+        if not connected:
+            self._drop_out(agent)
 
     def phone(self, agent: str, *, registered: bool) -> None:
         """The agent's phone can be rung, or cannot any more."""
@@ -229,6 +232,21 @@ class FakeFloor:
         del call.supervisors[supervisor]
         seat.watched = ""
         self._tell(supervisor, CallLeft(call_id=call.call_id, why=why))
+
+    def _leave_watched(self, supervisor: str) -> None:
+        agent = self._seats[supervisor].watched
+        call = self._call_of(agent)
+        self.record(call.call_id, SupervisionChanged(supervisor=supervisor, how="none"))
+        self._stop_watching(supervisor, "left")
+        self._tell(agent, call.changed())
+
+    def _drop_out(self, agent: str) -> None:
+        """Without page or audio nobody supervises, and nobody is called."""
+        seat = self._seats[agent]
+        if seat.watched:
+            self._leave_watched(agent)
+        if seat.me.calling:
+            self._stop_calling(agent)
 
     def _stop_calling(self, agent: str) -> None:
         me = self._seats[agent].me

@@ -9,17 +9,9 @@ from playwright.async_api import Browser, Page, expect
 from agent_assist.auth.users import Role
 from agent_assist.web.settings import SiteSettings
 from dialog.events import (
-    AgentJoined,
-    AgentLeft,
     CallEnded,
-    Event,
     FinalHeard,
-    PartialHeard,
-    PlaybackEnded,
-    PlaybackStarted,
-    Reading,
     Record,
-    SpeechStarted,
 )
 from tests.agent_assist.journals import balance_call
 from tests.agent_assist.web.conftest import PASSWORD, Site
@@ -255,72 +247,3 @@ async def test_small_screens_fit(browser: Browser, site: Site, answerer: WhipAns
         await page.goto(site.url + path)
         await look(page, f"small-{name}")
         assert await page.evaluate("document.documentElement.scrollWidth") <= 360, path
-
-
-TRANSCRIPT = """async (records) => {
-    const { BLANK, told } = await import("/static/call/transcript.js");
-    return records.reduce(told, BLANK).map(({ side, text, partial, cut }) => [side, text, partial, cut]);
-}"""
-
-
-def journal(events: list[Event]) -> list[object]:
-    """The events as a page is told them."""
-    return [Record(call_id="c", seq=n, at_ms=n, event=event).model_dump(mode="json") for n, event in enumerate(events)]
-
-
-async def test_records_become_lines(browser: Browser, site: Site) -> None:
-    page = await browser.new_page()
-    await page.goto(site.url)
-    events: list[Event] = [
-        PlaybackStarted(playback=1, text="Hello."),
-        SpeechStarted(utterance=1),
-        PartialHeard(utterance=1, text="my bal"),
-        PlaybackEnded(playback=1, played_ms=10, interrupted=True),
-        SpeechStarted(utterance=2),
-        FinalHeard(
-            utterance=1, readings=(Reading(text="my balance", confidence=1.0),), voice_start_ms=0, voice_end_ms=1
-        ),
-        FinalHeard(utterance=2, readings=(), voice_start_ms=0, voice_end_ms=1),
-        SpeechStarted(utterance=3),
-    ]
-    assert await page.evaluate(TRANSCRIPT, journal(events)) == [
-        ["bot", "Hello.", False, True],
-        ["caller", "my balance", False, False],
-        ["caller", "…", True, False],
-    ]
-
-
-async def test_an_agent_speaks_by_name_and_what_a_transfer_cut_off_is_gone(browser: Browser, site: Site) -> None:
-    page = await browser.new_page()
-    await page.goto(site.url)
-
-    def said(utterance: int, text: str) -> FinalHeard:
-        readings = (Reading(text=text, confidence=1.0),)
-        return FinalHeard(utterance=utterance, readings=readings, voice_start_ms=0, voice_end_ms=1, speaker="agent")
-
-    events: list[Event] = [
-        AgentJoined(agent="eve"),
-        said(1, "Good morning."),
-        SpeechStarted(utterance=1),
-        SpeechStarted(utterance=2, speaker="agent"),
-        AgentLeft(agent="eve", why="transferred"),
-        AgentJoined(agent="gus"),
-        said(3, "Hello."),
-    ]
-    lines = await page.evaluate(TRANSCRIPT, journal(events))
-    assert [text for _, text, _, _ in lines] == [
-        "eve is in the call.",
-        "Good morning.",
-        "eve is no longer in the call.",
-        "gus is in the call.",
-        "Hello.",
-    ]
-    names = """async (records) => {
-        const { BLANK, told } = await import("/static/call/transcript.js");
-        const view = document.createElement("transcript-view");
-        view.lines = records.reduce(told, BLANK);
-        document.body.append(view);
-        await view.updateComplete;
-        return [...view.renderRoot.querySelectorAll(".agent .who")].map((who) => who.textContent);
-    }"""
-    assert await page.evaluate(names, journal(events)) == ["eve", "gus"]

@@ -18,6 +18,7 @@ from dialog.events import (
     PlaybackStarted,
     Reading,
     StreamQuality,
+    ThirdJoined,
 )
 from tests.agent_assist.journals import balance_call, records, started
 from tests.agent_assist.web.conftest import Site
@@ -118,3 +119,22 @@ def test_any_length_has_a_scale_that_fits(length_ms: int) -> None:
     assert scale.width <= 30_100
     assert 1 <= len(scale.ticks()) <= 600
     assert scale.x(length_ms) <= scale.width
+
+
+async def test_the_page_of_a_call_tells_who_called_back_and_who_came_in(anna: httpx.AsyncClient, site: Site) -> None:
+    readings = (Reading(text="this is the technician", confidence=0.9),)
+    heard = FinalHeard(utterance=0, readings=readings, voice_start_ms=300, voice_end_ms=900, speaker="third")
+    journal = records(
+        "call-1",
+        (0, started().model_copy(update={"placed_by": "gus"})),
+        (0, CallAnswered(codec="PCMU")),
+        (10, AgentJoined(agent="gus")),
+        (200, ThirdJoined(target=EVIL)),
+        (900, heard),
+    )
+    await site.store.append(journal)
+    text = (await anna.get("/calls/call-1")).text
+    assert "sip, called back by gus" in text
+    assert '<li class="third">' in text
+    assert "<script>alert" not in text
+    assert "this is the technician" in text

@@ -30,7 +30,7 @@ export const styles = css`
   }
   @media (max-width: 999.9px) {
     .strip { padding-block: 0.5rem; }
-    call-bar { position: sticky; top: 0; }
+    call-bar, supervision-bar { position: sticky; top: 0; }
     .column { display: contents; }
     note-pad { order: 1; }
     article-search { order: 2; }

@@ -110,7 +110,7 @@ class AgentPage extends LitElement {
 
   #bar({ me, call, colleagues }) {
     const { audio, byPhone } = this.#session;
-    if (call.of) return html`<supervision-bar .call=${call} ?silent=${!me.audio}></supervision-bar>`;
+    if (call.of) return html`<supervision-bar .call=${call}></supervision-bar>`;
     return html`<call-bar .call=${call} .colleagues=${colleagues} ?phone=${byPhone} ?muted=${audio.muted} ?silent=${!me.audio}
       @mute=${() => this.#actions.toggleMute()} @hold=${() => this.#actions.toggleHold()} @keys=${({ detail }) => audio.sendKeys(detail)}></call-bar>`;
   }

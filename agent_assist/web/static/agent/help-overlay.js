@@ -11,7 +11,7 @@ class HelpOverlay extends LitElement {
       dialog { border: 1px solid var(--line); border-radius: var(--radius); background: var(--surface); color: var(--ink); padding: 1.4rem; width: 38rem; max-width: calc(100vw - 2rem); box-shadow: var(--shadow); }
       dialog::backdrop { background: #0008; }
       table { border-collapse: collapse; width: 100%; margin-bottom: 1rem; }
-      th, td { text-align: left; font-weight: 400; padding: 0.3rem 1rem 0.3rem 0; vertical-align: top; }
+      th, td { text-align: left; font-weight: 400; padding: 0.1rem 1rem 0.1rem 0; vertical-align: top; }
     `,
   ];
 

@@ -30,7 +30,7 @@ const LEFT = {
   ended: "The call has ended.",
 };
 const LEFT_COLLEAGUE = {
-  left: (agent) => `You left the call of ${agent}.`,
+  left: (agent) => `You are no longer in the call of ${agent}.`,
   over: (agent) => `${agent} is no longer in that call, and neither are you.`,
 };
 const THIRD = "third_"; // before why whoever was called in is not there

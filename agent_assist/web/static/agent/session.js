@@ -213,7 +213,7 @@ export class DeskSession extends EventTarget {
     if (wanted && this.audio.state === "closed") this.audio.open();
     if (!wanted && me && !this.busy && !NEEDS_PERSON.includes(this.audio.state)) this.audio.close();
     if (this.#errand && !this.#errand.asked) {
-      if (me?.audio) this.#pursue(this.#errand);
+      if (me?.audio && this.audio.state === "open") this.#pursue(this.#errand);
       else if (NEEDS_PERSON.includes(this.audio.state)) this.#errand = null; // the strip tells why
     }
     // While an offer is on the screen the desk is not done yet with telling what became of it.

@@ -12,8 +12,7 @@ const WAYS = [
 ];
 
 class SupervisionBar extends LitElement {
-  /** `silent`: the desk has no audio from the supervisor. */
-  static properties = { call: { attribute: false }, silent: { type: Boolean } };
+  static properties = { call: { attribute: false } };
 
   static styles = [
     basics,
@@ -27,7 +26,7 @@ class SupervisionBar extends LitElement {
       .ways button[aria-pressed="true"] { background: var(--accent); color: var(--accent-ink); }
       .ways [aria-pressed="true"] kbd { color: inherit; background: none; border-color: currentColor; }
       .bar button { white-space: nowrap; }
-      .states { display: flex; flex-wrap: wrap; gap: 0.5rem; margin-top: 0.6rem; }
+      .states { display: flex; margin-top: 0.6rem; }
       .states p { background: var(--accent-soft); border: 1px solid var(--accent); border-radius: 10px; padding: 0.3rem 0.75rem; }
       @media (max-width: 999.9px) {
         .bar { display: grid; grid-template-columns: 3fr 1fr; gap: 0.4rem; }
@@ -64,10 +63,7 @@ class SupervisionBar extends LitElement {
         <div class="ways" role="group" aria-label="Who hears you">${WAYS.map(([how, text, keys]) => this.#way(how, text, keys, how === supervised))}</div>
         <button type="button" class="danger" @click=${() => this.#supervise("none")}>Leave <kbd>Alt+E</kbd></button>
       </div>
-      <div class="states" role="status">
-        <p>${SUPERVISING[supervised]?.(of)}</p>
-        ${this.silent ? html`<p>Your audio is away: you hear nothing until it is back.</p>` : ""}
-      </div>
+      <div class="states" role="status"><p>${SUPERVISING[supervised](of)}</p></div>
     </section>`;
   }
 

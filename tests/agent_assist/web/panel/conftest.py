@@ -105,12 +105,11 @@ async def open_panel(
     for script in scripts:
         await page.add_init_script(script)
     watched = Watched(page, site.url, allowed=("409", "WebSocket"))
-    await page.goto(f"{site.url}/signin")
+    await page.goto(f"{site.url}/signin?next=/agent")
     await page.get_by_label("Name").fill(AGENT)
     await page.get_by_label("Password").fill(PASSWORD)
     await page.keyboard.press("Enter")
-    await page.wait_for_url(lambda url: "/signin" not in url)
-    await page.goto(f"{site.url}/agent")  # a supervisor begins with the calls
+    await page.wait_for_url(f"{site.url}/agent")
     await expect(page.get_by_role("heading", name="You are away")).to_be_visible()
     yield Panel(page, watched, desk, answerer, site)
     await context.close()

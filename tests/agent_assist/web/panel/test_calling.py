@@ -1,7 +1,7 @@
 """Callers who asked to be called back: called by the node for the agent, and struck off when that is done."""
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Dialog, expect
 
 from agent_assist.desk.ports import Presence
 from tests.agent_assist.web.panel.conftest import AGENT, Panel
@@ -48,7 +48,7 @@ async def test_an_agent_who_was_away_calls_back_and_writes_it_up(panel: Panel) -
     panel.desk.hear("call-9", "Oh, thank you for calling.", utterance=0)
     await expect(page.locator(".line.caller")).to_have_text("CallerOh, thank you for calling.")
     await page.keyboard.press("Alt+e")
-    await panel.asked("hang_up")
+    await expect(page.get_by_role("heading", name="How did the call end?")).to_be_focused()
     await page.keyboard.press("1")
     await page.keyboard.press("Control+Enter")
     await expect(page.get_by_role("heading", name="You are away")).to_be_visible()
@@ -100,14 +100,18 @@ async def test_who_has_a_phone_calls_back_by_the_browser(panel: Panel) -> None:
     await expect(panel.page.get_by_text("Calls ring your phone.")).to_be_visible()
 
 
-async def test_a_page_loaded_again_still_calls(panel: Panel) -> None:
+async def test_a_page_loaded_again_calls_nobody_and_asks_before(panel: Panel) -> None:
     await call(panel)
-    panel.page.on("dialog", lambda dialog: dialog.accept())
+    asked: list[str] = []
+
+    async def go_on(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        await dialog.accept()
+
+    panel.page.on("dialog", go_on)
     await panel.page.reload()
-    await expect(panel.page.get_by_role("heading", name=f"Calling {NUMBER} …")).to_be_visible()
-    await expect(panel.page.get_by_role("meter", name="You")).to_be_visible(timeout=20_000)
-    panel.desk.reach(AGENT)
-    await expect(panel.page.get_by_role("button", name="Hang up")).to_be_visible()
+    await expect(panel.page.get_by_role("heading", name="You are away")).to_be_visible()
+    assert asked == ["beforeunload"]
 
 
 async def test_a_refused_microphone_calls_nobody(panel: Panel) -> None:

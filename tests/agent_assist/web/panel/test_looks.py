@@ -43,6 +43,8 @@ SUGGESTIONS = (
     ),
 )
 
+NUMBER = "+32 2 555 01 99"
+
 
 def said_so_far(desk: FakeDesk, call_id: str = "call-1") -> None:
     """What the caller and the bot said before a person was asked for."""
@@ -150,12 +152,74 @@ async def choosing(panel: Panel) -> None:
     await expect(panel.page.get_by_label("Microphone")).to_be_visible()
 
 
-STATES = (away, ready, ringing, talking, transferring, keying, wrapping, troubled, helping, choosing)
+async def consulting(panel: Panel) -> None:
+    """A number outside is being called, and the drawer was used for it."""
+    await talking(panel)
+    panel.desk.consult(AGENT, NUMBER)
+    await expect(panel.page.get_by_text(f"Calling {NUMBER}")).to_be_visible()
 
 
-@pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
-@pytest.mark.parametrize("size", [DESK, SIDE], ids=["desk", "side"])
-async def test_a_state_is_sound(panel: Panel, state: Callable[[Panel], Awaitable[None]], size: ViewportSize) -> None:
+async def conferring(panel: Panel) -> None:
+    """All three hear each other, and a supervisor whispers."""
+    await consulting(panel)
+    panel.desk.join_third(AGENT)
+    panel.desk.hold(AGENT, on=False)
+    panel.desk.hear("call-1", "The technician can be there at noon.", utterance=0, speaker="third")
+    panel.desk.arrive("sue", [], supervisor=True)
+    panel.desk.audio("sue", connected=True)
+    panel.desk.supervise("sue", AGENT, "whisper")
+    await expect(panel.page.get_by_text("sue whispers: you alone hear it.")).to_be_visible()
+
+
+async def calling(panel: Panel) -> None:
+    """Somebody is called back."""
+    await ready(panel)
+    await panel.page.get_by_role("button", name="Call +3225550177").click()
+    await expect(panel.page.get_by_role("heading", name="Calling +3225550177")).to_be_visible()
+
+
+async def overseeing(panel: Panel) -> None:
+    """Two colleagues are in calls."""
+    for number, name in enumerate(("carl", "dora"), 1):
+        panel.desk.arrive(name, ["billing"])
+        panel.desk.audio(name, connected=True)
+        panel.desk.ring(name, f"call-{number}")
+        panel.desk.answer(name, f"call-{number}")
+    await expect(panel.page.get_by_role("heading", name="In a call (2)")).to_be_visible()
+
+
+async def supervising(panel: Panel) -> None:
+    """In the middle of a colleague's call, heard by the colleague alone."""
+    await overseeing(panel)
+    await panel.page.get_by_role("button", name="Listen to carl").click()
+    await expect(panel.page.get_by_text("You listen: nobody hears you.")).to_be_visible(timeout=20_000)
+    said_so_far(panel.desk)
+    panel.desk.hear("call-1", "Good morning, Carl here. I have your bill before me.", utterance=0, speaker="agent")
+    panel.desk.hear("call-1", "when do I have to pay it", utterance=2)
+    panel.desk.suggest("call-1", *SUGGESTIONS, utterance=2)
+    await panel.page.keyboard.press("Alt+w")
+    await expect(panel.page.get_by_text("You whisper: carl alone hears you.")).to_be_visible()
+
+
+STATES = (
+    away,
+    ready,
+    ringing,
+    talking,
+    transferring,
+    keying,
+    consulting,
+    conferring,
+    calling,
+    wrapping,
+    troubled,
+    helping,
+    choosing,
+)
+
+
+async def look_at(panel: Panel, state: Callable[[Panel], Awaitable[None]], size: ViewportSize) -> None:
+    """Nothing wrong with it, and nothing cut off."""
     await panel.page.set_viewport_size(size)
     await state(panel)
     await sound_axe(panel.page, f"panel-{state.__name__}-{size['width']}")
@@ -163,3 +227,17 @@ async def test_a_state_is_sound(panel: Panel, state: Callable[[Panel], Awaitable
     if size is DESK:
         assert await panel.page.evaluate("document.documentElement.scrollHeight") <= size["height"]
     assert panel.desk.presence(AGENT) in Presence
+
+
+@pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
+@pytest.mark.parametrize("size", [DESK, SIDE], ids=["desk", "side"])
+async def test_a_state_is_sound(panel: Panel, state: Callable[[Panel], Awaitable[None]], size: ViewportSize) -> None:
+    await look_at(panel, state, size)
+
+
+@pytest.mark.parametrize("state", [overseeing, supervising], ids=lambda state: state.__name__)
+@pytest.mark.parametrize("size", [DESK, SIDE], ids=["desk", "side"])
+async def test_a_state_of_supervisors_is_sound(
+    supervisors: Panel, state: Callable[[Panel], Awaitable[None]], size: ViewportSize
+) -> None:
+    await look_at(supervisors, state, size)

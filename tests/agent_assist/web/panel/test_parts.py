@@ -6,6 +6,7 @@ from playwright.async_api import Browser, Page
 
 from agent_assist.desk.messages import (
     Brief,
+    CallChanged,
     CallJoined,
     CallLeft,
     CallView,
@@ -13,6 +14,7 @@ from agent_assist.desk.messages import (
     Me,
     MeChanged,
     Message,
+    NotReached,
     Offer,
     Offered,
     OfferWithdrawn,
@@ -20,6 +22,9 @@ from agent_assist.desk.messages import (
     QueueLine,
     Recorded,
     Snapshot,
+    SupervisedChanged,
+    Supervisor,
+    Third,
     WrapUp,
     WrapUpDone,
     WrapUpDue,
@@ -154,6 +159,39 @@ async def test_an_offer_a_queue_and_a_wrap_up_come_and_go(browser: Browser, site
     assert await screens.part("wrapUp.lines.length", *ended) == 1
     assert await screens.part("call", *ended) is None
     assert await screens.part("wrapUp", *ended, WrapUpDone(call_id="call-1")) is None
+
+
+async def test_how_a_call_stands_is_told_whole_each_time(browser: Browser, site: Site) -> None:
+    page = await browser.new_page()
+    await page.goto(site.url)
+    screens = Screens(page)
+    third = Third(number="555", joined=True)
+    sue = Supervisor(agent="sue", how="join")
+    opened = CallJoined(call=CallView(call_id="call-1", brief=BRIEF, records=(), third=third, on_hold=True))
+    assert await screens.part("call.third.joined", opened) is True
+    assert await screens.part("call.onHold", opened) is True
+    lost = CallChanged(call_id="call-1", supervisors=(sue,), trouble="third_hung_up")
+    assert await screens.part("call.supervisors.0.how", opened, lost) == "join"
+    assert await screens.part("call.third", opened, lost) is None
+    assert await screens.part("notice", opened, lost) == "555 hung up."
+    assert await screens.part("notice", opened, lost, lost) == "That number hung up."
+    later = CallChanged(call_id="call-1", trouble="third_of_a_later_version")
+    assert await screens.part("notice", opened, later) == "555 could not be reached: of_a_later_version."
+    assert await screens.part("notice", NotReached(number="556", why="no_answer")) == "556 did not answer."
+
+
+async def test_a_supervised_call_is_of_a_colleague(browser: Browser, site: Site) -> None:
+    page = await browser.new_page()
+    await page.goto(site.url)
+    screens = Screens(page)
+    view = CallView(call_id="call-1", brief=BRIEF, records=(), supervised="whisper", of="carl")
+    opened = Snapshot(me=ME, call=view)
+    assert await screens.part("call.of", opened) == "carl"
+    changed = SupervisedChanged(call_id="call-1", how="join")
+    assert await screens.part("call.supervised", opened, changed) == "join"
+    assert await screens.part("call.supervised", opened, SupervisedChanged(call_id="other", how="join")) == "whisper"
+    left = CallLeft(call_id="call-1", why="over")
+    assert await screens.part("notice", opened, left) == "carl is no longer in that call, and neither are you."
 
 
 FEED = """async (sent) => {

@@ -56,7 +56,7 @@ async def test_a_supervisor_listens_whispers_joins_and_leaves(supervisors: Panel
     await expect(states).to_have_text("You listen: nobody hears you.")
     await page.keyboard.press("Alt+e")
     await panel.asked("supervise", "carl", "none")
-    await expect(page.get_by_text("You left the call of carl.")).to_be_visible()
+    await expect(page.get_by_text("You are no longer in the call of carl.")).to_be_visible()
     await expect(page.get_by_text("Audio closed")).to_be_visible()
     assert [asked[3] for asked in panel.desk.asked if asked[1] == "supervise"] == [
         "listen",
@@ -109,22 +109,23 @@ async def test_who_listens_is_out_when_the_colleague_is(supervisors: Panel) -> N
     await expect(supervisors.page.get_by_text("No colleague is in a call.")).to_be_visible()
 
 
-async def test_a_page_loaded_again_listens_on(supervisors: Panel) -> None:
+async def test_a_page_loaded_again_is_out_of_it_without_a_question(supervisors: Panel) -> None:
     panel, page = supervisors, supervisors.page
     await listen(panel)
-    panel.desk.supervise(AGENT, "carl", "whisper")
     dialogs: list[Dialog] = []
     page.on("dialog", lambda dialog: dialogs.append(dialog))  # a question that nobody answers would keep the page
     await page.reload()
-    await expect(page.get_by_text("You whisper: carl alone hears you.")).to_be_visible()
-    await expect(page.get_by_role("meter", name="You")).to_be_visible(timeout=20_000)
+    await expect(page.get_by_role("heading", name="You are away")).to_be_visible()
+    await expect(page.get_by_role("button", name="Listen to carl")).to_be_enabled()
     assert dialogs == []
 
 
-async def test_lost_audio_is_told(supervisors: Panel) -> None:
+async def test_without_audio_nobody_listens(supervisors: Panel) -> None:
     await listen(supervisors)
-    supervisors.desk.audio(AGENT, connected=False)
-    await expect(supervisors.page.get_by_text("Your audio is away: you hear nothing until it is back.")).to_be_visible()
+    await supervisors.answerer.vanish()
+    await expect(supervisors.page.get_by_text("You are no longer in the call of carl.")).to_be_visible(timeout=20_000)
+    await supervisors.page.get_by_role("button", name="Listen to carl").click()
+    await expect(supervisors.page.get_by_text("You listen: nobody hears you.")).to_be_visible(timeout=30_000)
 
 
 async def test_a_refused_microphone_listens_to_nobody(supervisors: Panel) -> None:

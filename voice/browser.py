@@ -16,6 +16,10 @@ from dialog.events import (
     SuggestionDismissed,
     SuggestionsShown,
     SuggestionTaken,
+    SupervisionChanged,
+    ThirdCalled,
+    ThirdJoined,
+    ThirdLeft,
     TransferFailed,
     TransferRequested,
 )
@@ -43,6 +47,10 @@ NOT_FOR_CALLERS = (
     SuggestionDismissed,
     SuggestionsShown,
     SuggestionTaken,
+    SupervisionChanged,
+    ThirdCalled,
+    ThirdJoined,
+    ThirdLeft,
     TransferFailed,
     TransferRequested,
 )

@@ -251,16 +251,6 @@ async def test_a_transfer_to_a_number_outside_fails_then_works(panel: Panel) -> 
     await expect(page.get_by_role("heading", name="How did the call end?")).to_be_visible()
 
 
-async def test_a_caller_in_a_browser_is_transferred_to_colleagues_only(panel: Panel) -> None:
-    await panel.ready()
-    panel.desk.ring(AGENT, "call-1", sample_brief().model_copy(update={"caller": "browser", "transport": "browser"}))
-    await panel.answer()
-    page = panel.page
-    await page.keyboard.press("Alt+t")
-    await expect(page.get_by_text("A caller in a browser cannot be transferred to a number.")).to_be_visible()
-    await expect(page.get_by_label("To a number outside")).to_have_count(0)
-
-
 async def test_the_wrap_up_takes_the_note_that_was_being_written(panel: Panel) -> None:
     await panel.talking()
     page = panel.page
@@ -315,13 +305,6 @@ async def test_two_who_take_the_same_call(panel: Panel) -> None:
     await panel.page.get_by_role("button", name="Take “asked for a person”").click()
     await panel.asked("pick", "call-6")
     await expect(panel.page.get_by_role("button", name="Hang up")).to_be_visible()
-
-
-async def test_who_asked_to_be_called_back_is_struck_off(panel: Panel) -> None:
-    task = panel.page.get_by_role("listitem").filter(has_text="+3225550177")
-    await expect(task).to_contain_text("Asked for a person")
-    await task.get_by_role("button", name="Done").click()
-    await expect(panel.page.get_by_text("Nobody waits to be called back.")).to_be_visible()
 
 
 async def test_articles_are_searched_read_and_spoken(panel: Panel) -> None:

@@ -24,7 +24,7 @@ from voice.services import People, Services
 from voice.speaker import Phrase, Speaker
 from voice.speech.phrases import split_phrases
 from voice.supervisors import Supervisors
-from voice.third import Third, Why
+from voice.third import Headers, Third, Why
 
 _LONGEST_ENTRY = 32
 """Keys of the caller are one entry until a pause, or until there are this many."""
@@ -106,8 +106,9 @@ class Bridge:
         self._speaker.add([Phrase(phrase) for phrase in split_phrases(text)])
         return True
 
-    def consult(self, number: str) -> None:
-        """Call somebody outside. Where that cannot even begin the caller does not notice."""
+    def consult(self, number: str, headers: Headers) -> None:
+        """Call somebody outside; `headers` are what the caller's side told. Where that cannot even begin, the caller
+        does not notice."""
         outside = self._people.outside
         self._tell(ThirdCalled(target=number, agent=self.agent))
         try:
@@ -119,7 +120,7 @@ class Bridge:
             return
         self.hold(on=True, agent=self.agent)
         self._ringing = Music(self._agent.leg, ringing_tone())
-        self._third = Third(number, outside, self._tasks, self._third_joined, self._third_left)
+        self._third = Third(number, headers, outside, self._tasks, self._third_joined, self._third_left)
 
     def drop_third(self) -> bool:
         """Hang up on them, or stop calling; False where there is nobody."""

@@ -1,7 +1,7 @@
 """Calls that we place: an offer goes out, an answer comes in, and a leg stands. A caller and a node both dial so."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from dialog.errors import PeerError, PeerTimeout
 from voice.media.leg import MediaLeg
@@ -20,7 +20,7 @@ from voice.wire.sip.events import (
     ReinviteReceived,
     SipEvent,
 )
-from voice.wire.sip.message import Address
+from voice.wire.sip.message import NO_HEADERS, Address
 
 
 class CallRefused(PeerError):
@@ -101,15 +101,18 @@ class Dialling:
         limit_s: float,
         login: Login | None = None,
         next_hop: Address | None = None,
+        headers: Mapping[str, str] = NO_HEADERS,
     ) -> None:
-        """Call `uri`, by way of `next_hop` if there is one, and wait for the answer.
+        """Call `uri` with `headers`, by way of `next_hop` if there is one, and wait for the answer.
 
         A call that comes to nothing is hung up; to be sent elsewhere (3xx) is to be refused.
         `login` answers a challenge. Raises CallRefused, PeerTimeout, NoCommonCodec, NotEncrypted, Overloaded,
         ProtocolError, OSError.
         """
         try:
-            ref = await self._agent.invite(uri, call.audio.offer(), from_uri, login=login, next_hop=next_hop)
+            ref = await self._agent.invite(
+                uri, call.audio.offer(), from_uri, login=login, headers=headers, next_hop=next_hop
+            )
             self._calls[ref] = call
             call.audio.inform = lambda keys: self._agent.press(ref, keys)
             call.hang_up = lambda: None if self._agent.hangup(ref) else call.over("us")

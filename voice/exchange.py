@@ -21,6 +21,7 @@ from voice.observe import Metrics
 from voice.outbound import Outbound
 from voice.phones import Phones
 from voice.sip_audio import Audios
+from voice.third import Headers
 from voice.trunk import Trunk
 from voice.trunks import Trunks
 from voice.web_phones import WebPhones
@@ -49,9 +50,9 @@ class Exchange:
         """See `Outbound.check`."""
         self.outbound.check(number)
 
-    async def dial(self, number: str) -> PlacedCall:
-        """See `Outbound.dial`."""
-        return await self.outbound.dial(number)
+    async def dial(self, number: str, headers: Headers = ()) -> PlacedCall:
+        """See `Outbound.dial`; of `headers` those go along that `sip.hand_on` names."""
+        return await self.outbound.dial(number, self._settings.sip.handed_on(headers))
 
     async def open(
         self, folder: Path, calls: Calls, metrics: Metrics, tasks: asyncio.TaskGroup, stack: AsyncExitStack

@@ -288,7 +288,7 @@ class Minds:
             case BlindTransfer(to, agent), Bridge():
                 self._transfer(to, agent)
             case Consult(to), Bridge():
-                mind.consult(to)
+                mind.consult(to, self._started.headers)
             case DropThird(), Bridge():
                 return mind.drop_third()
             case PutThrough(), Bridge():

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import TypeVar
 
@@ -16,7 +16,7 @@ from voice.sip_audio import Audios, SipAudio
 from voice.spending import DAY_S, Meter, Spending
 from voice.trunk_link import TrunkLink
 from voice.trunks import Trunks
-from voice.wire.sip.message import Address
+from voice.wire.sip.message import NO_HEADERS, Address
 from voice.wire.sip.watch import Standing
 
 RING_S = 60.0
@@ -58,9 +58,17 @@ class Outbound:
         priced = [link.name for link in self._trunks.links if link.settings.rates]
         return {name: float(self._spending[name].spent(now)) for name in priced}
 
-    async def call(self, number: str, make: Callable[[SipAudio], C], limit_s: float = RING_S, *, trunk: str = "") -> C:
-        """Call `number` through `trunk`, by default the one that is there for it; the call that `make` makes of its
-        sound, answered.
+    async def call(
+        self,
+        number: str,
+        make: Callable[[SipAudio], C],
+        limit_s: float = RING_S,
+        *,
+        trunk: str = "",
+        headers: Mapping[str, str] = NO_HEADERS,
+    ) -> C:
+        """Call `number` with `headers` through `trunk`, by default the one that is there for it; the call that `make`
+        makes of its sound, answered.
 
         Of the trunks that may dial the number it is the one whose pattern says most about it, then one that is not
         down, then the first of the settings.
@@ -71,7 +79,7 @@ class Outbound:
         try:
             link = self._find(trunk, number)
             trunk = link.name
-            call = await self._place(link, number, make, limit_s)
+            call = await self._place(link, number, make, limit_s, headers)
         except CentralinoError as error:
             self.refused[error.code] += 1
             log.info("call not placed", trunk=trunk, code=error.code, pii={"dialled": number})
@@ -83,9 +91,9 @@ class Outbound:
         """Raise PeerForbidden where no trunk may call `number`, as a person wrote it."""
         self._find("", as_dialled(number))
 
-    async def dial(self, number: str) -> PlacedCall:
+    async def dial(self, number: str, headers: Mapping[str, str] = NO_HEADERS) -> PlacedCall:
         """Call `number`, as a person wrote it, through the trunk that is there for it; see `call`."""
-        return await self.call(as_dialled(number), PlacedCall)
+        return await self.call(as_dialled(number), PlacedCall, headers=headers)
 
     def _find(self, name: str, number: str) -> TrunkLink:
         links = [link for link in self._trunks.links if name in ("", link.name)]
@@ -115,7 +123,14 @@ class Outbound:
         today.append(now)
         return meter
 
-    async def _place(self, link: TrunkLink, number: str, make: Callable[[SipAudio], C], limit_s: float) -> C:
+    async def _place(
+        self,
+        link: TrunkLink,
+        number: str,
+        make: Callable[[SipAudio], C],
+        limit_s: float,
+        headers: Mapping[str, str],
+    ) -> C:
         address = await _address(link)
         with ExitStack() as held:
             meter = self._admit(link, number)
@@ -126,7 +141,7 @@ class Outbound:
             held.callback(self._live.pop, call)
             call.answered.add_done_callback(lambda answered: _run(meter, answered))
             try:
-                await self._dialling.place(call, link.uri(number), link.caller, limit_s, link.login(), address)
+                await self._dialling.place(call, link.uri(number), link.caller, limit_s, link.login(), address, headers)
             except OSError as error:
                 raise _unreachable(link, error) from error
             kept = held.pop_all()

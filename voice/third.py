@@ -13,6 +13,10 @@ Why = Literal["dropped", "hung_up", "no_answer", "not_allowed", "busy", "failed"
 """See `dialog.events.ThirdLeft`."""
 
 
+Headers = tuple[tuple[str, str], ...]
+"""By name; see `dialog.events.CallStarted`."""
+
+
 class OutsideCall(Protocol):
     """A call that was placed and answered (voice.dialling.PlacedCall)."""
 
@@ -37,8 +41,9 @@ class Outside(Protocol):
         """Raise PeerForbidden where `number` may not be called."""
         ...
 
-    async def dial(self, number: str) -> OutsideCall:
-        """Call, and wait for the answer; to be cancelled is to hang up.
+    async def dial(self, number: str, headers: Headers = ()) -> OutsideCall:
+        """Call, and wait for the answer; to be cancelled is to hang up. `headers` are what the caller's side told: the
+        settings say which go along.
 
         Raises PeerForbidden, Overloaded, PeerTimeout, CallRefused, PeerError.
         """
@@ -61,13 +66,16 @@ def why_not(error: CentralinoError) -> tuple[Why, int]:
 
 
 class Third:
-    """Calls `number` in a task of `tasks`. `joined` is called with the sound once they answered, `left` once, with why
-    and SIP's status where there is one, when they are gone or never came. `informed`: they know that they are recorded.
+    """Calls `number`, for a caller of whom `headers` were told, in a task of `tasks`.
+
+    `joined` is called with the sound once they answered, `left` once, with why and SIP's status where there is one, when
+    they are gone or never came. `informed`: they know that they are recorded.
     """
 
     def __init__(
         self,
         number: str,
+        headers: Headers,
         outside: Outside,
         tasks: Strand,
         joined: Callable[[Leg], None],
@@ -79,7 +87,7 @@ class Third:
         self._left = left
         self._call: OutsideCall | None = None
         self._over = False
-        self._calling = tasks.create_task(self._dial(outside), name="third")
+        self._calling = tasks.create_task(self._dial(outside, headers), name="third")
 
     @property
     def leg(self) -> Leg | None:
@@ -98,9 +106,9 @@ class Third:
                 self._call.hang_up()
             self._gone(why)
 
-    async def _dial(self, outside: Outside) -> None:
+    async def _dial(self, outside: Outside, headers: Headers) -> None:
         try:
-            self._call = call = await outside.dial(self.number)
+            self._call = call = await outside.dial(self.number, headers)
         except CentralinoError as error:
             self._gone(*why_not(error))
             return

@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dialog.errors import CentralinoError, NotFound, Overloaded
 from dialog.events import CallerReplaced, TransferProgressed
@@ -258,7 +258,9 @@ class Trunk:
 
     def _refer(self, line: _Line, to: str) -> bool:
         """See `services.Refer`. A mere number is one of the exchange that the caller came by."""
-        return self.agent.refer(line.invite.call, self._destinations.find(to, line.invite.source[0]))
+        target = self._destinations.find(to, line.invite.source[0])
+        headers = self._settings.sip.handed_on(line.invite.headers)
+        return self.agent.refer(line.invite.call, replace(target, headers=tuple(headers.items())))
 
     def _hang_up(self, ref: CallRef) -> None:
         self.agent.hangup(ref)  # False when the caller was first: nothing is left to do

@@ -4,6 +4,7 @@ import asyncio
 
 from dialog.errors import PeerForbidden
 from tests.fakes.leg import FakeLeg
+from voice.third import Headers
 
 
 class FakeOutsideCall:
@@ -25,17 +26,19 @@ class FakeOutsideCall:
 
 class FakeOutside:
     """Numbers that begin with 1 may be called. `ringing` holds those that ring; `given_up` those that were no longer
-    waited for."""
+    waited for, `told` the headers that went along."""
 
     def __init__(self) -> None:
         self.ringing: dict[str, asyncio.Future[FakeOutsideCall]] = {}
         self.given_up: list[str] = []
+        self.told: list[Headers] = []
 
     def check(self, number: str) -> None:
         if not number.startswith("1"):
             raise PeerForbidden(f"{number} may not be dialled")
 
-    async def dial(self, number: str) -> FakeOutsideCall:
+    async def dial(self, number: str, headers: Headers = ()) -> FakeOutsideCall:
+        self.told.append(headers)
         answer: asyncio.Future[FakeOutsideCall] = asyncio.get_running_loop().create_future()
         self.ringing[number] = answer
         try:

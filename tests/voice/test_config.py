@@ -111,6 +111,8 @@ def test_an_account_has_its_password_from_the_environment_or_a_file(tmp_path: Pa
         ("sip.session_expires_s=60", "at least 90"),
         ('sip.pass_headers=["Authorization"]', "credentials"),
         ('sip.pass_headers=["X Y"]', "sip.pass_headers"),
+        ('sip.hand_on=["X-Customer"]', "hand_on: X-Customer is not told"),
+        ('sip.hand_on=["User-Agent"]', "hand_on: User-Agent is not told"),
     ],
 )
 def test_an_account_that_is_not_to_be(given: str, says: str) -> None:

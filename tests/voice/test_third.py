@@ -96,6 +96,16 @@ async def test_what_is_said_while_the_caller_is_on_hold_is_nobodys_business_and_
         assert abs(began - final.voice_end_ms) < 2_000, "by the caller's clock"
 
 
+async def test_what_the_callers_side_told_goes_along() -> None:
+    outside = FakeOutside()
+    told = (("User-to-User", "56a3"),)
+    async with scene(PERSON, outside=outside, started=STARTED.model_copy(update={"headers": told})) as call:
+        await call.queued()
+        call.call.command(Join("eve"))
+        await consult(call, outside)
+        assert outside.told == [told]
+
+
 async def test_keys_go_to_whom_the_agent_speaks_with() -> None:
     async with talking() as (call, outside):
         third = await consult(call, outside)

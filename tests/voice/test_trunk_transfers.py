@@ -136,6 +136,16 @@ async def test_a_caller_is_transferred_to_a_number_of_the_exchange_and_hung_up_w
         assert it.house.told(TransferProgressed) == [TransferProgressed(status=180)]
 
 
+async def test_what_the_callers_side_told_for_whoever_is_next_goes_along() -> None:
+    async with exchange(bot=FakeBot(AWAY), transfer_to=("+32*",)) as it:
+        it.phone.invite(it.phone.sdp(), "User-to-User: 56a3;encoding=hex\r\nSubject: a bill\r\n")
+        await it.phone.answer()
+        it.phone.ack()
+        await it.begun()
+        await it.phone.asked("REFER")
+        assert it.phone.accept_refer() == f"<sip:+3225550123@{HOST}?User-to-User=56a3%3Bencoding%3Dhex>"
+
+
 async def test_a_caller_whom_nobody_answers_there_is_with_the_bot_again() -> None:
     async with exchange(bot=FakeBot(AWAY), transfer_to=("+32*",)) as it:
         await it.talking()

@@ -1,9 +1,10 @@
 """`[sip]`: the telephone side."""
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BeforeValidator, Field, SecretStr, field_validator
+from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 
 from voice.settings.base import LOOPBACK, Address, Codecs, Networks, Port, Section, password_of, within
 from voice.settings.siprec import SiprecSettings
@@ -12,6 +13,7 @@ from voice.wire.sdes import Srtp
 from voice.wire.sdp import Codec
 from voice.wire.sip.digest import STRONGEST_FIRST, Algorithm
 from voice.wire.sip.events import PASSED_HEADERS
+from voice.wire.sip.message import OURS
 from voice.wire.sip.session_timer import MIN_S
 
 
@@ -100,6 +102,26 @@ class SipSettings(Section):
         description="headers of an INVITE that the bot and the journal are told, beside "
         f"{', '.join(PASSED_HEADERS)}; personal data",
     )
+
+    hand_on: tuple[str, ...] = Field(
+        default=("User-to-User",),
+        max_length=16,
+        description="headers of a caller's INVITE that go along when the caller is transferred, and to whom an agent "
+        "calls in; of those that are told",
+    )
+
+    @model_validator(mode="after")
+    def _hands_on_what_is_known(self) -> Self:
+        known = {name.lower() for name in (*PASSED_HEADERS, *self.pass_headers)} - OURS
+        for name in self.hand_on:
+            if name.lower() not in known:
+                raise ValueError(f"hand_on: {name} is not told; name it in pass_headers")
+        return self
+
+    def handed_on(self, headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+        """Of what was told of a caller, what goes along."""
+        wanted = {name.lower() for name in self.hand_on}
+        return {name: value for name, value in headers if name.lower() in wanted}
 
     @field_validator("pass_headers")
     @classmethod

@@ -26,10 +26,11 @@ _SUBSCRIPTION = re.compile(r"(?P<state>[A-Za-z-]{1,32})[ \t]*(?:;|\Z)")
 
 @dataclass(frozen=True, slots=True)
 class ReferTo:
-    """Whom to call, and in place of which call there, if any."""
+    """Whom to call, and in place of which call there, if any; `headers` go along with that call's INVITE."""
 
     uri: WireURI
     replaces: Replaces | None = None
+    headers: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def parse(cls, value: str) -> "ReferTo":
@@ -48,8 +49,9 @@ class ReferTo:
         return cls(WireURI.parse(text[:mark]), replaces)
 
     def __str__(self) -> str:
-        headers = "" if self.replaces is None else f"?Replaces={quote(str(self.replaces), safe='')}"
-        return f"<{self.uri}{headers}>"
+        replaces = () if self.replaces is None else (("Replaces", str(self.replaces)),)
+        asked = "&".join(f"{name}={quote(value, safe='')}" for name, value in (*replaces, *self.headers))
+        return f"<{self.uri}?{asked}>" if asked else f"<{self.uri}>"
 
 
 @dataclass(frozen=True, slots=True)

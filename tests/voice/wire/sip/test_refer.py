@@ -22,6 +22,11 @@ def test_replaces(value: str, replaces: Replaces) -> None:
     assert Replaces.parse(str(replaces)) == replaces
 
 
+def test_headers_that_go_along_stand_in_the_address_as_a_uri_has_them() -> None:
+    target = ReferTo(WireURI.parse("sip:a@host"), Replaces("c", "a", "b"), (("User-to-User", "56a3=;encoding=hex"),))
+    assert str(target) == "<sip:a@host?Replaces=c%3Bto-tag%3Da%3Bfrom-tag%3Db&User-to-User=56a3%3D%3Bencoding%3Dhex>"
+
+
 @pytest.mark.parametrize(
     "value",
     [

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from dialog.events import Suggestion
+from dialog.people_events import Suggestion
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,12 @@ from dialog.events import (
     CallQualityMeasured,
     EngineFailed,
     FinalHeard,
-    HandoffRequested,
     KeysPressed,
     Record,
     SilencePassed,
     TurnTimed,
 )
+from dialog.people_events import HandoffRequested
 
 
 class CallSummary(BaseModel):

@@ -22,7 +22,8 @@ from bench.figures import Figure
 from bench.handoff import AGENT_SAYS, CALLER_SAYS, SETTLE_S, Pair, TimedPackets, hand_over
 from bench.served import ServedNode, served_node
 from bench.timed_wire import TimedWire, cut
-from dialog.events import FinalHeard, Record, SuggestionsShown
+from dialog.events import FinalHeard, Record
+from dialog.people_events import SuggestionsShown
 from tests.e2e.agent_page import AgentPage, agent_page
 from tests.fakes.agent import program_agents
 from voice.caller import FIRST_PORT, LAST_PORT, Caller, OutgoingLine, open_caller

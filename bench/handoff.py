@@ -20,7 +20,8 @@ from agent_assist.store.database import Database
 from bench.figures import Figure
 from bench.served import ServedNode, served_node
 from bench.timed_wire import TimedWire, cut, voiced
-from dialog.events import CallEnded, FinalHeard, NoteWritten
+from dialog.events import CallEnded, FinalHeard
+from dialog.people_events import NoteWritten
 from tests.fakes.agent import ProgramAgent, program_agents
 from voice.caller import FIRST_PORT, LAST_PORT, Caller, OutgoingLine, open_caller
 from voice.commands.call import render

@@ -6,30 +6,38 @@ in fields that `PII_FIELDS` names; a log line may carry those under `pii` and no
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
-from dialog.commands import How
+from dialog.event import EventModel, Speaker
+from dialog.people_events import (
+    AgentJoined,
+    AgentLeft,
+    AgentMissed,
+    AgentRung,
+    BotReturned,
+    CallbackRequested,
+    CallerPutThrough,
+    CallQueued,
+    HandoffRequested,
+    HoldChanged,
+    NoteWritten,
+    SuggestionDismissed,
+    SuggestionsShown,
+    SuggestionTaken,
+    SupervisionChanged,
+    ThirdCalled,
+    ThirdJoined,
+    ThirdLeft,
+    TransferFailed,
+    TransferProgressed,
+    TransferRequested,
+    TurnedAway,
+)
 
 VERSION = 1
 
-Speaker = Literal["caller", "agent", "third"]
-"""Whose words: utterances are numbered from 0 for each of the three. A third is whoever else is in the call: somebody
-outside whom the agent called in, or a supervisor who joined."""
 
-
-class _Event(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-    @field_validator("*")
-    @classmethod
-    def _writable(cls, value: object) -> object:
-        """Half a surrogate pair, which a bot's JSON may escape, fits no file and no socket: it becomes "?"."""
-        if isinstance(value, str):
-            return value if value.isascii() else value.encode("utf-8", "replace").decode()
-        return tuple(map(cls._writable, value)) if isinstance(value, tuple) else value
-
-
-class CallStarted(_Event):
+class CallStarted(EventModel):
     """A caller reached us; by `siprec` it is a call of others, which a recording client lets us hear, and has no bot.
     `started_at` is ISO 8601 UTC; `trunk` is the carrier or PBX that brought the call. Where an agent called back,
     `placed_by` says who, and `caller` is who was called."""
@@ -46,14 +54,14 @@ class CallStarted(_Event):
     placed_by: str = Field(default="", description="the agent who called; empty where the caller did")
 
 
-class CallAnswered(_Event):
+class CallAnswered(EventModel):
     """Audio flows."""
 
     type: Literal["call_answered"] = "call_answered"
     codec: str
 
 
-class CallerReplaced(_Event):
+class CallerReplaced(EventModel):
     """Another telephone of the same party took the caller's place (SIP Replaces): the call goes on with it."""
 
     type: Literal["caller_replaced"] = "caller_replaced"
@@ -61,7 +69,7 @@ class CallerReplaced(_Event):
     codec: str
 
 
-class SpeechStarted(_Event):
+class SpeechStarted(EventModel):
     """Somebody began to speak; numbered within the call, for each speaker."""
 
     type: Literal["speech_started"] = "speech_started"
@@ -69,7 +77,7 @@ class SpeechStarted(_Event):
     speaker: Speaker = "caller"
 
 
-class PartialHeard(_Event):
+class PartialHeard(EventModel):
     """What the recogniser makes of the utterance so far."""
 
     type: Literal["partial_heard"] = "partial_heard"
@@ -86,7 +94,7 @@ class Reading(BaseModel):
     confidence: float
 
 
-class FinalHeard(_Event):
+class FinalHeard(EventModel):
     """The utterance as it was understood, best reading first. `redecoded`: the speech child was lost meanwhile."""
 
     type: Literal["final_heard"] = "final_heard"
@@ -98,7 +106,7 @@ class FinalHeard(_Event):
     speaker: Speaker = "caller"
 
 
-class SpeechDiscarded(_Event):
+class SpeechDiscarded(EventModel):
     """Voice was detected, yet no words: noise, a cough, an echo of ourselves."""
 
     type: Literal["speech_discarded"] = "speech_discarded"
@@ -106,21 +114,21 @@ class SpeechDiscarded(_Event):
     speaker: Speaker = "caller"
 
 
-class KeysPressed(_Event):
+class KeysPressed(EventModel):
     """The caller keyed a complete entry."""
 
     type: Literal["keys_pressed"] = "keys_pressed"
     digits: str
 
 
-class SilencePassed(_Event):
+class SilencePassed(EventModel):
     """Nothing was heard for as long as the bot waited."""
 
     type: Literal["silence_passed"] = "silence_passed"
     waited_ms: int
 
 
-class TurnUnderstood(_Event):
+class TurnUnderstood(EventModel):
     """What the bot took the turn for, and what it did."""
 
     type: Literal["turn_understood"] = "turn_understood"
@@ -131,7 +139,7 @@ class TurnUnderstood(_Event):
     actions: tuple[str, ...] = ()
 
 
-class ReplyGiven(_Event):
+class ReplyGiven(EventModel):
     """The bot answered a turn; `took_ms` is the engine's own time."""
 
     type: Literal["reply_given"] = "reply_given"
@@ -140,7 +148,7 @@ class ReplyGiven(_Event):
     took_ms: int
 
 
-class PlaybackStarted(_Event):
+class PlaybackStarted(EventModel):
     """The first packet of a sentence left."""
 
     type: Literal["playback_started"] = "playback_started"
@@ -148,7 +156,7 @@ class PlaybackStarted(_Event):
     text: str
 
 
-class PlaybackEnded(_Event):
+class PlaybackEnded(EventModel):
     """The caller heard `played_ms` of it: packets sent less the allowance for the far jitter buffer."""
 
     type: Literal["playback_ended"] = "playback_ended"
@@ -157,7 +165,7 @@ class PlaybackEnded(_Event):
     interrupted: bool
 
 
-class BargedIn(_Event):
+class BargedIn(EventModel):
     """The caller spoke or keyed over the bot, which fell silent."""
 
     type: Literal["barged_in"] = "barged_in"
@@ -166,7 +174,7 @@ class BargedIn(_Event):
     played_ms: int
 
 
-class TurnTimed(_Event):
+class TurnTimed(EventModel):
     """The latency ledger of one answer, in ms from the caller's last voiced sample.
 
     endpoint (the turn was taken), final (text known), reply (the bot answered), first_audio (first packet left).
@@ -180,7 +188,7 @@ class TurnTimed(_Event):
     first_audio_ms: int
 
 
-class EngineFailed(_Event):
+class EngineFailed(EventModel):
     """An engine this call leant on failed; `code` is from errors.py."""
 
     type: Literal["engine_failed"] = "engine_failed"
@@ -188,7 +196,7 @@ class EngineFailed(_Event):
     code: str
 
 
-class EngineRecovered(_Event):
+class EngineRecovered(EventModel):
     """It is back."""
 
     type: Literal["engine_recovered"] = "engine_recovered"
@@ -196,207 +204,18 @@ class EngineRecovered(_Event):
     after_ms: int
 
 
-class AudioGapped(_Event):
+class AudioGapped(EventModel):
     """Audio for the recogniser was dropped because it could not keep up."""
 
     type: Literal["audio_gapped"] = "audio_gapped"
     gap_ms: int
 
 
-class HandoffRequested(_Event):
-    """The caller is to be given to a person who has `skill`; "" is anybody."""
-
-    type: Literal["handoff_requested"] = "handoff_requested"
-    reason: str
-    skill: str = ""
-
-
-class CallQueued(_Event):
-    """The caller waits for a person; told again when the place changes."""
-
-    type: Literal["call_queued"] = "call_queued"
-    position: int
-    estimate_s: int | None = None
-
-
-class TurnedAway(_Event):
-    """Nobody will come, and the caller was told so. `why`: closed, nobody, declined, full, too_long."""
-
-    type: Literal["turned_away"] = "turned_away"
-    why: str
-
-
-class AgentRung(_Event):
-    """The call was offered to an agent."""
-
-    type: Literal["agent_rung"] = "agent_rung"
-    agent: str
-
-
-class AgentMissed(_Event):
-    """The agent did not take the offer. `why`: declined, no_answer, gone."""
-
-    type: Literal["agent_missed"] = "agent_missed"
-    agent: str
-    why: Literal["declined", "no_answer", "gone"]
-
-
-class AgentJoined(_Event):
-    """Caller and agent hear each other."""
-
-    type: Literal["agent_joined"] = "agent_joined"
-    agent: str
-
-
-class AgentLeft(_Event):
-    """They no longer do. `why`: hung_up, handed_back, transferred (to a colleague or outside), lost (the agent's
-    audio), caller (hung up), or ended for another reason, which `call_ended` tells."""
-
-    type: Literal["agent_left"] = "agent_left"
-    agent: str
-    why: Literal["hung_up", "handed_back", "transferred", "lost", "caller", "ended"]
-
-
-class ThirdCalled(_Event):
-    """Somebody outside, `target`, is called at the agent's wish; the caller is on hold meanwhile."""
-
-    type: Literal["third_called"] = "third_called"
-    target: str
-    agent: str
-
-
-class ThirdJoined(_Event):
-    """They answered: agent and third hear each other, and the caller both, once taken off hold."""
-
-    type: Literal["third_joined"] = "third_joined"
-    target: str
-
-
-class ThirdLeft(_Event):
-    """They are in the call no more, or never were. `why`: dropped (by the agent), hung_up, no_answer, not_allowed (by
-    `dial` of the trunks), busy (a limit was reached), failed (`status` is SIP's, where there is one), or ended: the
-    agent left the call, or the call did."""
-
-    type: Literal["third_left"] = "third_left"
-    target: str
-    why: Literal["dropped", "hung_up", "no_answer", "not_allowed", "busy", "failed", "ended"]
-    status: int = 0
-
-
-class CallerPutThrough(_Event):
-    """The agent left caller and third to each other; the call ends when either hangs up."""
-
-    type: Literal["caller_put_through"] = "caller_put_through"
-    target: str
-    agent: str
-
-
-class SupervisionChanged(_Event):
-    """A supervisor listens, whispers (the agent alone hears it) or has joined (all hear it); or, with none, is gone."""
-
-    type: Literal["supervision_changed"] = "supervision_changed"
-    supervisor: str
-    how: How
-
-
-class HoldChanged(_Event):
-    """The caller was put on hold, or taken off it; `agent` is empty where the house did it."""
-
-    type: Literal["hold_changed"] = "hold_changed"
-    on: bool
-    agent: str = ""
-
-
-class TransferRequested(_Event):
-    """The caller is to be sent to `target`, a number or SIP address outside; `agent` is empty where the bot does it.
-    If it works, the call ends with the cause `transferred`."""
-
-    type: Literal["transfer_requested"] = "transfer_requested"
-    target: str
-    agent: str = ""
-
-
-class TransferProgressed(_Event):
-    """The caller's side calls there, and got this SIP status: 180 rings."""
-
-    type: Literal["transfer_progressed"] = "transfer_progressed"
-    status: int
-
-
-class TransferFailed(_Event):
-    """The caller was not put through. `why`: not_allowed (by sip.transfer_to), browser (callers there have no telephone
-    that could call), busy (another transfer is under way, or the call is not yet so far), failed: `status` is SIP's, of
-    the target or of the caller's side; 408 also when neither told more in time."""
-
-    type: Literal["transfer_failed"] = "transfer_failed"
-    why: Literal["not_allowed", "browser", "busy", "failed"]
-    status: int = 0
-
-
-class RecordingPaused(_Event):
+class RecordingPaused(EventModel):
     """The recording client sends nothing for now; or, with `on` false, it does again."""
 
     type: Literal["recording_paused"] = "recording_paused"
     on: bool
-
-
-class BotReturned(_Event):
-    """The bot has the caller again. `why`: handed_back by an agent; left: the caller wished to wait no longer;
-    transfer_failed: the caller could not be put through."""
-
-    type: Literal["bot_returned"] = "bot_returned"
-    why: Literal["handed_back", "left", "transfer_failed"]
-
-
-class CallbackRequested(_Event):
-    """The caller is to be called back."""
-
-    type: Literal["callback_requested"] = "callback_requested"
-
-
-class NoteWritten(_Event):
-    """An agent wrote something down during the call."""
-
-    type: Literal["note_written"] = "note_written"
-    agent: str
-    text: str
-
-
-class Suggestion(BaseModel):
-    """One article that may help: `words` of the caller that led to it, `score` in 0..1."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-    article: str
-    title: str
-    reply: str
-    words: tuple[str, ...] = ()
-    score: float = 0.0
-
-
-class SuggestionsShown(_Event):
-    """What the agent was offered after an utterance of the caller, best first."""
-
-    type: Literal["suggestions_shown"] = "suggestions_shown"
-    utterance: int
-    suggestions: tuple[Suggestion, ...]
-    took_ms: int = 0
-
-
-class SuggestionTaken(_Event):
-    """The agent used one. `how`: copied, or spoken by the bot's voice."""
-
-    type: Literal["suggestion_taken"] = "suggestion_taken"
-    agent: str
-    article: str
-    how: Literal["copied", "spoken"]
-
-
-class SuggestionDismissed(_Event):
-    """The agent had no use for one."""
-
-    type: Literal["suggestion_dismissed"] = "suggestion_dismissed"
-    agent: str
-    article: str
 
 
 class StreamQuality(BaseModel):
@@ -410,7 +229,7 @@ class StreamQuality(BaseModel):
     mos: float
 
 
-class CallQualityMeasured(_Event):
+class CallQualityMeasured(EventModel):
     """How the caller's leg sounded, in all: `inbound` what came from the caller, `outbound` what went there, by the
     far end's own reports (RTCP).
 
@@ -426,7 +245,7 @@ class CallQualityMeasured(_Event):
     concealed_frames: int = 0
 
 
-class CallEnded(_Event):
+class CallEnded(EventModel):
     """The last event of every journal, exactly once."""
 
     type: Literal["call_ended"] = "call_ended"

@@ -17,7 +17,6 @@ from dialog.events import (
     BargedIn,
     EngineFailed,
     Event,
-    HandoffRequested,
     KeysPressed,
     PlaybackStarted,
     ReplyGiven,
@@ -27,6 +26,7 @@ from dialog.events import (
 )
 from dialog.journal import Journal
 from dialog.keys import KeyEntry
+from dialog.people_events import HandoffRequested
 from dialog.ports import DialogEngine, Keys, NoInput, Returned, SessionOpened, UserTurn, Utterance
 from dialog.turns import Effect, Input, State, step
 from voice.listener import Listener, Spoken, TurnOver, VoiceCame

@@ -10,9 +10,15 @@ from collections.abc import Callable
 from dialog.actions import Collect, Expect
 from dialog.commands import How
 from dialog.errors import PeerForbidden
-from dialog.events import Event, HoldChanged, KeysPressed, ThirdCalled, ThirdJoined, ThirdLeft
-from dialog.events import Speaker as Side
+from dialog.event import Speaker as Side
+from dialog.events import Event, KeysPressed
 from dialog.keys import KeyEntry
+from dialog.people_events import (
+    HoldChanged,
+    ThirdCalled,
+    ThirdJoined,
+    ThirdLeft,
+)
 from dsp.parts import Part
 from voice.listener import Listener
 from voice.media.music import ringing_tone

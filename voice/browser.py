@@ -3,16 +3,15 @@
 import asyncio
 
 from dialog.errors import Overloaded, PeerForbidden
-from dialog.events import (
+from dialog.events import Event, Record
+from dialog.people_events import (
     AgentJoined,
     AgentLeft,
     AgentMissed,
     AgentRung,
     CallerPutThrough,
-    Event,
     HoldChanged,
     NoteWritten,
-    Record,
     SuggestionDismissed,
     SuggestionsShown,
     SuggestionTaken,

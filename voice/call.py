@@ -6,7 +6,12 @@ import structlog
 
 from dialog.commands import Command
 from dialog.errors import EngineError
-from dialog.events import CallAnswered, CallEnded, CallStarted, Event
+from dialog.events import (
+    CallAnswered,
+    CallEnded,
+    CallStarted,
+    Event,
+)
 from dialog.journal import Journal
 from dialog.ports import HungUp
 from voice.minds import Minds

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dialog.events import Speaker
+from dialog.event import Speaker
 from voice.settings.siprec import SiprecSettings
 from voice.wire.siprec import Metadata
 

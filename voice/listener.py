@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from dialog.actions import Collect
+from dialog.event import Speaker
 from dialog.events import (
     AudioGapped,
     EngineFailed,
@@ -18,7 +19,6 @@ from dialog.events import (
     FinalHeard,
     PartialHeard,
     Reading,
-    Speaker,
     SpeechDiscarded,
     SpeechStarted,
 )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Protocol
 
-from dialog.events import Speaker
+from dialog.event import Speaker
 from voice.ports import Frame
 
 

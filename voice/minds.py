@@ -27,21 +27,20 @@ from dialog.commands import (
     TurnAway,
 )
 from dialog.errors import PeerForbidden, ProtocolError
-from dialog.events import (
+from dialog.events import CallStarted, Event
+from dialog.journal import Journal
+from dialog.people_events import (
     AgentJoined,
     AgentLeft,
     BotReturned,
     CallbackRequested,
     CallerPutThrough,
     CallQueued,
-    CallStarted,
-    Event,
     SupervisionChanged,
     TransferFailed,
     TransferRequested,
     TurnedAway,
 )
-from dialog.journal import Journal
 from dialog.ports import Returned, SessionOpened
 from voice.brain import CallBrain
 from voice.bridge import Bridge

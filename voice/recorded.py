@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 
-from dialog.events import AgentJoined, AgentLeft, Event, RecordingPaused, Speaker
+from dialog.event import Speaker
+from dialog.events import Event, RecordingPaused
+from dialog.people_events import AgentJoined, AgentLeft
 from voice.listener import Listener
 from voice.mind import Numbers
 from voice.ports import Ears, Frame

@@ -8,7 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from dialog.errors import EngineError, EngineUnavailable
-from dialog.events import EngineFailed, Event, PlaybackEnded, PlaybackStarted
+from dialog.events import (
+    EngineFailed,
+    Event,
+    PlaybackEnded,
+    PlaybackStarted,
+)
 from voice.mind import Strand
 from voice.ports import Frame, Leg, Mouth, Pcm, Played
 

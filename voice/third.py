@@ -10,7 +10,7 @@ from voice.mind import Strand
 from voice.ports import Leg
 
 Why = Literal["dropped", "hung_up", "no_answer", "not_allowed", "busy", "failed", "ended"]
-"""See `dialog.events.ThirdLeft`."""
+"""See `dialog.people_events.ThirdLeft`."""
 
 
 Headers = tuple[tuple[str, str], ...]
@@ -68,8 +68,8 @@ def why_not(error: CentralinoError) -> tuple[Why, int]:
 class Third:
     """Calls `number`, for a caller of whom `headers` were told, in a task of `tasks`.
 
-    `joined` is called with the sound once they answered, `left` once, with why and SIP's status where there is one, when
-    they are gone or never came. `informed`: they know that they are recorded.
+    `joined` is called with the sound once they answered, `left` once, with why and SIP's status where there is one,
+    when they are gone or never came. `informed`: they know that they are recorded.
     """
 
     def __init__(

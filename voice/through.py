@@ -3,7 +3,8 @@ listening."""
 
 from collections.abc import Callable
 
-from dialog.events import Event, ThirdLeft
+from dialog.events import Event
+from dialog.people_events import ThirdLeft
 from voice.listener import Listener
 from voice.mind import Numbers, Strand
 from voice.party import Party

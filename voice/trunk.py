@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from dialog.errors import CentralinoError, NotFound, Overloaded
-from dialog.events import CallerReplaced, TransferProgressed
+from dialog.events import CallerReplaced
+from dialog.people_events import TransferProgressed
 from voice.accounts import AccountLimits
 from voice.call import Call
 from voice.calls import Calls

@@ -15,16 +15,18 @@ from agent_assist.desk.ports import LiveCalls
 from agent_assist.suggester import Situation, Suggester
 from dialog.errors import EngineError, EngineTimeout
 from dialog.events import (
-    AgentJoined,
-    AgentLeft,
     CallEnded,
     EngineFailed,
     EngineRecovered,
     FinalHeard,
-    HandoffRequested,
     Record,
-    SuggestionsShown,
     TurnUnderstood,
+)
+from dialog.people_events import (
+    AgentJoined,
+    AgentLeft,
+    HandoffRequested,
+    SuggestionsShown,
 )
 
 LIMIT_S = 2.0

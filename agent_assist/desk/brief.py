@@ -12,16 +12,15 @@ from itertools import chain
 from agent_assist.desk.messages import Brief
 from dialog.bot import forms, phrases
 from dialog.events import (
-    AgentLeft,
     CallStarted,
     Event,
     FinalHeard,
     KeysPressed,
-    NoteWritten,
     Record,
     ReplyGiven,
     TurnUnderstood,
 )
+from dialog.people_events import AgentLeft, NoteWritten
 
 WORDS = 60
 _PART_WORDS = 14

@@ -35,7 +35,13 @@ from dialog.commands import (
     Supervise,
     TurnAway,
 )
-from dialog.events import CallEnded, Event, HoldChanged, Record, ThirdJoined, ThirdLeft, TransferFailed
+from dialog.events import CallEnded, Event, Record
+from dialog.people_events import (
+    HoldChanged,
+    ThirdJoined,
+    ThirdLeft,
+    TransferFailed,
+)
 
 
 class Desk:

@@ -4,7 +4,14 @@ from collections import deque
 
 from agent_assist.desk.brief import brief
 from agent_assist.desk.messages import Brief
-from dialog.events import AgentJoined, CallEnded, CallStarted, Event, HandoffRequested, PartialHeard, Record
+from dialog.events import (
+    CallEnded,
+    CallStarted,
+    Event,
+    PartialHeard,
+    Record,
+)
+from dialog.people_events import AgentJoined, HandoffRequested
 
 CALLS = 1_024
 """Calls that are followed at once; more than a node takes. Of one beyond them an agent sees what follows."""

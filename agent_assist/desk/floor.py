@@ -33,7 +33,13 @@ from agent_assist.desk.rules import Rules
 from agent_assist.desk.screens import Screens
 from agent_assist.desk.talks import Talk, Talks
 from dialog.commands import Announce, Command, How, Join, NobodyWhy, Requeue, Supervise, TurnAway
-from dialog.events import AgentJoined, AgentLeft, AgentMissed, AgentRung, CallEnded, Event, Record
+from dialog.events import CallEnded, Event, Record
+from dialog.people_events import (
+    AgentJoined,
+    AgentLeft,
+    AgentMissed,
+    AgentRung,
+)
 
 _MISSED: dict[OfferEnd, Literal["declined", "no_answer", "gone"]] = {
     OfferEnd.DECLINED: "declined",

@@ -7,7 +7,7 @@ from agent_assist.desk.messages import Third
 from agent_assist.desk.ports import Conflict
 from agent_assist.desk.talks import Talk
 from dialog.commands import BlindTransfer, Consult, DropThird, End, HandBack, Hold, PutThrough, Speak
-from dialog.events import NoteWritten, SuggestionDismissed, SuggestionTaken
+from dialog.people_events import NoteWritten, SuggestionDismissed, SuggestionTaken
 
 
 class InCall:

@@ -7,7 +7,12 @@ from dataclasses import dataclass
 import structlog
 
 from dialog.errors import StoreError
-from dialog.events import CallEnded, CallStarted, PartialHeard, Record
+from dialog.events import (
+    CallEnded,
+    CallStarted,
+    PartialHeard,
+    Record,
+)
 from dialog.ports import CallStore
 
 _log = structlog.get_logger(__name__)

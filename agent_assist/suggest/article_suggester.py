@@ -18,7 +18,7 @@ from agent_assist.suggest.ranking import Embed, Ranking
 from agent_assist.suggest.vectors import SentenceVectors, VectorFile, Vectors
 from agent_assist.suggester import Article, Situation, SuggesterOptions
 from dialog.errors import ConfigurationError, EngineError, EngineUnavailable
-from dialog.events import Suggestion
+from dialog.people_events import Suggestion
 
 log = structlog.get_logger("articles")
 

@@ -19,7 +19,7 @@ from agent_assist.suggest.full_text import FullText
 from agent_assist.suggest.meaning import Meaning, Vector
 from agent_assist.suggest.words import clean, content, every
 from agent_assist.suggester import Article, Situation
-from dialog.events import Suggestion
+from dialog.people_events import Suggestion
 
 Embed = Callable[[str], Vector]
 

@@ -15,7 +15,7 @@ from agent_assist.web.identity import Agent, Supervisor
 from agent_assist.web.problems import Problem
 from dialog.commands import How
 from dialog.errors import NotFound
-from dialog.events import Suggestion
+from dialog.people_events import Suggestion
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 CallId = Annotated[str, StringConstraints(min_length=1, max_length=128)]

@@ -1,6 +1,7 @@
 """What became of a caller who wanted a person, and who else came into the call, in the words of a call's page."""
 
-from dialog.events import (
+from dialog.events import Event, RecordingPaused
+from dialog.people_events import (
     AgentJoined,
     AgentLeft,
     AgentMissed,
@@ -9,10 +10,8 @@ from dialog.events import (
     CallbackRequested,
     CallerPutThrough,
     CallQueued,
-    Event,
     HoldChanged,
     NoteWritten,
-    RecordingPaused,
     SuggestionTaken,
     SupervisionChanged,
     ThirdCalled,

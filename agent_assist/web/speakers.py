@@ -1,6 +1,13 @@
 """Who speaks in a call, by name: agents, and whoever else came in, as the journal tells it."""
 
-from dialog.events import AgentJoined, Event, Speaker, SupervisionChanged, ThirdJoined, ThirdLeft
+from dialog.event import Speaker
+from dialog.events import Event
+from dialog.people_events import (
+    AgentJoined,
+    SupervisionChanged,
+    ThirdJoined,
+    ThirdLeft,
+)
 
 
 class Speakers:

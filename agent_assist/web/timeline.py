@@ -7,6 +7,7 @@ from typing import Literal
 from agent_assist.web.handover import handover
 from agent_assist.web.speakers import Speakers
 from agent_assist.web.templates import ending
+from dialog.event import Speaker
 from dialog.events import (
     AudioGapped,
     BargedIn,
@@ -16,18 +17,17 @@ from dialog.events import (
     EngineFailed,
     EngineRecovered,
     FinalHeard,
-    HandoffRequested,
     KeysPressed,
     PlaybackEnded,
     PlaybackStarted,
     Record,
     SilencePassed,
-    Speaker,
     SpeechDiscarded,
     SpeechStarted,
     TurnTimed,
     TurnUnderstood,
 )
+from dialog.people_events import HandoffRequested
 
 Kind = Literal["caller", "noise", "bot", "cut", "agent", "third", "key", "event", "trouble"]
 

@@ -3,7 +3,15 @@
 import pytest
 from pydantic import ValidationError
 
-from dialog.events import PII_FIELDS, CallAnswered, CallEnded, Event, KeysPressed, PartialHeard, Record
+from dialog.events import (
+    PII_FIELDS,
+    CallAnswered,
+    CallEnded,
+    Event,
+    KeysPressed,
+    PartialHeard,
+    Record,
+)
 from dialog.journal import Journal
 
 

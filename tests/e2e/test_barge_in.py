@@ -11,7 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dialog.events import BargedIn, PlaybackEnded, PlaybackStarted, Record, SpeechDiscarded, TurnUnderstood
+from dialog.events import (
+    BargedIn,
+    PlaybackEnded,
+    PlaybackStarted,
+    Record,
+    SpeechDiscarded,
+    TurnUnderstood,
+)
 from tests.e2e.callers import laugh, say
 from tests.e2e.conversation import Exchange, read_back, word_overlap
 from tests.e2e.node import Node, wait_for

@@ -11,12 +11,11 @@ import pytest
 from agent_assist.desk.messages import CallChanged, CallJoined, CallLeft, MeChanged, Supervisor
 from agent_assist.desk.ports import Presence
 from dialog.commands import How
-from dialog.events import (
+from dialog.events import CallEnded, CallStarted
+from dialog.people_events import (
     AgentJoined,
     CallbackRequested,
-    CallEnded,
     CallerPutThrough,
-    CallStarted,
     HoldChanged,
     SupervisionChanged,
     ThirdJoined,

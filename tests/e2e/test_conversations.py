@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from dialog.events import CallEnded, HandoffRequested, TurnedAway
+from dialog.events import CallEnded
+from dialog.people_events import HandoffRequested, TurnedAway
 from tests.e2e.callers import say
 from tests.e2e.conversation import Held, check_spoken, hold
 from tests.e2e.node import Node

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from agent_assist.desk.messages import CallJoined, OfferWithdrawn
-from dialog.events import AgentJoined, CallEnded
+from dialog.events import CallEnded
+from dialog.people_events import AgentJoined
 from dsp.resample import resample
 from tests.e2e.callers import LINE_HZ, Sound
 from tests.e2e.desk_phone import DeskPhone

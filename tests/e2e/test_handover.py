@@ -10,7 +10,15 @@ import pytest
 
 from agent_assist.desk.messages import CallChanged, CallJoined, CallLeft, Offered, WrapUpDue
 from agent_assist.desk.ports import Presence
-from dialog.events import AgentJoined, AgentLeft, BotReturned, CallEnded, HandoffRequested, HoldChanged, NoteWritten
+from dialog.events import CallEnded
+from dialog.people_events import (
+    AgentJoined,
+    AgentLeft,
+    BotReturned,
+    HandoffRequested,
+    HoldChanged,
+    NoteWritten,
+)
 from tests.e2e.node import Node, serving
 from tests.fakes.agent import ProgramAgent, program_agents
 from voice.caller import Caller, OutgoingLine, open_caller

@@ -10,12 +10,12 @@ import pytest
 
 from agent_assist.desk.messages import CallJoined, CallLeft, Offered, OfferWithdrawn, Recorded, Snapshot
 from agent_assist.desk.ports import Presence
-from dialog.events import (
+from dialog.events import CallEnded
+from dialog.people_events import (
     AgentJoined,
     AgentMissed,
     BotReturned,
     CallbackRequested,
-    CallEnded,
     HandoffRequested,
     HoldChanged,
     NoteWritten,

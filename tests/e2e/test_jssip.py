@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from dialog.events import CallAnswered, CallEnded, CallStarted, KeysPressed
+from dialog.events import (
+    CallAnswered,
+    CallEnded,
+    CallStarted,
+    KeysPressed,
+)
 from dsp.resample import resample
 from tests.e2e.browser import chromium
 from tests.e2e.callers import LINE_HZ, say

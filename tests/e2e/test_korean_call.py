@@ -18,7 +18,14 @@ import psutil
 import pytest
 
 from dialog.actions import Expect
-from dialog.events import CallEnded, EngineFailed, EngineRecovered, FinalHeard, PartialHeard, Record
+from dialog.events import (
+    CallEnded,
+    EngineFailed,
+    EngineRecovered,
+    FinalHeard,
+    PartialHeard,
+    Record,
+)
 from tests.contract.recognisers import ALIKE
 from tests.e2e.conversation import Exchange
 from tests.e2e.node import Node, serving, wait_for

@@ -16,16 +16,18 @@ import soundfile
 from playwright.async_api import Dialog, Route, expect
 
 from dialog.events import (
+    CallEnded,
+    FinalHeard,
+    PlaybackEnded,
+    ReplyGiven,
+)
+from dialog.people_events import (
     AgentJoined,
     AgentLeft,
     BotReturned,
-    CallEnded,
-    FinalHeard,
     HandoffRequested,
     HoldChanged,
     NoteWritten,
-    PlaybackEnded,
-    ReplyGiven,
     SuggestionTaken,
 )
 from dsp.resample import resample

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from agent_assist.desk.messages import CallChanged, CallJoined, CallLeft
-from dialog.events import CallEnded, CallerReplaced, HandoffRequested, TransferRequested
+from dialog.events import CallEnded, CallerReplaced
+from dialog.people_events import HandoffRequested, TransferRequested
 from tests.e2e.node import Node, free_port, serving
 from tests.e2e.phones import Baresip
 from tests.e2e.test_handover import SETTINGS, ring, told, until, write_down

@@ -9,7 +9,13 @@ import pytest
 import soundfile
 
 from agent_assist.desk.messages import CallJoined, CallLeft, Recorded
-from dialog.events import CallEnded, CallStarted, FinalHeard, RecordingPaused, SuggestionsShown
+from dialog.events import (
+    CallEnded,
+    CallStarted,
+    FinalHeard,
+    RecordingPaused,
+)
+from dialog.people_events import SuggestionsShown
 from dsp.g711 import MU_LAW, encode_block
 from dsp.resample import resample
 from tests.e2e.callers import LINE_HZ, say

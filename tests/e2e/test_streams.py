@@ -12,7 +12,13 @@ import numpy as np
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from dialog.events import CallAnswered, CallEnded, CallStarted, KeysPressed, PlaybackStarted
+from dialog.events import (
+    CallAnswered,
+    CallEnded,
+    CallStarted,
+    KeysPressed,
+    PlaybackStarted,
+)
 from tests.e2e.node import Node, free_port, serving, wait_for
 from tests.e2e.platforms import Platform, audiosocket, talking
 from tests.e2e.socket_platforms import Asterisk, Freeswitch, Genesys, Twilio, calling, password

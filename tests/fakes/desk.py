@@ -13,11 +13,11 @@ from agent_assist.desk.messages import CallJoined, Me, OfferWithdrawn, Supervise
 from agent_assist.desk.ports import Conflict, Presence
 from agent_assist.web.agent_api import DeskParts
 from dialog.commands import How
-from dialog.events import (
+from dialog.events import PlaybackStarted
+from dialog.people_events import (
     CallerPutThrough,
     HoldChanged,
     NoteWritten,
-    PlaybackStarted,
     SuggestionDismissed,
     SuggestionTaken,
     SupervisionChanged,

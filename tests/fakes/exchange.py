@@ -6,10 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from random import Random
 
-from dialog.events import (
-    CallEnded,
-    CallStarted,
-)
+from dialog.events import CallEnded, CallStarted
 from tests.fakes.bot import FakeBot
 from tests.fakes.browser_call import until
 from tests.fakes.house import House, house

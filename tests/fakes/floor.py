@@ -28,15 +28,17 @@ from agent_assist.desk.messages import (
     WrapUpDue,
 )
 from agent_assist.desk.ports import Conflict, Presence
+from dialog.event import Speaker
 from dialog.events import (
-    AgentJoined,
-    AgentLeft,
     Event,
     FinalHeard,
     PartialHeard,
     Reading,
     Record,
-    Speaker,
+)
+from dialog.people_events import (
+    AgentJoined,
+    AgentLeft,
     Suggestion,
     SuggestionsShown,
     SupervisionChanged,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from agent_assist.store.desk_records import Callback
 from agent_assist.suggester import Article, Situation
-from dialog.events import Suggestion
+from dialog.people_events import Suggestion
 
 
 class FakeCallbacks:

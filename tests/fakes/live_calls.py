@@ -23,18 +23,21 @@ from dialog.commands import (
     TurnAway,
 )
 from dialog.events import (
+    CallAnswered,
+    CallEnded,
+    CallStarted,
+    Event,
+    Record,
+)
+from dialog.journal import Journal, Listener
+from dialog.people_events import (
     AgentJoined,
     AgentLeft,
     BotReturned,
-    CallAnswered,
-    CallEnded,
     CallerPutThrough,
     CallQueued,
-    CallStarted,
-    Event,
     HandoffRequested,
     HoldChanged,
-    Record,
     SupervisionChanged,
     ThirdCalled,
     ThirdJoined,
@@ -43,7 +46,6 @@ from dialog.events import (
     TransferRequested,
     TurnedAway,
 )
-from dialog.journal import Journal, Listener
 
 Left = Literal["hung_up", "handed_back", "transferred", "lost", "caller", "ended"]
 Why = Literal["dropped", "hung_up", "no_answer", "not_allowed", "busy", "failed", "ended"]

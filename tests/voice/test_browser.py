@@ -9,18 +9,20 @@ import pytest
 from dialog.actions import Collect, Expect, Hangup, Reply, Say
 from dialog.errors import NoCommonCodec, Overloaded, PeerForbidden
 from dialog.events import (
+    CallAnswered,
+    CallEnded,
+    CallStarted,
+    KeysPressed,
+    Record,
+)
+from dialog.people_events import (
     AgentJoined,
     AgentLeft,
     AgentRung,
     BotReturned,
-    CallAnswered,
-    CallEnded,
     CallerPutThrough,
-    CallStarted,
     HoldChanged,
-    KeysPressed,
     NoteWritten,
-    Record,
     SuggestionsShown,
     SupervisionChanged,
     ThirdCalled,

@@ -13,21 +13,23 @@ from dialog.actions import Handoff, Reply, Say
 from dialog.announcements import Announcements
 from dialog.commands import Announce, End, HandBack, Hold, Join, NobodyWhy, Requeue, Speak, TurnAway
 from dialog.events import (
-    AgentJoined,
-    AgentLeft,
-    BotReturned,
-    CallbackRequested,
     CallEnded,
-    CallQueued,
     CallStarted,
     FinalHeard,
-    HandoffRequested,
-    HoldChanged,
     KeysPressed,
     Record,
     ReplyGiven,
     SpeechDiscarded,
     SpeechStarted,
+)
+from dialog.people_events import (
+    AgentJoined,
+    AgentLeft,
+    BotReturned,
+    CallbackRequested,
+    CallQueued,
+    HandoffRequested,
+    HoldChanged,
     TurnedAway,
 )
 from dialog.ports import Returned, SessionOpened

@@ -13,7 +13,7 @@ from agent_assist.desk.ports import LeaveWhy, Presence
 from agent_assist.desk.router import LongestIdle
 from agent_assist.desk.rules import Rules
 from dialog.commands import Command, Hold
-from dialog.events import AgentMissed
+from dialog.people_events import AgentMissed
 from tests.agent_assist.desk.house import FakeStore
 from tests.fakes.clock import virtual_time
 from tests.fakes.handsets import HOST, Switch

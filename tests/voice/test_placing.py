@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from dialog.errors import PeerForbidden, PeerTimeout
-from dialog.events import AgentJoined, AgentLeft, CallEnded, CallStarted
+from dialog.events import CallEnded, CallStarted
+from dialog.people_events import AgentJoined, AgentLeft
 from tests.fakes.desk_calls import FakeCallDesk
 from tests.fakes.house import House, house
 from tests.fakes.leg import FakeLeg

@@ -12,8 +12,6 @@ from agent_assist.desk.ports import LeaveWhy
 from dialog.announcements import Announcements
 from dialog.commands import End, HandBack, Hold, Join
 from dialog.events import (
-    AgentJoined,
-    AgentLeft,
     CallEnded,
     CallQualityMeasured,
     CallStarted,
@@ -23,6 +21,7 @@ from dialog.events import (
     SpeechDiscarded,
     SpeechStarted,
 )
+from dialog.people_events import AgentJoined, AgentLeft
 from tests.fakes.desk_calls import FakeCallDesk
 from tests.fakes.leg import FakeLeg
 from tests.fakes.speech import FakeEars, FakeMouth

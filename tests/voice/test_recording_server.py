@@ -12,7 +12,13 @@ import pytest
 import soundfile
 
 from dialog.errors import PeerForbidden
-from dialog.events import AgentJoined, AgentLeft, CallAnswered, CallEnded, CallStarted, RecordingPaused
+from dialog.events import (
+    CallAnswered,
+    CallEnded,
+    CallStarted,
+    RecordingPaused,
+)
+from dialog.people_events import AgentJoined, AgentLeft
 from dsp.g711 import MU_LAW, encode_block
 from tests.fakes.browser_call import until
 from tests.fakes.house import House, house

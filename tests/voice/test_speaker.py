@@ -10,7 +10,12 @@ import numpy as np
 import pytest
 
 from dialog.errors import EngineTimeout, EngineUnavailable
-from dialog.events import EngineFailed, Event, PlaybackEnded, PlaybackStarted
+from dialog.events import (
+    EngineFailed,
+    Event,
+    PlaybackEnded,
+    PlaybackStarted,
+)
 from tests.fakes.clock import virtual_time
 from tests.fakes.leg import FakeLeg
 from tests.fakes.speech import MS_PER_LETTER, FakeMouth

@@ -12,7 +12,13 @@ import pytest
 
 from dialog.actions import Collect, Expect, Hangup, Reply, Say
 from dialog.errors import Overloaded
-from dialog.events import BargedIn, CallAnswered, CallEnded, CallStarted, KeysPressed
+from dialog.events import (
+    BargedIn,
+    CallAnswered,
+    CallEnded,
+    CallStarted,
+    KeysPressed,
+)
 from dsp.g711 import MU_LAW, decode_block, encode_block
 from dsp.tones import dtmf_tone
 from tests.fakes.bot import FakeBot, ask

@@ -10,11 +10,10 @@ import pytest
 from dialog.actions import Reply
 from dialog.commands import Consult, DropThird, End, HandBack, Hold, Join, PutThrough, Requeue, Supervise
 from dialog.errors import CentralinoError, Overloaded, PeerError, PeerForbidden, PeerTimeout
-from dialog.events import (
+from dialog.events import CallEnded, FinalHeard
+from dialog.people_events import (
     AgentLeft,
-    CallEnded,
     CallerPutThrough,
-    FinalHeard,
     HoldChanged,
     SupervisionChanged,
     ThirdCalled,

@@ -7,10 +7,10 @@ from agent_assist.desk.ports import LeaveWhy
 from dialog.actions import Reply, Say, Transfer
 from dialog.commands import BlindTransfer, HandBack, Join
 from dialog.errors import PeerForbidden, ProtocolError
-from dialog.events import (
+from dialog.events import CallEnded
+from dialog.people_events import (
     AgentLeft,
     BotReturned,
-    CallEnded,
     TransferFailed,
     TransferRequested,
 )

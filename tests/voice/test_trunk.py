@@ -5,10 +5,7 @@ import asyncio
 import pytest
 
 from dialog.actions import Hangup, Reply, Say
-from dialog.events import (
-    CallAnswered,
-    CallStarted,
-)
+from dialog.events import CallAnswered, CallStarted
 from tests.fakes.bot import FakeBot
 from tests.fakes.clock import virtual_time
 from tests.fakes.exchange import exchange, versions

@@ -1,13 +1,8 @@
 """Callers who are put somewhere else: another telephone takes their place, or their own side calls elsewhere."""
 
 from dialog.actions import Reply, Transfer
-from dialog.events import (
-    BotReturned,
-    CallerReplaced,
-    CallStarted,
-    TransferFailed,
-    TransferProgressed,
-)
+from dialog.events import CallerReplaced, CallStarted
+from dialog.people_events import BotReturned, TransferFailed, TransferProgressed
 from tests.fakes.bot import FakeBot
 from tests.fakes.exchange import exchange, versions
 from tests.fakes.telephone import HOST, free

@@ -12,7 +12,7 @@ from agent_assist.desk.ports import GRACE_S, Conflict, LeaveWhy, Presence
 from agent_assist.desk.rules import Rules
 from dialog.commands import Command, How
 from dialog.errors import StoreError
-from dialog.events import TransferFailed
+from dialog.people_events import TransferFailed
 from tests.agent_assist.desk.house import House
 from tests.fakes.live_calls import Place
 

@@ -9,16 +9,18 @@ from agent_assist.desk.assist import Assist
 from agent_assist.suggester import Article, Situation
 from dialog.errors import EngineUnavailable
 from dialog.events import (
-    AgentJoined,
-    AgentLeft,
     EngineFailed,
     EngineRecovered,
     FinalHeard,
-    HandoffRequested,
     Reading,
+    TurnUnderstood,
+)
+from dialog.people_events import (
+    AgentJoined,
+    AgentLeft,
+    HandoffRequested,
     Suggestion,
     SuggestionsShown,
-    TurnUnderstood,
 )
 from tests.fakes.live_calls import FakeCalls
 from tests.fakes.virtual_time import run_virtual

@@ -12,17 +12,15 @@ from dialog.actions import Handoff, Say
 from dialog.bot.sample import SqliteCustomers
 from dialog.engines.keypad import KeypadEngine
 from dialog.events import (
-    AgentJoined,
-    AgentLeft,
     CallStarted,
     Event,
     FinalHeard,
     KeysPressed,
-    NoteWritten,
     Reading,
     ReplyGiven,
     TurnUnderstood,
 )
+from dialog.people_events import AgentJoined, AgentLeft, NoteWritten
 from dialog.ports import Hypothesis, Keys, NoInput, SessionOpened, UserTurn, Utterance
 from tests.agent_assist.journals import records, started
 

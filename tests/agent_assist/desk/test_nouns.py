@@ -6,7 +6,8 @@ from agent_assist.desk.estimate import KEPT, HandlingTimes
 from agent_assist.desk.ports import Candidate, Waiting
 from agent_assist.desk.queue import Queue
 from agent_assist.desk.router import LongestIdle
-from dialog.events import HandoffRequested, PartialHeard, SpeechStarted
+from dialog.events import PartialHeard, SpeechStarted
+from dialog.people_events import HandoffRequested
 from tests.agent_assist.journals import balance_call, records, started
 
 

@@ -8,13 +8,15 @@ import pytest
 from agent_assist.desk.messages import CallJoined, CallLeft, CallView, Offered, Recorded
 from agent_assist.desk.ports import Conflict, Presence
 from dialog.events import (
-    AgentJoined,
-    AgentLeft,
     CallEnded,
     CallStarted,
     FinalHeard,
-    NoteWritten,
     Reading,
+)
+from dialog.people_events import (
+    AgentJoined,
+    AgentLeft,
+    NoteWritten,
     SuggestionDismissed,
     SuggestionTaken,
 )

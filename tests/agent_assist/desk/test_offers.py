@@ -5,7 +5,7 @@ import pytest
 from agent_assist.desk.messages import CallJoined, Message, Offered, OfferWithdrawn
 from agent_assist.desk.ports import Conflict, LeaveWhy, Presence
 from dialog.commands import Announce, Join, NobodyWhy, TurnAway
-from dialog.events import AgentJoined, AgentMissed, AgentRung
+from dialog.people_events import AgentJoined, AgentMissed, AgentRung
 from tests.agent_assist.desk.house import House
 from tests.fakes.live_calls import Place
 

@@ -6,7 +6,7 @@ from agent_assist.desk.messages import CallJoined, CallLeft, Recorded, Supervise
 from agent_assist.desk.ports import Conflict, Presence
 from agent_assist.desk.supervision import MOST
 from dialog.commands import How, Supervise
-from dialog.events import NoteWritten
+from dialog.people_events import NoteWritten
 from tests.agent_assist.desk.house import House
 from tests.fakes.live_calls import Place
 

@@ -8,12 +8,8 @@ from agent_assist.desk.messages import CallChanged, CallJoined, CallLeft, MeChan
 from agent_assist.desk.ports import Conflict, Presence
 from dialog.commands import Announce, End, HandBack, Hold
 from dialog.errors import StoreError
-from dialog.events import (
-    NoteWritten,
-    PartialHeard,
-    SuggestionDismissed,
-    SuggestionTaken,
-)
+from dialog.events import PartialHeard
+from dialog.people_events import NoteWritten, SuggestionDismissed, SuggestionTaken
 from tests.agent_assist.desk.house import House
 from tests.fakes.live_calls import Place
 

@@ -5,7 +5,7 @@ import pytest
 from agent_assist.desk.messages import CallChanged, CallLeft, Third
 from agent_assist.desk.ports import Conflict, Presence
 from dialog.commands import Consult, DropThird, Hold, Join, PutThrough
-from dialog.events import AgentLeft, CallerPutThrough
+from dialog.people_events import AgentLeft, CallerPutThrough
 from tests.agent_assist.desk.house import House
 from tests.fakes.live_calls import Place
 

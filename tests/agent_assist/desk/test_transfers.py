@@ -5,11 +5,7 @@ import pytest
 from agent_assist.desk.messages import CallLeft, OfferWithdrawn
 from agent_assist.desk.ports import Conflict, LeaveWhy, Presence
 from dialog.commands import Announce, BlindTransfer, Join, Requeue
-from dialog.events import (
-    AgentLeft,
-    AgentMissed,
-    TransferFailed,
-)
+from dialog.people_events import AgentLeft, AgentMissed, TransferFailed
 from tests.agent_assist.desk.house import House
 
 

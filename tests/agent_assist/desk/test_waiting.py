@@ -10,7 +10,7 @@ from agent_assist.desk.messages import QueueChanged
 from agent_assist.desk.ports import LeaveWhy, Presence
 from agent_assist.desk.rules import Rules
 from dialog.commands import Announce, NobodyWhy, TurnAway
-from dialog.events import CallQueued
+from dialog.people_events import CallQueued
 from tests.agent_assist.desk.house import House
 from tests.fakes.live_calls import Place
 

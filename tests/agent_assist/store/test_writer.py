@@ -6,7 +6,13 @@ import sqlite3
 from agent_assist.store.calls import SqlCallStore
 from agent_assist.store.database import Database
 from agent_assist.store.writer import StoreWriter
-from dialog.events import CallEnded, CallStarted, PartialHeard, Record, SpeechStarted
+from dialog.events import (
+    CallEnded,
+    CallStarted,
+    PartialHeard,
+    Record,
+    SpeechStarted,
+)
 from tests.agent_assist.journals import balance_call, records, started
 from tests.fakes.stores import FaultyStore
 

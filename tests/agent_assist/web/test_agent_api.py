@@ -8,7 +8,7 @@ from agent_assist.desk.ports import Conflict, Presence
 from agent_assist.web.agent_api import ArticleView, DeskParts
 from agent_assist.web.problems import Problem
 from dialog.errors import PeerForbidden, ProtocolError
-from dialog.events import Suggestion
+from dialog.people_events import Suggestion
 from tests.agent_assist.web.agents import signed_in, told
 from tests.agent_assist.web.conftest import Site
 from tests.fakes.desk import FakeDesk

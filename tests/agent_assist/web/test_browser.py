@@ -8,11 +8,7 @@ from playwright.async_api import Browser, Page, expect
 
 from agent_assist.auth.users import Role
 from agent_assist.web.settings import SiteSettings
-from dialog.events import (
-    CallEnded,
-    FinalHeard,
-    Record,
-)
+from dialog.events import CallEnded, FinalHeard, Record
 from tests.agent_assist.journals import balance_call
 from tests.agent_assist.web.conftest import PASSWORD, Site
 from tests.agent_assist.web.watching import Watched, look, sound_axe, until

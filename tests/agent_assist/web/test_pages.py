@@ -7,19 +7,17 @@ from agent_assist.store.desk_records import DeskRecords
 from agent_assist.web.pages import Scale
 from dialog.errors import StoreError
 from dialog.events import (
-    AgentJoined,
     CallAnswered,
     CallEnded,
     CallQualityMeasured,
     FinalHeard,
     KeysPressed,
-    NoteWritten,
     PlaybackEnded,
     PlaybackStarted,
     Reading,
     StreamQuality,
-    ThirdJoined,
 )
+from dialog.people_events import AgentJoined, NoteWritten, ThirdJoined
 from tests.agent_assist.journals import balance_call, records, started
 from tests.agent_assist.web.conftest import Site
 

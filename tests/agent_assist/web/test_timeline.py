@@ -5,28 +5,30 @@ import random
 import pytest
 
 from agent_assist.web.timeline import Answer, Line, Span, timeline
+from dialog.event import Speaker
 from dialog.events import (
-    AgentJoined,
-    AgentLeft,
-    AgentMissed,
     AudioGapped,
     CallAnswered,
     CallEnded,
-    CallerPutThrough,
-    CallQueued,
     EngineFailed,
     EngineRecovered,
     FinalHeard,
-    HandoffRequested,
-    HoldChanged,
-    NoteWritten,
     PlaybackStarted,
     Reading,
     RecordingPaused,
     SilencePassed,
-    Speaker,
     SpeechDiscarded,
     SpeechStarted,
+)
+from dialog.people_events import (
+    AgentJoined,
+    AgentLeft,
+    AgentMissed,
+    CallerPutThrough,
+    CallQueued,
+    HandoffRequested,
+    HoldChanged,
+    NoteWritten,
     SupervisionChanged,
     ThirdCalled,
     ThirdJoined,

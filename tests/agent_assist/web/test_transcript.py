@@ -4,9 +4,6 @@ import pytest
 from playwright.async_api import Browser
 
 from dialog.events import (
-    AgentJoined,
-    AgentLeft,
-    CallerPutThrough,
     Event,
     FinalHeard,
     PartialHeard,
@@ -15,6 +12,11 @@ from dialog.events import (
     Reading,
     Record,
     SpeechStarted,
+)
+from dialog.people_events import (
+    AgentJoined,
+    AgentLeft,
+    CallerPutThrough,
     SupervisionChanged,
     ThirdCalled,
     ThirdJoined,

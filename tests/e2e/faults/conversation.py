@@ -11,7 +11,13 @@ import numpy as np
 import soxr
 from hibari import Hibari
 
-from dialog.events import CallEnded, FinalHeard, PlaybackStarted, ReplyGiven, TurnUnderstood
+from dialog.events import (
+    CallEnded,
+    FinalHeard,
+    PlaybackStarted,
+    ReplyGiven,
+    TurnUnderstood,
+)
 from tests.e2e.node import Node
 from voice.caller import Caller, OutgoingLine
 from voice.dialling import CallRefused

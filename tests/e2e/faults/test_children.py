@@ -7,7 +7,12 @@ import signal
 import psutil
 import pytest
 
-from dialog.events import BargedIn, EngineFailed, EngineRecovered, ReplyGiven
+from dialog.events import (
+    BargedIn,
+    EngineFailed,
+    EngineRecovered,
+    ReplyGiven,
+)
 from tests.e2e.faults.conversation import Conversation, answers, dial, spoken, unharmed, until
 from tests.e2e.node import Node
 from voice.caller import Caller

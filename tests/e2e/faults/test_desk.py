@@ -21,14 +21,16 @@ from agent_assist.desk.messages import Recorded, WrapUpDue
 from agent_assist.desk.ports import Presence
 from agent_assist.web.problems import Problem
 from dialog.events import (
-    AgentLeft,
-    BotReturned,
     CallEnded,
-    CallQueued,
     EngineFailed,
     EngineRecovered,
     FinalHeard,
     ReplyGiven,
+)
+from dialog.people_events import (
+    AgentLeft,
+    BotReturned,
+    CallQueued,
     SuggestionsShown,
 )
 from tests.e2e import test_handover

@@ -6,7 +6,12 @@ from collections.abc import AsyncIterator
 import pytest
 from aiortc import RTCDataChannel
 
-from dialog.events import CallAnswered, Event, PartialHeard, Record
+from dialog.events import (
+    CallAnswered,
+    Event,
+    PartialHeard,
+    Record,
+)
 from tests.fakes.browser_call import BrowserCall, browser_call, until
 from voice.net.journal_channel import JournalChannel
 

@@ -8,13 +8,11 @@ from playwright.async_api import ViewportSize, expect
 from agent_assist.desk.ports import Presence
 from dialog.events import (
     CallAnswered,
-    HandoffRequested,
-    NoteWritten,
     PartialHeard,
     PlaybackEnded,
     PlaybackStarted,
-    Suggestion,
 )
+from dialog.people_events import HandoffRequested, NoteWritten, Suggestion
 from tests.agent_assist.journals import started
 from tests.agent_assist.web.panel.conftest import AGENT, DESK, SIDE, Panel
 from tests.agent_assist.web.watching import sound_axe

@@ -31,15 +31,17 @@ from agent_assist.desk.messages import (
 )
 from agent_assist.desk.ports import Presence
 from dialog.events import (
-    AgentJoined,
-    CallQueued,
     Event,
     FinalHeard,
-    HandoffRequested,
-    NoteWritten,
     PartialHeard,
     Reading,
     Record,
+)
+from dialog.people_events import (
+    AgentJoined,
+    CallQueued,
+    HandoffRequested,
+    NoteWritten,
     Suggestion,
     SuggestionDismissed,
     SuggestionsShown,

@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import Dialog, expect
 
-from dialog.events import Suggestion
+from dialog.people_events import Suggestion
 from tests.agent_assist.web.panel.conftest import AGENT, Panel
 
 pytestmark = pytest.mark.timeout(120)

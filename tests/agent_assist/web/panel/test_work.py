@@ -5,7 +5,8 @@ import asyncio
 import pytest
 from playwright.async_api import Browser, Locator, expect
 
-from dialog.events import PartialHeard, SpeechStarted, Suggestion
+from dialog.events import PartialHeard, SpeechStarted
+from dialog.people_events import Suggestion
 from tests.agent_assist.web.conftest import Site
 from tests.agent_assist.web.panel.conftest import AGENT, Panel, open_panel
 from tests.agent_assist.web.watching import until

@@ -72,15 +72,18 @@ async def test_a_trunk_carries_so_many_calls_at_once_and_a_second() -> None:
 
 
 @asynccontextmanager
-async def node(trunk: Mapping[str, object]) -> AsyncIterator[tuple[House, int]]:
-    """A node with one trunk, called `carrier`, and no other peer; its SIP port."""
-    settings = Settings.model_validate({"sip": {"peers": [], "trunks": {"carrier": trunk}}})
+async def node(
+    trunk: Mapping[str, object], host: str = HOST, **others: Mapping[str, object]
+) -> AsyncIterator[tuple[House, int]]:
+    """A node on `host` with a trunk called `carrier`, and `others`, and no other peer; its SIP port."""
+    trunks = {"carrier": trunk} | others
+    settings = Settings.model_validate({"sip": {"peers": [], "trunks": trunks}})
     table = Trunks(settings)
     async with house(limits=LimitSettings(calls=4, calls_per_minute=1)) as home:
-        calls = Trunk(settings, home.calls, home.plane, RtpPorts(HOST, 25_000, 25_998, Random()), table)
-        agent = SipAgent(calls, table.allows, told=table.signalling_host)
+        calls = Trunk(settings, home.calls, home.plane, RtpPorts(host, 25_000, 25_998, Random()), table)
+        agent = SipAgent(calls, table.allows, told=table.signalling_host, advertised=HOST)
         calls.serve(agent)
-        await agent.start(HOST, 0, home.tasks)
+        await agent.start(host, 0, home.tasks)
         try:
             yield home, agent.port
         finally:
@@ -99,6 +102,24 @@ async def test_a_call_is_its_trunks_and_hears_the_address_that_trunk_is_told() -
         await until(lambda: home.calls.live > 0)
         (started,) = home.told(CallStarted)
         assert (started.trunk, started.bot) == ("carrier", "helpdesk")
+
+
+async def test_a_node_with_several_addresses_tells_each_trunk_the_one_that_it_sees() -> None:
+    inside = {"peers": ["127.0.0.2"], "bots": {"*": "helpdesk"}, "advertised": "127.0.0.12"}
+    outside = {"peers": ["127.0.0.3"], "bots": {"*": "helpdesk"}, "advertised": "127.0.0.13"}
+    async with node(inside, "0.0.0.0", outside=outside) as (home, port):
+        for peer, ours in (("127.0.0.2", "127.0.0.12"), ("127.0.0.3", "127.0.0.13")):
+            async with telephone(port, "200", peer) as phone:
+                phone.invite(phone.sdp())
+                answer = await phone.answer()
+                assert f"sip:{ours}:" in answer.headers["contact"]
+                assert f"c=IN IP4 {ours}" in answer.body
+                phone.ack()
+                await until(lambda: home.calls.live > 0)
+                await home.tick(200)
+                assert phone.heard()
+                phone.bye()
+                await until(lambda: home.calls.live == 0)
 
 
 async def test_a_trunk_has_formats_of_its_own_and_says_whether_it_is_encrypted() -> None:

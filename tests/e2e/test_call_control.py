@@ -25,6 +25,8 @@ from tests.e2e.callers import LINE_HZ, Sound
 from tests.e2e.node import Node, free_port, serving
 from tests.e2e.phones import Baresip
 from tests.e2e.test_handover import (
+    AGENT_HZ,
+    CALLER_HZ,
     SETTINGS,
     ask_for_a_person,
     level_at,
@@ -38,8 +40,7 @@ from tests.fakes.agent import ProgramAgent, program_agents
 from voice.caller import Caller, OutgoingLine, open_caller
 from voice.ports import RATE_HZ, Pcm
 
-CALLER_HZ, THIRD_HZ, AGENT_HZ, BOSS_HZ = 400, 700, 1_000, 1_500
-"""Multiples of 25 Hz: in windows of 40 ms none of them shows in another."""
+THIRD_HZ, BOSS_HZ = 700, 1_500  # on the same grid as the other two
 LOUD, SILENT = 2_000, 150
 NUMBER = "4420112"
 TRUNK = """

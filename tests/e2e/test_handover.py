@@ -36,7 +36,8 @@ ring_s = 3
 suggest = false
 """
 BRIDGE_MS = 300
-CALLER_HZ, AGENT_HZ = 440, 1_000
+CALLER_HZ, AGENT_HZ = 400, 1_000
+"""Multiples of 25 Hz: in windows of 40 ms neither shows in the other."""
 SETTLE_MS = 400
 
 

@@ -43,7 +43,7 @@ async def wire(site: Site, data: bytes, *, pause_s: float = 0.0) -> bytes:
     try:
         if pause_s:
             for byte in data:
-                if reader.at_eof():
+                if reader.at_eof() or writer.transport.is_closing():  # the latter where it was reset
                     break
                 writer.write(bytes([byte]))
                 await asyncio.sleep(pause_s)

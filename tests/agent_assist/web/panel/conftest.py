@@ -55,7 +55,7 @@ class Panel:
 
     async def asked(self, *what: object) -> None:
         """Wait until the agent asked the desk for this."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(15):
             while (AGENT, *what) not in self.desk.asked:
                 await asyncio.sleep(0.01)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from agent_assist.desk.messages import CallChanged, CallJoined, CallLeft, MeChanged, Supervisor
 from agent_assist.desk.ports import Presence
@@ -21,6 +22,7 @@ from dialog.people_events import (
     ThirdJoined,
     ThirdLeft,
 )
+from tests.e2e.agent_page import AgentPage, agent_page
 from tests.e2e.callers import LINE_HZ, Sound
 from tests.e2e.node import Node, free_port, serving
 from tests.e2e.phones import Baresip
@@ -152,25 +154,46 @@ async def test_alone_with_a_third_then_all_three_then_without_the_agent(
         assert (await until(node, CallEnded, call_id))[0].cause == "third"
 
 
-async def test_who_may_not_be_called_and_who_is_dropped(
-    node: Node, caller: Caller, passwords: dict[str, str], phone: Baresip
+async def test_an_agent_does_it_all_by_the_panel(
+    node: Node, caller: Caller, passwords: dict[str, str], phone: Baresip, tmp_path: Path
 ) -> None:
-    async with program_agents(node.web_url, "eve") as (eve,):
-        line, call_id = await talking(caller, node, eve, passwords["eve"])
-        assert await eve.post("consult", {"to": "0190666"}) == 204
-        trouble = await eve.expect(CallChanged, lambda changed: bool(changed.trouble))
-        assert (trouble.trouble, trouble.third) == ("third_not_allowed", None)
+    microphone = tmp_path / "microphone.wav"
+    soundfile.write(microphone, tone(AGENT_HZ, 4.0), RATE_HZ, subtype="PCM_16")
+    async with agent_page(node.web_url, "eve", passwords["eve"], microphone) as eve:
+        await eve.ready()
+        line, call_id = await ask_for_a_person(caller, node)
+        await eve.rings()
+        await eve.press("Alt+a")
+        await eve.talking()
+
+        await call_first(eve, "0190 666")
+        await eve.shows("may not be called")
         assert told(node, HoldChanged, call_id) == []
-        assert await eve.post("third/putthrough") == 409
-        assert await eve.post("consult", {"to": NUMBER}) == 204
-        await until(node, ThirdJoined, call_id)
-        assert await eve.post("third/drop") == 204
+        await call_first(eve, "442 0112")
+        await eve.shows("You speak with 442 0112 alone; the caller hears music.")
+        await hears(line, phone.heard, RATE_HZ, {AGENT_HZ: True})
+        await eve.press("Alt+d")
         await asyncio.to_thread(phone.wait_over)
         assert [left.why for left in await until(node, ThirdLeft, call_id, 2)] == ["not_allowed", "dropped"]
-        assert await eve.post("hold", {"on": False}) == 204
+
+        phone.start_over()
+        await call_first(eve, "442 0112")
+        await eve.shows("You speak with 442 0112 alone; the caller hears music.")
+        await eve.press("Alt+h")
+        await eve.shows("All three hear each other: you, the caller and 442 0112.")
         await hears(line, lambda: line.heard_between(line.now_ms - LISTEN_MS), RATE_HZ, {AGENT_HZ: True})
+        await eve.press("Alt+p")
+        await eve.write_down("solved", "with the engineer")
+        await hears(line, lambda: line.heard_between(line.now_ms - LISTEN_MS), RATE_HZ, {AGENT_HZ: False})
         line.hang_up()
-        await write_down(eve)
+        await asyncio.to_thread(phone.wait_over)
+
+
+async def call_first(eve: AgentPage, number: str) -> None:
+    """Open the transfer drawer, and call somebody in."""
+    await eve.press("Alt+t")
+    await eve.page.get_by_label("To a number outside").fill(number)
+    await eve.page.get_by_role("button", name="Call first").click()
 
 
 async def test_a_supervisor_hears_both_whispers_to_one_and_joins(

@@ -117,6 +117,7 @@ class CallBrain:
 
     def close(self) -> None:
         """Stop what is under way and free the recogniser's stream. Idempotent."""
+        self._speaker.drop()
         self._tasks.cancel()
         self._listener.close()
 

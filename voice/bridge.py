@@ -190,6 +190,7 @@ class Bridge:
         self._closed = True
         if self._third is not None:
             self._third.leave("ended")
+        self._speaker.drop()
         self._tasks.cancel()
         self._supervisors.close()
         self._agent.close()

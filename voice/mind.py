@@ -30,7 +30,7 @@ class Mind(Protocol):
         ...
 
     def close(self) -> None:
-        """Another mind takes over, or the call is over. Idempotent."""
+        """Another mind takes over, or the call is over: what was being said is told to have been cut. Idempotent."""
         ...
 
 

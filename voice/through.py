@@ -75,6 +75,7 @@ class Through:
 
     def close(self) -> None:
         """They hear each other no more, and the third is hung up on. Idempotent."""
+        self._speaker.drop()
         self._tasks.cancel()
         self._party.close()
         self._third.leave("ended")

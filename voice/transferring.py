@@ -65,6 +65,7 @@ class Transferring:
 
     def close(self) -> None:
         """Another mind takes over, or the call is over. Idempotent."""
+        self._speaker.drop()
         self._tasks.cancel()
 
     def _say(self, text: str) -> None:

@@ -134,6 +134,7 @@ class Waiting:
 
     def close(self) -> None:
         """Somebody else has the caller. Idempotent."""
+        self._speaker.drop()
         self._tasks.cancel()
 
     def _ask(self) -> None:

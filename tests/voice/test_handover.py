@@ -1,23 +1,16 @@
 """From the bot to a person and back, as caller and agent hear it, in virtual time."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import TypeVar
-
 import numpy as np
 import pytest
 
 from agent_assist.desk.ports import LeaveWhy
-from dialog.actions import Handoff, Reply, Say
-from dialog.announcements import Announcements
 from dialog.commands import Announce, End, HandBack, Hold, Join, NobodyWhy, Requeue, Speak, TurnAway
 from dialog.events import (
     CallEnded,
-    CallStarted,
     FinalHeard,
     KeysPressed,
-    Record,
+    PlaybackEnded,
+    PlaybackStarted,
     ReplyGiven,
     SpeechDiscarded,
     SpeechStarted,
@@ -33,86 +26,10 @@ from dialog.people_events import (
     TurnedAway,
 )
 from dialog.ports import Returned, SessionOpened
-from tests.fakes.bot import FakeBot, ask
-from tests.fakes.desk_calls import FakeCallDesk
+from tests.fakes.bot import ask
 from tests.fakes.leg import FakeLeg
-from tests.fakes.outside import FakeOutside
-from tests.fakes.speech import FakeEars, FakeMouth
-from voice.call import Call
+from tests.voice.scenes import PERSON, STARTED, scene
 from voice.ports import TICK_MS, TICK_SAMPLES
-from voice.services import People, Refer, Services
-
-E = TypeVar("E")
-PERSON = Reply("fake", (Say("One moment."), Handoff("asked for a person", "billing")))
-MUSIC = np.full(32_000, 77, np.int16)
-STARTED = CallStarted(transport="sip", caller="sip:ann@host", dialled="100", bot="helpdesk", started_at="")
-
-
-class Scene:
-    """A caller, an agent's leg, and a call whose desk the test plays."""
-
-    def __init__(
-        self,
-        *script: Reply,
-        hears: tuple[str, ...] = (),
-        started: CallStarted = STARTED,
-        longest_call_s: int = 3_600,
-        refer: Refer | None = None,
-        outside: FakeOutside | None = None,
-    ) -> None:
-        self.caller, self.agent = FakeLeg(), FakeLeg()
-        self.legs = {"eve": self.agent}
-        self.mouth, self.bot, self.desk = FakeMouth(), FakeBot(*script), FakeCallDesk()
-        self.records: list[Record] = []
-        people = People(self.desk, self.legs.get, MUSIC, outside)
-        services = Services(
-            FakeEars(*hears),
-            self.mouth,
-            {"helpdesk": self.bot},
-            [self.records.append],
-            Announcements(),
-            longest_call_s,
-        )
-        self.call = Call("c1", started, self.caller, "PCMU", services, people, refer)
-        self.desk.command = lambda call_id, command: self.call.command(command)
-
-    async def tick(self, ms: int, *, caller: float = 0.0, agent: float = 0.0, keys: str = "") -> None:
-        for index in range(ms // TICK_MS):
-            self.caller.tick(caller, keys if index == 0 else "")
-            self.agent.tick(agent)
-            for _ in range(8):
-                await asyncio.sleep(0)  # tasks of the call run between ticks, as they do between real ones
-
-    async def queued(self) -> None:
-        """The bot has spoken its last word and the caller has heard the place in the queue."""
-        await self.tick(6_000)
-
-    def told(self, kind: type[E]) -> list[E]:
-        return [record.event for record in self.records if isinstance(record.event, kind)]
-
-    @property
-    def hears_music(self) -> bool:
-        return any(int(np.abs(pcm).max()) == 77 for pcm in self.caller.sent[-10:])
-
-
-@asynccontextmanager
-async def scene(
-    *script: Reply,
-    hears: tuple[str, ...] = (),
-    started: CallStarted = STARTED,
-    longest_call_s: int = 3_600,
-    refer: Refer | None = None,
-    outside: FakeOutside | None = None,
-) -> AsyncIterator[Scene]:
-    played = Scene(*script, hears=hears, started=started, longest_call_s=longest_call_s, refer=refer, outside=outside)
-    running = asyncio.create_task(played.call.run())
-    await asyncio.sleep(0)
-    try:
-        yield played
-    finally:
-        played.call.end("test")
-        await running
-        assert len(played.told(CallEnded)) == 1
 
 
 async def test_the_caller_waits_with_music_and_is_told_the_place() -> None:
@@ -210,6 +127,22 @@ async def test_on_hold_the_caller_hears_music_and_nobody_listens() -> None:
         assert call.caller.room is call.agent.room is not None
         await call.tick(400)
         assert not call.hears_music
+
+
+@pytest.mark.parametrize("joins", [True, False], ids=["join", "end"])
+async def test_what_was_being_said_when_a_mind_ends_is_told_to_have_been_cut(joins: bool) -> None:
+    async with scene(PERSON) as call:
+        while not any(begun.text == "You are next." for begun in call.told(PlaybackStarted)):
+            await call.tick(TICK_MS)
+        if joins:
+            call.call.command(Join("eve"))
+        else:
+            call.call.end("caller")
+        await call.tick(40)
+        ends = {ended.playback: ended for ended in call.told(PlaybackEnded)}
+        begun = call.told(PlaybackStarted)[-1]
+        assert ends[begun.playback].interrupted
+        assert len(ends) == len(call.told(PlaybackStarted)), "each that began has ended"
 
 
 async def test_what_hold_cuts_off_is_told_to_have_come_to_nothing() -> None:

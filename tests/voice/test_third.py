@@ -24,7 +24,7 @@ from dsp.parts import Part
 from tests.fakes.bot import ask
 from tests.fakes.leg import FakeLeg
 from tests.fakes.outside import FakeOutside, FakeOutsideCall
-from tests.voice.test_handover import PERSON, STARTED, Scene, scene
+from tests.voice.scenes import PERSON, STARTED, Scene, scene
 from voice.dialling import CallRefused
 from voice.ports import TICK_MS
 

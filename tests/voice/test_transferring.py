@@ -15,7 +15,7 @@ from dialog.people_events import (
     TransferRequested,
 )
 from dialog.ports import Returned
-from tests.voice.test_handover import PERSON, scene
+from tests.voice.scenes import PERSON, scene
 
 NUMBER = "+3225550123"
 AWAY = Reply("fake", (Say("I will put you through."), Transfer(NUMBER)))

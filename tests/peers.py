@@ -1,10 +1,16 @@
 """Real programs used as test peers: Debian's sipp, baresip, chromium, ... Absent ones skip by name, except in CI."""
 
+import asyncio
 import os
 import shutil
+import subprocess
 from typing import NoReturn
 
+import psutil
 import pytest
+
+PATIENCE_S = 10.0
+"""For a peer to end by itself. Kamailio, asked to, now and then waits for ever for a child of its own."""
 
 
 def peer(program: str, package: str) -> str:
@@ -18,3 +24,29 @@ def absent(name: str, remedy: str) -> NoReturn:
     if os.environ.get("CI"):
         pytest.fail(message)
     pytest.skip(message)
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """Ask a peer to end; one that does not in time is killed, with its children."""
+    process.terminate()
+    try:
+        process.wait(PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        _kill(process.pid)
+        process.wait(PATIENCE_S)
+
+
+async def stopped(process: asyncio.subprocess.Process) -> None:
+    """The same, for a peer that a loop started."""
+    process.terminate()
+    try:
+        await asyncio.wait_for(process.wait(), PATIENCE_S)
+    except TimeoutError:
+        _kill(process.pid)
+        await asyncio.wait_for(process.wait(), PATIENCE_S)
+
+
+def _kill(pid: int) -> None:
+    parent = psutil.Process(pid)
+    for process in (*parent.children(recursive=True), parent):
+        process.kill()

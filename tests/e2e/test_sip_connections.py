@@ -11,7 +11,7 @@ import pytest
 from tests.e2e.node import free_port, serving
 from tests.e2e.test_sip_peers import SCENARIOS, Dialler, answering, counts, dial, listening, run, sipp
 from tests.fakes.sip_uas import HOST, SilentCallee
-from tests.peers import peer
+from tests.peers import peer, stopped
 from voice.net.certificate import ensure_certificate, server_tls
 from voice.net.sip_streams import StreamSettings
 from voice.wire.sdp import Codec, Direction
@@ -98,8 +98,7 @@ async def kamailio(folder: Path, host: str = HOST) -> AsyncIterator[None]:
         await listening(PROXY_PORT, "tcp", host)
         yield
     finally:
-        process.terminate()
-        await asyncio.wait_for(process.wait(), 10)
+        await stopped(process)
 
 
 @pytest.mark.parametrize("transport", ["tcp", "tls"])

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ import pytest
 from tests.e2e.node import Node, free_port, serving, wait_for
 from tests.e2e.test_sip_peers import SCENARIOS, sipp
 from tests.fakes.sip_uas import HOST
-from tests.peers import peer
+from tests.peers import peer, stop
 from voice.net.sip_probe import FlowProbe
 from voice.net.udp import Address, UdpSocket
 
@@ -147,8 +146,7 @@ def kamailio(folder: Path) -> Iterator[Path]:
     try:
         yield log
     finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(10)
+        stop(process)
 
 
 def until_up(node: Node, up: int) -> None:

@@ -13,7 +13,7 @@ from tests.e2e.flows.sipp import calls
 from tests.e2e.flows.telephones import measure, telephone
 from tests.e2e.node import wait_for
 from tests.e2e.test_sip_peers import listening
-from tests.peers import peer
+from tests.peers import peer, stopped
 
 CONTROL_PORT = 21_080
 CLEAR, SDES, DTLS = "RTP/AVP", "RTP/SAVP", "UDP/TLS/RTP/SAVPF"
@@ -47,8 +47,7 @@ async def relay(place: Place, towards: str, offers: str = "") -> AsyncIterator[s
         async with proxy(place, to(towards), ANSWERED, ("rtpengine",), settings=settings, always=always) as address:
             yield address
     finally:
-        process.terminate()
-        await asyncio.wait_for(process.wait(), 10)
+        await stopped(process)
 
 
 async def carried(place: Place, *profiles: str) -> None:

@@ -17,7 +17,7 @@ log = structlog.get_logger("placing")
 
 
 class WaitingDesk(Protocol):
-    """Who is told where nobody was reached (agent_assist.desk.ports.CallDesk)."""
+    """Who is told where nobody was reached (agent_assist.desk.host.DeskHost)."""
 
     def not_reached(self, agent: str, why: str) -> None: ...
 

@@ -312,7 +312,7 @@ class Desk:
         if waiting is None:
             raise self._conflict(call_id)
         if not floor.is_free(who):
-            if floor.observed.of(agent) or floor.talks.supervised_by(agent):
+            if floor.is_elsewhere(agent):
                 raise Conflict("you are in a call already")
             raise Conflict(f"who is {who.presence} cannot pick a call" if who.reachable else "there is no audio")
         if offer is not None:

@@ -239,7 +239,11 @@ class Floor:
 
     def is_free(self, agent: Agent) -> bool:
         """A call may ring there now."""
-        return agent.free and not (self.observed.of(agent.name) or self.talks.supervised_by(agent.name))
+        return agent.free and not self.is_elsewhere(agent.name)
+
+    def is_elsewhere(self, agent: str) -> bool:
+        """In a call that is not the agent's at this desk: one by another telephone, or a colleague's."""
+        return self.observed.of(agent) is not None or self.talks.supervised_by(agent) is not None
 
     def _show_again(self, agent: str) -> None:
         """Show the call that the agent has elsewhere, if there is one."""

@@ -22,7 +22,7 @@ class Outgoing:
             return
         if who.presence not in (Presence.AWAY, Presence.READY):
             raise Conflict(f"who is {who.presence} cannot call")
-        if floor.observed.of(agent) or floor.talks.supervised_by(agent):
+        if floor.is_elsewhere(agent):
             raise Conflict("you are in a call already")
         if not who.audio:
             raise Conflict("there is no audio: open it first")

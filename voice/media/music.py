@@ -1,5 +1,6 @@
 """What those who wait are played: a calm tune made by the node itself, or a sound file of the operator's."""
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +55,7 @@ def hold_music(seconds: float = len(_TUNE) * _BAR_S) -> Pcm:
     return _levelled(sound[:total] + sound[total:])
 
 
+@cache
 def ringing_tone() -> Pcm:
     """What is heard while it rings elsewhere: 425 Hz, a second of five (ETSI TR 101 041), at `LEVEL_DBFS`; for ever the
     same, and loud enough."""

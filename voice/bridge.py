@@ -27,8 +27,7 @@ from voice.music import Music
 from voice.party import Party
 from voice.ports import TICK_MS, Frame, Leg, Room
 from voice.services import People, Services
-from voice.speaker import Phrase, Speaker
-from voice.speech.phrases import split_phrases
+from voice.speaker import Speaker, phrases_of
 from voice.supervisors import Supervisors
 from voice.third import Headers, Third, Why
 
@@ -109,7 +108,7 @@ class Bridge:
         """Say `text` in the bot's voice, after what it is saying already. False: that is too much as it is."""
         if self._speaker.backlog >= _MOST_TO_SAY:
             return False
-        self._speaker.add([Phrase(phrase) for phrase in split_phrases(text)])
+        self._speaker.add(phrases_of(text))
         return True
 
     def consult(self, number: str, headers: Headers) -> None:
@@ -178,7 +177,7 @@ class Bridge:
             self._expired = True
             self.hold(on=False)
             farewell = self._services.announcements.longest_call
-            self._speaker.say([Phrase(phrase) for phrase in split_phrases(farewell)])
+            self._speaker.say(phrases_of(farewell))
 
     def gone(self) -> None:
         """The caller hung up."""

@@ -16,6 +16,7 @@ from dialog.events import (
 )
 from voice.mind import Strand
 from voice.ports import Frame, Leg, Mouth, Pcm, Played
+from voice.speech.phrases import split_phrases
 
 AHEAD_MS = 2_000
 """Audio rendered ahead of the wire: enough to ride out a restart of a busy child, little to throw away."""
@@ -34,6 +35,11 @@ class Phrase:
     text: str
     interruptible: bool = True
     pace: float = 1.0
+
+
+def phrases_of(text: str) -> list[Phrase]:
+    """What the node itself says, piece by piece."""
+    return [Phrase(phrase) for phrase in split_phrases(text)]
 
 
 class Speaker:

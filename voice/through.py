@@ -10,8 +10,7 @@ from voice.mind import Numbers, Strand
 from voice.party import Party
 from voice.ports import Frame, Leg, Room
 from voice.services import Services
-from voice.speaker import Phrase, Speaker
-from voice.speech.phrases import split_phrases
+from voice.speaker import Speaker, phrases_of
 from voice.third import Third, Why
 
 
@@ -50,7 +49,7 @@ class Through:
         caller.enter(room)
         self._party.enter(room)
         if notice and not third.informed:
-            self._speaker.add([Phrase(phrase) for phrase in split_phrases(notice)])
+            self._speaker.add(phrases_of(notice))
 
     def press(self, key: str) -> None:
         """A key that came beside the caller's audio."""
@@ -68,7 +67,7 @@ class Through:
         """The call has reached its longest time: both hear so."""
         if not self._expired:
             self._expired = True
-            self._speaker.say([Phrase(phrase) for phrase in split_phrases(self._farewell)])
+            self._speaker.say(phrases_of(self._farewell))
 
     def gone(self) -> None:
         """The caller hung up."""

@@ -11,8 +11,7 @@ from dialog.events import Event
 from voice.mind import Numbers, Strand
 from voice.music import Music
 from voice.ports import Frame, Leg, Mouth
-from voice.speaker import Phrase, Speaker
-from voice.speech.phrases import split_phrases
+from voice.speaker import Speaker, phrases_of
 
 
 class Transferring:
@@ -72,7 +71,7 @@ class Transferring:
         self._speaks = True
         if self._music is not None:
             self._music.fade()
-        self._speaker.say([Phrase(phrase) for phrase in split_phrases(text)])
+        self._speaker.say(phrases_of(text))
 
     def _was_said(self) -> None:
         if self._expired:

@@ -15,8 +15,7 @@ from dialog.events import Event
 from voice.mind import Numbers, Strand
 from voice.music import Music
 from voice.ports import TICK_MS, Frame, Leg, Mouth
-from voice.speaker import Phrase, Speaker
-from voice.speech.phrases import split_phrases
+from voice.speaker import Speaker, phrases_of
 
 MOVED_MS = 20_000
 """A changed place is told at most this often: who moves up fast wants music rather than arithmetic."""
@@ -146,7 +145,7 @@ class Waiting:
 
     def _say(self, text: str) -> None:
         self._music.fade()
-        self._speaker.say([Phrase(phrase) for phrase in split_phrases(text)])
+        self._speaker.say(phrases_of(text))
 
     def _was_said(self) -> None:
         self._told_ms = self._now_ms

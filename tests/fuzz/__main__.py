@@ -6,6 +6,7 @@ input, ends the process; the input stays in FOLDER.
 
 import json
 import os
+import resource
 import sys
 import time
 from pathlib import Path
@@ -18,6 +19,9 @@ with atheris.instrument_imports(include=["voice.wire", "sipmessage"]):
 LIMIT_S = 0.05
 LONGEST = 8_192
 """Octets of an input. Longer ones have tests of their own: there is nothing to find out about them by chance."""
+MEMORY = 2 * 2**30
+"""Octets of address space: a parser that wants more raises MemoryError. libFuzzer's own bound reads the highest memory
+that was ever in use, in which Linux counts what the process that began this one had used before."""
 
 
 class Campaign:
@@ -62,7 +66,9 @@ def main(name: str, inputs: int, folder: Path) -> None:
     corpus.mkdir()
     for number, seed in enumerate(TARGETS[name].seeds()):
         (corpus / f"{number}").write_bytes(seed)
-    options = (f"-max_len={LONGEST}", "-seed=1", f"-artifact_prefix={folder}/", "-verbosity=0", "-print_final_stats=0")
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    reports = ("-verbosity=0", "-print_final_stats=0", f"-artifact_prefix={folder}/")
+    options = (f"-max_len={LONGEST}", "-seed=1", "-rss_limit_mb=0", *reports)
     atheris.Setup([sys.argv[0], *options, str(corpus)], Campaign(name, inputs))
     atheris.Fuzz()
 

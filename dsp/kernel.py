@@ -9,10 +9,16 @@ one where the signature writes.
 Row-addressed: buffers and state have one row a leg. A tick passes the rows that are active as `int32`, and a
 kernel touches those rows only, so legs come and go without anything being copied or resized.
 
-A kernel calls only functions of its own file: numba's cache notices a change there and nowhere else.
+What a kernel keeps from tick to tick is a NamedTuple of arrays (`record` gives its type for a signature), made by a
+function of its module, and the kernel takes it as its last argument. So whoever batches further may call it from a
+kernel of its own. numba's cache notices a change in a kernel's own file and nowhere else: therefore it is kept in a
+folder of its own for every state of the sources.
 """
 
+import hashlib
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
@@ -40,6 +46,23 @@ record: Callable[[list[Any], type], Any] = numba.types.BaseTuple.from_types
 """The type of a NamedTuple of arrays in a signature, field types first."""
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+_ROOT = Path(__file__).parents[1]
+ROOMS = ("dsp", "voice/media")
+"""Where kernels are."""
+
+
+def _cache_folder() -> Path:
+    """NUMBA_CACHE_DIR or a folder beside this file, and in it one for the sources as they are."""
+    digest = hashlib.sha256()
+    for room in ROOMS:
+        for path in sorted((_ROOT / room).rglob("*.py")):
+            digest.update(path.read_bytes())
+    base = os.environ.get("NUMBA_CACHE_DIR") or _ROOT / "dsp" / "__pycache__" / "kernels"
+    return Path(base) / digest.hexdigest()[:16]
+
+
+numba.config.CACHE_DIR = str(_cache_folder())  # type: ignore[attr-defined]  # numba makes its settings at run time
 
 
 def kernel(signature: str | Signature) -> Callable[[Function], Function]:

@@ -175,7 +175,7 @@ def kernels_step() -> Step:
         VENV / ".stamps" / "kernels",
         [processor(), LOCKS / "server.lock", *stamped],
         lambda runner: runner.call([PYTHON, "-c", WARM], cwd=ROOT),
-        lambda: any((ROOT / "dsp").rglob("__pycache__/*.nbi")),
+        lambda: any((ROOT / "dsp" / "__pycache__").rglob("*.nbi")),
     )
 
 

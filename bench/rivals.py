@@ -3,9 +3,11 @@
 Each rival takes a batch of one tick a call and returns what the kernel returns, so that `bench.kernels` can compare.
 """
 
+import ctypes
 import warnings
 
 import av
+import kaldi_native_fbank
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
@@ -104,9 +106,31 @@ class Soxr:
         return [stream.resample_chunk(tick) for stream, tick in zip(self._streams, pcm, strict=True)]
 
 
+class KaldiLogMel:
+    """kaldi-native-fbank, a stream a call, each begun with 15 ms of silence as ours are."""
+
+    def __init__(self, batch: int) -> None:
+        options = kaldi_native_fbank.FbankOptions()
+        options.frame_opts.dither = 0
+        options.mel_opts.num_bins = 80
+        self._streams = [kaldi_native_fbank.OnlineFbank(options) for _ in range(batch)]
+        for stream in self._streams:
+            stream.accept_waveform(16_000, np.zeros(240, np.float32))
+
+    def process(self, pcm: Pcm) -> list[list[Floats]]:
+        """The two frames of each call."""
+        frames = []
+        for stream, tick in zip(self._streams, pcm.astype(np.float32) / np.float32(32_768), strict=True):
+            stream.accept_waveform(16_000, tick)
+            ready = stream.num_frames_ready
+            frames.append([stream.get_frame(ready - 2).copy(), stream.get_frame(ready - 1).copy()])
+            stream.pop(2)  # which frees what the originals show
+        return frames
+
+
 class NumpyDtmf:
     """The same windows and tests as dsp.tones, by one matrix product a tick. There is no compiled DTMF library with
-    wheels on PyPI, and Goertzel filters by scipy.signal.lfilter are an order slower than this."""
+    wheels on PyPI (`SpandspDtmf` is Debian's), and Goertzel filters by scipy.signal.lfilter are slower than this."""
 
     def __init__(self, batch: int) -> None:
         radians = 2 * np.pi * np.array(LOW_HZ + HIGH_HZ) / 8_000 * np.arange(120)[:, None]
@@ -141,6 +165,64 @@ class NumpyDtmf:
             self._missed = np.where(digit == self._held, 0, self._missed + 1)
             self._held[self._missed >= 6] = 0
         return began
+
+
+class SpandspDtmf:
+    """The detector of the telephone world, from Debian's libspandsp2, a call at a time. Raises OSError without it."""
+
+    def __init__(self, batch: int) -> None:
+        library = ctypes.CDLL("libspandsp.so.2")
+        library.dtmf_rx_init.restype = ctypes.c_void_p
+        library.dtmf_rx_init.argtypes = [ctypes.c_void_p] * 3
+        library.dtmf_rx.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int]
+        library.dtmf_rx_get.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int]
+        self._take, self._get = library.dtmf_rx, library.dtmf_rx_get
+        self._states = [library.dtmf_rx_init(None, None, None) for _ in range(batch)]
+
+    def process(self, pcm: Pcm) -> None:
+        start, step = pcm.ctypes.data, pcm.strides[0]
+        for row, state in enumerate(self._states):
+            self._take(state, start + row * step, pcm.shape[1])
+
+    def digits(self) -> list[str]:
+        """What each call heard since it was asked last, 127 digits at most."""
+        heard = []
+        for state in self._states:
+            text = ctypes.create_string_buffer(128)
+            self._get(state, text, 127)
+            heard.append(text.value.decode("ascii"))
+        return heard
+
+
+class NumpyEchoLoss:
+    """The sums of dsp.echo_loss in float64, all rows at once; for rows to which something is always played."""
+
+    def __init__(self, batch: int) -> None:
+        self._played = np.zeros((batch, 69))
+        self._heard = np.zeros(batch)
+        self._sums = np.zeros((5, batch, 64))
+        self._ticks = 0.0
+
+    def process(self, said: Pcm, heard: Pcm) -> tuple[npt.NDArray[np.float64], ...]:
+        """Loss in dB, delay in ms and confidence of each row."""
+        powers = [np.square(x.reshape(len(x), 5, -1) / 32_768).mean(axis=2) for x in (said, heard)]
+        self._sums *= 0.99
+        self._ticks = self._ticks * 0.99 + 1
+        for played, came in zip(powers[0].T, powers[1].T, strict=True):
+            self._played[:, 1:] = self._played[:, :-1]
+            self._played[:, 0] = played + (self._played[:, 1] - played) * 0.75
+            self._heard = came + (self._heard - came) * 0.75
+            x, y = self._played[:, :64], self._heard[:, None]
+            self._sums += np.stack([x * y, x, x * x, y + 0 * x, y * y + 0 * x])
+        products, x, xx, y, yy = self._sums / (5 * self._ticks)
+        covariance, variance = np.maximum(products - x * y, 0), xx - x * x + 1e-14
+        best = np.argmax(covariance**2 / variance, axis=1)
+        covariance, variance, rest = (
+            each[np.arange(best.size), best] for each in (covariance, variance, yy - y * y + 1e-18)
+        )
+        unlike = np.maximum(1 - covariance**2 / variance / rest, 0)
+        confidence = np.sqrt(np.maximum(1 - unlike * (1 + 20 / self._ticks), 0))
+        return -10 * np.log10(np.maximum(covariance / variance, 1e-10)), best * 4.0, confidence
 
 
 def soxr_stream(from_hz: int, to_hz: int) -> soxr.ResampleStream:

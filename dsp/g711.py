@@ -61,7 +61,8 @@ def _linear_to_a_law(sample: int) -> int:
 
 
 @kernel("void(i4[::1], u1[:, ::1], u1[::1], i2[:, ::1])")
-def _decode(rows: Rows, payload: Bytes, law: Bytes, out: Pcm) -> None:
+def decode_rows(rows: Rows, payload: Bytes, law: Bytes, out: Pcm) -> None:
+    """The kernel behind `decode`, unchecked."""
     for row in rows:
         if law[row] == MU_LAW:
             for i in range(NARROW_TICK):
@@ -72,7 +73,8 @@ def _decode(rows: Rows, payload: Bytes, law: Bytes, out: Pcm) -> None:
 
 
 @kernel("void(i4[::1], i2[:, ::1], u1[::1], u1[:, ::1])")
-def _encode(rows: Rows, pcm: Pcm, law: Bytes, out: Bytes) -> None:
+def encode_rows(rows: Rows, pcm: Pcm, law: Bytes, out: Bytes) -> None:
+    """The kernel behind `encode`, unchecked."""
     for row in rows:
         if law[row] == MU_LAW:
             for i in range(NARROW_TICK):
@@ -83,13 +85,15 @@ def _encode(rows: Rows, pcm: Pcm, law: Bytes, out: Bytes) -> None:
 
 
 @kernel("void(u1[::1], i8, i2[::1])")
-def _decode_block(payload: Bytes, law: int, out: Pcm) -> None:
+def decode_into(payload: Bytes, law: int, out: Pcm) -> None:
+    """The kernel behind `decode_block`, unchecked: any length, into an `out` as long as it."""
     for i in range(payload.size):
         out[i] = _mu_law_to_linear(payload[i]) if law == MU_LAW else _a_law_to_linear(payload[i])
 
 
 @kernel("void(i2[::1], i8, u1[::1])")
-def _encode_block(pcm: Pcm, law: int, out: Bytes) -> None:
+def encode_into(pcm: Pcm, law: int, out: Bytes) -> None:
+    """The kernel behind `encode_block`, unchecked: any length, into an `out` as long as it."""
     for i in range(pcm.size):
         out[i] = _linear_to_mu_law(pcm[i]) if law == MU_LAW else _linear_to_a_law(pcm[i])
 
@@ -100,7 +104,7 @@ def decode(rows: Rows, payload: Bytes, law: Bytes, out: Pcm) -> None:
     check_rows(rows, capacity)
     check_shape("payload", payload, (capacity, NARROW_TICK))
     check_shape("out", out, (capacity, NARROW_TICK))
-    _decode(rows, payload, law, out)
+    decode_rows(rows, payload, law, out)
 
 
 def encode(rows: Rows, pcm: Pcm, law: Bytes, out: Bytes) -> None:
@@ -109,14 +113,14 @@ def encode(rows: Rows, pcm: Pcm, law: Bytes, out: Bytes) -> None:
     check_rows(rows, capacity)
     check_shape("pcm", pcm, (capacity, NARROW_TICK))
     check_shape("out", out, (capacity, NARROW_TICK))
-    _encode(rows, pcm, law, out)
+    encode_rows(rows, pcm, law, out)
 
 
 def decode_block(payload: Bytes, law: int) -> Pcm:
     """Decode a u8 vector of any length by one `law` into a new i16 vector. ValueError for another law."""
     _check_law(law)
     out = np.empty(payload.size, np.int16)
-    _decode_block(np.require(payload, requirements=["C", "W"]), law, out)
+    decode_into(np.require(payload, requirements=["C", "W"]), law, out)
     return out
 
 
@@ -124,7 +128,7 @@ def encode_block(pcm: Pcm, law: int) -> Bytes:
     """Encode an i16 vector of any length by one `law` into a new u8 vector. ValueError for another law."""
     _check_law(law)
     out = np.empty(pcm.size, np.uint8)
-    _encode_block(np.require(pcm, requirements=["C", "W"]), law, out)
+    encode_into(np.require(pcm, requirements=["C", "W"]), law, out)
     return out
 
 

@@ -8,9 +8,12 @@ Recommendation's section 6.2.
 Every sample depends on the one before it: the work of a row is serial, and what a batch saves is the way into numba.
 """
 
-import numpy as np
+from typing import NamedTuple
 
-from dsp.kernel import NARROW_TICK, WIDE_TICK, Bytes, Pcm, Rows, check_rows, check_shape, i16, i32, kernel, u8
+import numpy as np
+from numba import types
+
+from dsp.kernel import NARROW_TICK, WIDE_TICK, Bytes, Pcm, Rows, check_rows, check_shape, i16, i32, kernel, record, u8
 
 _TAPS = 12  # of each phase of the mirror filters
 _KEPT = _TAPS - 1  # pairs of samples that a filter remembers
@@ -54,6 +57,39 @@ _COLUMNS = 21
 _LOW_RESET, _HIGH_RESET = 32, 8  # step widths to begin with
 _LOW_MOST, _HIGH_MOST = 18_432, 22_528  # logarithms of the widest steps
 _LOW_SHIFT, _HIGH_SHIFT = 8, 10
+
+
+_rows, _octets, _pcm = types.int32[::1], types.uint8[:, ::1], types.int16[:, ::1]
+
+
+class Coding(NamedTuple):
+    """State of every leg in one direction, coder or decoder."""
+
+    bands: Rows  # [capacity, 2, columns], the lower band and the upper
+    pasts: Rows  # [capacity, 2, 11], what the mirror filters remember
+    halves: Rows  # [2, 11 + 160], the signals at the filters, of the row at hand
+
+
+CODING = record([types.int32[:, :, ::1], types.int32[:, :, ::1], types.int32[:, ::1]], Coding)
+
+
+def coding(capacity: int) -> Coding:
+    """Every row at the beginning of a call."""
+    it = Coding(
+        np.zeros((capacity, 2, _COLUMNS), np.int32),
+        np.zeros((capacity, 2, _KEPT), np.int32),
+        np.zeros((2, _KEPT + NARROW_TICK), np.int32),
+    )
+    it.bands[:, :, _STEP] = (_LOW_RESET, _HIGH_RESET)
+    return it
+
+
+@kernel(types.void(CODING, types.int64))
+def forget(it: Coding, row: int) -> None:
+    """Another call begins in `row`."""
+    it.bands[row] = 0
+    it.pasts[row] = 0
+    it.bands[row, 0, _STEP], it.bands[row, 1, _STEP] = _LOW_RESET, _HIGH_RESET
 
 
 @kernel("i8(i8)")
@@ -156,13 +192,14 @@ def _high_code(band: Rows, sample: int) -> int:
     return 2 if far else 3
 
 
-@kernel("void(i4[::1], u1[:, ::1], i4[:, :, ::1], i4[:, :, ::1], i4[:, ::1], i2[:, ::1])")
-def _decode(rows: Rows, payload: Bytes, bands: Rows, pasts: Rows, halves: Rows, out: Pcm) -> None:
-    differences, sums = halves[0], halves[1]
+@kernel(types.void(_rows, _octets, _pcm, CODING))
+def decode(rows: Rows, payload: Bytes, out: Pcm, it: Coding) -> None:
+    """The kernel behind `Decoder.process`, unchecked."""
+    differences, sums = it.halves[0], it.halves[1]
     for row in rows:
-        low, high, past = bands[row, 0], bands[row, 1], pasts[row]
-        differences[:_KEPT] = past[0]
-        sums[:_KEPT] = past[1]
+        low, high, past = it.bands[row, 0], it.bands[row, 1], it.pasts[row]
+        for i in range(_KEPT):
+            differences[i], sums[i] = past[0, i], past[1, i]
         for i in range(NARROW_TICK):
             code = payload[row, i] & 0x3F
             low_sample = _limited(low[_ESTIMATE] + ((low[_STEP] * _LOW_6[code]) >> 15))
@@ -172,8 +209,8 @@ def _decode(rows: Rows, payload: Bytes, bands: Rows, pasts: Rows, halves: Rows, 
             _follow_high(high, code)
             differences[_KEPT + i] = low_sample - high_sample
             sums[_KEPT + i] = low_sample + high_sample
-        past[0] = differences[NARROW_TICK:]
-        past[1] = sums[NARROW_TICK:]
+        for i in range(_KEPT):
+            past[0, i], past[1, i] = differences[NARROW_TICK + i], sums[NARROW_TICK + i]
         for i in range(NARROW_TICK):
             first, second = i32(0), i32(0)
             for tap in range(_TAPS):
@@ -183,18 +220,19 @@ def _decode(rows: Rows, payload: Bytes, bands: Rows, pasts: Rows, halves: Rows, 
             out[row, 2 * i + 1] = i16(_saturated(second >> 11))
 
 
-@kernel("void(i4[::1], i2[:, ::1], i4[:, :, ::1], i4[:, :, ::1], i4[:, ::1], u1[:, ::1])")
-def _encode(rows: Rows, pcm: Pcm, bands: Rows, pasts: Rows, halves: Rows, out: Bytes) -> None:
-    firsts, seconds = halves[0], halves[1]
+@kernel(types.void(_rows, _pcm, _octets, CODING))
+def encode(rows: Rows, pcm: Pcm, out: Bytes, it: Coding) -> None:
+    """The kernel behind `Encoder.process`, unchecked."""
+    firsts, seconds = it.halves[0], it.halves[1]
     for row in rows:
-        low, high, past = bands[row, 0], bands[row, 1], pasts[row]
-        firsts[:_KEPT] = past[0]
-        seconds[:_KEPT] = past[1]
+        low, high, past = it.bands[row, 0], it.bands[row, 1], it.pasts[row]
+        for i in range(_KEPT):
+            firsts[i], seconds[i] = past[0, i], past[1, i]
         for i in range(NARROW_TICK):
             firsts[_KEPT + i] = pcm[row, 2 * i]
             seconds[_KEPT + i] = pcm[row, 2 * i + 1]
-        past[0] = firsts[NARROW_TICK:]
-        past[1] = seconds[NARROW_TICK:]
+        for i in range(_KEPT):
+            past[0, i], past[1, i] = firsts[NARROW_TICK + i], seconds[NARROW_TICK + i]
         for i in range(NARROW_TICK):
             odd, even = i32(0), i32(0)
             for tap in range(_TAPS):
@@ -207,13 +245,22 @@ def _encode(rows: Rows, pcm: Pcm, bands: Rows, pasts: Rows, halves: Rows, out: B
             out[row, i] = u8(high_code << 6 | low_code)
 
 
-@kernel("void(i4[::1], u1[:, ::1], i4[:, :, ::1])")
-def _follow(rows: Rows, payload: Bytes, bands: Rows) -> None:
+@kernel(types.void(_rows, _octets, CODING))
+def follow(rows: Rows, payload: Bytes, it: Coding) -> None:
+    """The kernel behind `Encoder.follow`, unchecked."""
     for row in rows:
-        low, high = bands[row, 0], bands[row, 1]
+        low, high = it.bands[row, 0], it.bands[row, 1]
         for i in range(NARROW_TICK):
             _follow_low(low, payload[row, i] & 0x3F)
             _follow_high(high, payload[row, i] >> 6)
+
+
+@kernel(types.void(CODING, types.int64, types.int16[::1]))
+def fill(it: Coding, row: int, pcm: Pcm) -> None:
+    """The kernel behind `Encoder.fill`, unchecked."""
+    for i in range(_KEPT):
+        it.pasts[row, 0, i] = pcm[2 * i]
+        it.pasts[row, 1, i] = pcm[2 * i + 1]
 
 
 class _Coder:
@@ -221,16 +268,11 @@ class _Coder:
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
-        self._bands = np.zeros((capacity, 2, _COLUMNS), np.int32)
-        self._pasts = np.zeros((capacity, 2, _KEPT), np.int32)
-        self._halves = np.zeros((2, _KEPT + NARROW_TICK), np.int32)
-        self._bands[:, :, _STEP] = (_LOW_RESET, _HIGH_RESET)
+        self._it = coding(capacity)
 
     def reset(self, row: int) -> None:
         """Forget the past of `row`: another call begins there."""
-        self._bands[row] = 0
-        self._pasts[row] = 0
-        self._bands[row, :, _STEP] = (_LOW_RESET, _HIGH_RESET)
+        forget(self._it, row)
 
 
 class Decoder(_Coder):
@@ -241,7 +283,7 @@ class Decoder(_Coder):
         check_rows(rows, self._capacity)
         check_shape("payload", payload, (self._capacity, NARROW_TICK))
         check_shape("out", out, (self._capacity, WIDE_TICK))
-        _decode(rows, payload, self._bands, self._pasts, self._halves, out)
+        decode(rows, payload, out, self._it)
 
 
 class Encoder(_Coder):
@@ -254,15 +296,15 @@ class Encoder(_Coder):
         check_rows(rows, self._capacity)
         check_shape("pcm", pcm, (self._capacity, WIDE_TICK))
         check_shape("out", out, (self._capacity, NARROW_TICK))
-        _encode(rows, pcm, self._bands, self._pasts, self._halves, out)
+        encode(rows, pcm, out, self._it)
 
     def follow(self, rows: Rows, payload: Bytes) -> None:
         """Stand where the far decoder stands after `payload` u8[C, 160], a tick that another encoder made."""
         check_rows(rows, self._capacity)
         check_shape("payload", payload, (self._capacity, NARROW_TICK))
-        _follow(rows, payload, self._bands)
+        follow(rows, payload, self._it)
 
     def fill(self, row: int, pcm: Pcm) -> None:
         """Let the mirror filter of `row` have heard `pcm` i16[22] last."""
         check_shape("pcm", pcm, (self.DELAY_SAMPLES,))
-        self._pasts[row] = pcm.reshape(-1, 2).T
+        fill(self._it, row, pcm)

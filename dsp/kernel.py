@@ -11,13 +11,15 @@ kernel touches those rows only, so legs come and go without anything being copie
 
 What a kernel keeps from tick to tick is a NamedTuple of arrays (`record` gives its type for a signature), made by a
 function of its module, and the kernel takes it as its last argument. So whoever batches further may call it from a
-kernel of its own. numba's cache notices a change in a kernel's own file and nowhere else: therefore it is kept in a
-folder of its own for every state of the sources.
+kernel of its own. numba's cache notices a change in a kernel's own file and nowhere else: therefore the kernels of a
+file are kept in a folder of their own for every state of it and of what it imports.
 """
 
+import ast
 import hashlib
 import os
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -41,34 +43,55 @@ u8: Cast = numba.uint8
 i16: Cast = numba.int16
 i32: Cast = numba.int32  # numba widens int32 arithmetic to int64, which halves the lanes: steps state their type
 f32: Cast = numba.float32
+index: Cast = numba.uintp  # unsigned: not looked at for counting from the end, so that loops become SIMD
 
 record: Callable[[list[Any], type], Any] = numba.types.BaseTuple.from_types
 """The type of a NamedTuple of arrays in a signature, field types first."""
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-_ROOT = Path(__file__).parents[1]
-ROOMS = ("dsp", "voice/media")
-"""Where kernels are."""
+ROOT = Path(__file__).resolve().parents[1]
+ROOMS = ("dsp", "voice.media")  # where kernels are, and what they call
+CACHE = Path(os.environ.get("NUMBA_CACHE_DIR") or Path(__file__).parent / "__pycache__" / "kernels")
 
 
-def _cache_folder() -> Path:
-    """NUMBA_CACHE_DIR or a folder beside this file, and in it one for the sources as they are."""
-    digest = hashlib.sha256()
-    for room in ROOMS:
-        for path in sorted((_ROOT / room).rglob("*.py")):
-            digest.update(path.read_bytes())
-    base = os.environ.get("NUMBA_CACHE_DIR") or _ROOT / "dsp" / "__pycache__" / "kernels"
-    return Path(base) / digest.hexdigest()[:16]
+@cache
+def _imports(path: Path) -> frozenset[Path]:
+    """Files of `ROOMS` that a file imports."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.ImportFrom) and node.module is not None and node.module.startswith(ROOMS):
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    paths = (ROOT / f"{name.replace('.', '/')}.py" for name in names)
+    return frozenset(found for found in paths if found.exists())
 
 
-numba.config.CACHE_DIR = str(_cache_folder())  # type: ignore[attr-defined]  # numba makes its settings at run time
+@cache
+def cache_folder(path: Path) -> Path:
+    """Of the kernels in a file: one for the state of it and of all that it imports."""
+    sources, new = {path}, {path}
+    while new:
+        new = {found for each in new for found in _imports(each)} - sources
+        sources |= new
+    digest = hashlib.sha256(b"".join(source.read_bytes() for source in sorted(sources)))
+    return CACHE / digest.hexdigest()[:16]
 
 
 def kernel(signature: str | Signature) -> Callable[[Function], Function]:
-    """Declare a kernel: compiled at import for exactly `signature`, nogil, cached, unchecked, fast floats."""
-    decorate = numba.njit(signature, nogil=True, cache=True, fastmath=True, error_model="numpy")
-    return cast("Callable[[Function], Function]", decorate)
+    """Declare a kernel: compiled at import for exactly `signature`, nogil, cached, unchecked, fast floats.
+
+    numba is told not to count references to arrays: a kernel of many small steps would spend nine tenths of its time on
+    it, and all of them a fifth of their compilation. Whoever calls holds the arrays, so views and calls work as ever;
+    but what would assign an array to a slice is a loop, and no array is made.
+    """
+    options: dict[str, Any] = {"nogil": True, "cache": True, "fastmath": True, "error_model": "numpy", "_nrt": False}
+
+    def decorate(function: Function) -> Function:
+        folder = str(cache_folder(Path(function.__code__.co_filename).resolve()))
+        numba.config.CACHE_DIR = folder  # type: ignore[attr-defined]  # numba makes its settings at run time
+        return cast("Function", numba.njit(signature, **options)(function))
+
+    return decorate
 
 
 @kernel("boolean(i4[::1], i8)")

@@ -11,7 +11,8 @@ SILENCE_DBFS = -100.0  # what digital silence is called; one least bit is -90.3
 
 
 @kernel("void(i4[::1], i2[:, ::1], f4[::1], u2[::1])")
-def _measure(rows: Rows, pcm: Pcm, rms_dbfs: Floats, peak: Peaks) -> None:
+def measure_rows(rows: Rows, pcm: Pcm, rms_dbfs: Floats, peak: Peaks) -> None:
+    """The kernel behind `measure`, unchecked."""
     for row in rows:
         tick = pcm[row]
         energy = f32(0)
@@ -35,4 +36,4 @@ def measure(rows: Rows, pcm: Pcm, rms_dbfs: Floats, peak: Peaks) -> None:
     check_rows(rows, capacity)
     check_shape("rms_dbfs", rms_dbfs, (capacity,))
     check_shape("peak", peak, (capacity,))
-    _measure(rows, pcm, rms_dbfs, peak)
+    measure_rows(rows, pcm, rms_dbfs, peak)

@@ -5,10 +5,13 @@ many are in it. What coaches say is a sum of its own, which parties do not hear.
 is cut off at the ends of int16.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
+from numba import types
 
-from dsp.kernel import WIDE_TICK, Bytes, Pcm, Rows, check_rows, check_shape, i32, kernel
+from dsp.kernel import WIDE_TICK, Bytes, Pcm, Rows, check_rows, check_shape, i32, kernel, record
 from dsp.parts import Part
 
 Sums = npt.NDArray[np.int32]
@@ -16,9 +19,27 @@ Sums = npt.NDArray[np.int32]
 _PARTY, _COACHED, _LISTENER, _COACH = (int(part) for part in Part)
 
 
-@kernel("void(i4[::1], i4[::1], u1[::1], u1[::1], i2[:, ::1], i2[:, ::1], i4[:, ::1])")
-def _mix(rows: Rows, sizes: Rows, parts: Bytes, deaf: Bytes, said: Pcm, told: Pcm, sums: Sums) -> None:
-    aloud, aside = sums[0], sums[1]  # what all hear, and what only some do
+class Mixing(NamedTuple):
+    """What the mixer needs at hand; nothing of it stays from tick to tick, so no row has a past to forget."""
+
+    aloud: Sums  # [320], what all in a room hear
+    aside: Sums  # [320], and what only some do
+
+
+_sums = types.int32[::1]
+_numbers, _flags, _pcm = types.int32[::1], types.uint8[::1], types.int16[:, ::1]
+MIXING = record([_sums, _sums], Mixing)
+
+
+def mixing() -> Mixing:
+    """Sums for one thread."""
+    return Mixing(np.zeros(WIDE_TICK, np.int32), np.zeros(WIDE_TICK, np.int32))
+
+
+@kernel(types.void(_numbers, _numbers, _flags, _flags, _pcm, _pcm, MIXING))
+def mix(rows: Rows, sizes: Rows, parts: Bytes, deaf: Bytes, said: Pcm, told: Pcm, it: Mixing) -> None:
+    """The kernel behind `Mixer.process`, unchecked."""
+    aloud, aside = it.aloud, it.aside
     begin = 0
     for size in sizes:
         room = rows[begin : begin + size]
@@ -56,11 +77,11 @@ def _mix(rows: Rows, sizes: Rows, parts: Bytes, deaf: Bytes, said: Pcm, told: Pc
 
 
 class Mixer:
-    """The rooms of a node with `capacity` rows; no state stays from tick to tick."""
+    """The rooms of a node with `capacity` rows. One object serves one thread."""
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
-        self._sums = np.zeros((2, WIDE_TICK), np.int32)
+        self._it = mixing()
 
     def process(self, rows: Rows, sizes: Rows, parts: Bytes, deaf: Bytes, said: Pcm, told: Pcm) -> None:
         """One tick of all rooms. `rows` are the members, one room after the other; `sizes` how many are in each, and
@@ -77,4 +98,4 @@ class Mixer:
         check_shape("told", told, (self._capacity, WIDE_TICK))
         if sum(sizes.tolist()) != rows.size:
             raise ValueError(f"sizes must add up to {rows.size} rows, got {sizes.tolist()}")
-        _mix(rows, sizes, parts, deaf, said, told, self._sums)
+        mix(rows, sizes, parts, deaf, said, told, self._it)

@@ -1,14 +1,11 @@
-"""Sample rate conversion by polyphase FIR filters (Crochiere, Rabiner: Multirate Digital Signal Processing).
+"""Resampling: of ticks between 8 and 16 kHz, of streams, and of whole arrays.
 
-Three forms of one idea, a sinc under a Kaiser window:
-
-- `Upsampler` and `Downsampler` take every leg between 8 and 16 kHz in one call a tick. They are causal: what
-  comes out is late by `DELAY_SAMPLES` and by nothing else. Half of the half-band filter's taps are zero and
-  are never computed. Flat within 0.1 dB to 3.5 kHz and 60 dB down from 4.6 kHz, so the images and aliases of
-  the telephone band (to 3.4 kHz) vanish; between the two it is not for hi-fi.
+- `Upsampler` and `Downsampler` take every leg between 8 and 16 kHz in one call a tick (`dsp.polyphase`). They are
+  causal: what comes out is late by `DELAY_SAMPLES`.
 - `StreamResampler` takes one stream between any two rates in blocks of any length (a synthesised voice at
   24 kHz, a browser at 48 kHz). It gives back every sample in its place in time, so the last few milliseconds
-  of a block come with the next one, or with `flush`. Flat to 0.84 of the lower rate's half, 70 dB down beyond.
+  of a block come with the next one, or with `flush`. Linear phase, flat within 0.1 dB to 0.84 of the lower rate's half,
+  85 dB down beyond that half.
 - `resample` does that for a whole array.
 """
 
@@ -19,86 +16,13 @@ from typing import Generic, TypeVar, overload
 import numpy as np
 import numpy.typing as npt
 
-from dsp.kernel import NARROW_TICK, WIDE_TICK, Floats, Pcm, Rows, check_rows, check_shape, f32, i32, kernel
+from dsp.kernel import NARROW_HZ, WIDE_HZ, Floats, f32, index, kernel
+from dsp.polyphase import Converter, delay, low_pass
 
-_BRANCH_TAPS = 48  # of the half-band filter's branch that is not a plain delay; a multiple of 4
 _STREAM_TAPS = 64  # of a stream's filter, counted in samples of the lower of the two rates
-_KAISER_BETA = 7.9  # side lobes 80 dB down ...
-_TRANSITION = 0.078  # ... for a transition this wide, in parts of the lower rate, with _STREAM_TAPS
+_TRANSITION = 0.088  # how wide, in parts of the lower rate, `low_pass` is from -0.1 to -85 dB with so many
 
 Sample = TypeVar("Sample", np.int16, np.float32)
-
-
-def _low_pass(taps: int, cutoff: float) -> npt.NDArray[np.float64]:
-    """Windowed sinc of `taps` taps with gain 1 at 0 Hz; `cutoff` (-6 dB) in parts of the sample rate."""
-    time = np.arange(taps) - (taps - 1) / 2
-    response = np.sinc(2 * cutoff * time) * np.kaiser(taps, _KAISER_BETA)
-    return np.asarray(response / response.sum())
-
-
-def _half_band_branch() -> Floats:
-    """Every second tap of the half-band filter; the others are zero but the middle one, a plain delay."""
-    branch = _low_pass(2 * _BRANCH_TAPS - 1, 0.25)[0::2]
-    return np.ascontiguousarray(branch / branch.sum(), np.float32)
-
-
-@kernel("void(f4[::1], f4[::1], f4[::1])")
-def _filter(signal: Floats, taps: Floats, out: Floats) -> None:
-    """out[i] = sum over k of taps[k] * signal[i + k]; by slices, four taps a pass: LLVM makes that SIMD."""
-    count = out.size
-    out[:] = f32(0)
-    for k in range(0, taps.size, 4):
-        tap0, tap1, tap2, tap3 = taps[k], taps[k + 1], taps[k + 2], taps[k + 3]
-        signal0, signal1 = signal[k : k + count], signal[k + 1 : k + 1 + count]
-        signal2, signal3 = signal[k + 2 : k + 2 + count], signal[k + 3 : k + 3 + count]
-        for i in range(count):
-            out[i] += tap0 * signal0[i] + tap1 * signal1[i] + tap2 * signal2[i] + tap3 * signal3[i]
-
-
-@kernel("void(i4[::1], i2[:, ::1], f4[::1], f4[:, ::1], f4[::1], f4[::1], i2[:, ::1])")
-def _upsample(rows: Rows, x: Pcm, branch: Floats, past: Floats, signal: Floats, between: Floats, out: Pcm) -> None:
-    kept = branch.size - 1
-    middle = signal[branch.size // 2 :]
-    for row in rows:
-        tick, result = x[row], out[row]
-        signal[:kept] = past[row]
-        for i in range(tick.size):
-            signal[kept + i] = f32(tick[i])
-        _filter(signal, branch, between)
-        for i in range(tick.size):
-            value = min(max(np.rint(between[i]), f32(-32768)), f32(32767))
-            result[2 * i] = np.int16(i32(value))
-            result[2 * i + 1] = np.int16(i32(middle[i]))
-        past[row, :] = signal[tick.size :]
-
-
-@kernel("void(i4[::1], i2[:, ::1], f4[::1], f4[:, ::1], f4[:, ::1], f4[::1], f4[::1], f4[::1], i2[:, ::1])")
-def _downsample(
-    rows: Rows,
-    x: Pcm,
-    branch: Floats,
-    past_even: Floats,
-    past_odd: Floats,
-    even: Floats,
-    odd: Floats,
-    filtered: Floats,
-    out: Pcm,
-) -> None:
-    kept, delay = past_odd.shape[1], past_even.shape[1]
-    count = filtered.size
-    for row in rows:
-        tick, result = x[row], out[row]
-        even[:delay] = past_even[row]
-        odd[:kept] = past_odd[row]
-        for i in range(count):
-            even[delay + i] = f32(tick[2 * i])
-            odd[kept + i] = f32(tick[2 * i + 1])
-        _filter(odd, branch, filtered)
-        for i in range(count):
-            value = np.rint(f32(0.5) * (filtered[i] + even[i]))
-            result[i] = np.int16(i32(min(max(value, f32(-32768)), f32(32767))))
-        past_even[row, :] = even[count:]
-        past_odd[row, :] = odd[count:]
 
 
 @kernel("void(f4[::1], f4[:, ::1], i8, i8, f4[::1])")
@@ -109,9 +33,7 @@ def _polyphase(signal: Floats, branches: Floats, position: int, step: int, out: 
     for i in range(out.size):
         total = f32(0)
         for k in range(taps):
-            total += (
-                branches[phase, k] * signal[np.uintp(start) + np.uintp(k)]
-            )  # unsigned: it may not count from the end
+            total += branches[phase, k] * signal[index(start) + index(k)]
         out[i] = total
         phase += step
         while phase >= count:
@@ -119,56 +41,22 @@ def _polyphase(signal: Floats, branches: Floats, position: int, step: int, out: 
             start += 1
 
 
-class Upsampler:
+class Upsampler(Converter):
     """8 to 16 kHz for `capacity` legs. One object serves one thread."""
 
-    DELAY_SAMPLES = _BRANCH_TAPS - 1  # at 16 kHz: 2.9 ms
+    DELAY_SAMPLES = delay(WIDE_HZ)  # at 16 kHz: 2.9 ms
 
     def __init__(self, capacity: int) -> None:
-        self._capacity = capacity
-        self._branch = _half_band_branch()
-        self._past = np.zeros((capacity, _BRANCH_TAPS - 1), np.float32)
-        self._signal = np.zeros(_BRANCH_TAPS - 1 + NARROW_TICK, np.float32)
-        self._between = np.zeros(NARROW_TICK, np.float32)
-
-    def process(self, rows: Rows, x: Pcm, out: Pcm) -> None:
-        """One tick: `x` i16[C, 160] at 8 kHz to `out` i16[C, 320] at 16 kHz."""
-        check_rows(rows, self._capacity)
-        check_shape("x", x, (self._capacity, NARROW_TICK))
-        check_shape("out", out, (self._capacity, WIDE_TICK))
-        _upsample(rows, x, self._branch, self._past, self._signal, self._between, out)
-
-    def reset(self, row: int) -> None:
-        """Forget the past of `row`: another call begins there."""
-        self._past[row] = 0
+        super().__init__(capacity, NARROW_HZ, WIDE_HZ)
 
 
-class Downsampler:
+class Downsampler(Converter):
     """16 to 8 kHz for `capacity` legs. One object serves one thread."""
 
-    DELAY_SAMPLES = _BRANCH_TAPS - 2  # at 16 kHz: 2.9 ms
+    DELAY_SAMPLES = 2 * delay(NARROW_HZ)  # at 16 kHz: 2.9 ms
 
     def __init__(self, capacity: int) -> None:
-        self._capacity = capacity
-        self._branch = _half_band_branch()
-        self._past_even = np.zeros((capacity, _BRANCH_TAPS // 2 - 1), np.float32)
-        self._past_odd = np.zeros((capacity, _BRANCH_TAPS - 1), np.float32)
-        self._even = np.zeros(_BRANCH_TAPS // 2 - 1 + NARROW_TICK, np.float32)
-        self._odd = np.zeros(_BRANCH_TAPS - 1 + NARROW_TICK, np.float32)
-        self._filtered = np.zeros(NARROW_TICK, np.float32)
-
-    def process(self, rows: Rows, x: Pcm, out: Pcm) -> None:
-        """One tick: `x` i16[C, 320] at 16 kHz to `out` i16[C, 160] at 8 kHz."""
-        check_rows(rows, self._capacity)
-        check_shape("x", x, (self._capacity, WIDE_TICK))
-        check_shape("out", out, (self._capacity, NARROW_TICK))
-        past_even, past_odd = self._past_even, self._past_odd
-        _downsample(rows, x, self._branch, past_even, past_odd, self._even, self._odd, self._filtered, out)
-
-    def reset(self, row: int) -> None:
-        """Forget the past of `row`: another call begins there."""
-        self._past_even[row] = 0
-        self._past_odd[row] = 0
+        super().__init__(capacity, WIDE_HZ, NARROW_HZ)
 
 
 @cache
@@ -178,7 +66,7 @@ def _branches(up: int, down: int) -> tuple[Floats, int]:
         return np.ones((1, 1), np.float32), 0
     taps = -(-_STREAM_TAPS * max(up, down) // up // 4) * 4
     cutoff = (0.5 - _TRANSITION / 2) / max(up, down)
-    response = np.append(_low_pass(up * taps - 1, cutoff), 0.0) * up
+    response = np.append(low_pass(up * taps - 1, cutoff), 0.0) * up
     return np.ascontiguousarray(response.reshape(taps, up).T[:, ::-1], np.float32), up * taps // 2 - 1
 
 

@@ -11,9 +11,26 @@ Accepted as Q.24 asks: tones of 40 ms and more, frequencies within 1.5 %, the hi
 the low. Refused: tones under 23 ms, frequencies off by 3.5 %.
 """
 
-import numpy as np
+from typing import NamedTuple
 
-from dsp.kernel import NARROW_HZ, NARROW_TICK, Bytes, Floats, Pcm, Rows, check_rows, check_shape, f32, i32, kernel
+import numpy as np
+from numba import types
+
+from dsp.kernel import (
+    NARROW_HZ,
+    NARROW_TICK,
+    WIDE_HZ,
+    WIDE_TICK,
+    Bytes,
+    Floats,
+    Pcm,
+    Rows,
+    check_rows,
+    check_shape,
+    f32,
+    kernel,
+    record,
+)
 
 LOW_HZ = (697, 770, 852, 941)
 HIGH_HZ = (1209, 1336, 1477, 1633)
@@ -22,6 +39,7 @@ DIGITS = "123A456B789C*0#D"  # row by row: one low frequency a row, one high a c
 _BLOCK = 40  # 5 ms
 _BLOCKS = 3  # a window
 _WINDOW = _BLOCK * _BLOCKS
+_STEPS = NARROW_TICK // _BLOCK  # blocks of a tick, and windows that end in it
 _HITS = 5  # windows in a row that make a digit
 _MISSES = 6  # windows in a row that end it
 _QUIETEST = 10 ** (-42 / 10) * 32_768.0**2 * _WINDOW  # energy of a window at -42 dBFS
@@ -30,6 +48,15 @@ _HIGH_OVER_LOW = 10 ** (5.5 / 10)  # 4 dB, and what a frequency at the edge of i
 _LOW_OVER_HIGH = 10 ** (10.0 / 10)  # 8 dB, and the same
 _OFF_FREQUENCY = 0.025
 
+# Where things are in the room for a tick, which is one array, so that loops over it become SIMD. A sum is eight real
+# parts and then eight imaginary.
+_SUMS = 0  # [6, 16], of two blocks that were and four that are,
+_NOW = 96  # [5, 16], of a window that was and four that are,
+_POWER = 176  # [4, 8], of those four,
+_ENERGY = 208  # [6], of the blocks
+_WORK = 214
+_KEPT = 32 + 16 + 2  # two blocks, a window and the blocks' energies
+
 _RUN_DIGIT = 0  # columns of the integer state: the digit (1..16, 0 none) that the last windows spoke for
 _RUN = 1  # how many windows
 _HELD = 2  # the digit that was reported and has not ended
@@ -37,129 +64,198 @@ _MISSED = 3  # windows in a row that did not speak for it
 
 
 def _block_table() -> Floats:
-    """[40, 16]: for each sample of a block the eight cosines, then the eight negative sines."""
+    """[40 * 16]: for each sample of a block the eight cosines, then the eight negative sines."""
     radians = 2 * np.pi * np.array(LOW_HZ + HIGH_HZ) / NARROW_HZ * np.arange(_BLOCK)[:, None]
-    return np.concatenate([np.cos(radians), -np.sin(radians)], axis=1).astype(np.float32)
+    return np.concatenate([np.cos(radians), -np.sin(radians)], axis=1).astype(np.float32).reshape(-1)
 
 
 def _turn_table() -> Floats:
-    """[3, 8]: cosine and sine of each frequency's turn in a block, and the tangent of how far off it may turn."""
-    hz = np.array(LOW_HZ + HIGH_HZ)
-    radians = 2 * np.pi * hz / NARROW_HZ * _BLOCK
-    return np.stack([np.cos(radians), np.sin(radians), np.tan(radians * _OFF_FREQUENCY)]).astype(np.float32)
+    """[4 * 8]: cosine and sine of each frequency's turn in a block, and in two."""
+    radians = 2 * np.pi * np.array(LOW_HZ + HIGH_HZ) / NARROW_HZ * _BLOCK
+    turns = [np.cos(radians), np.sin(radians), np.cos(2 * radians), np.sin(2 * radians)]
+    return np.concatenate(turns).astype(np.float32)
 
 
-@kernel("void(i2[:, ::1], i8, i8, f4[:, ::1], f4[:, :, ::1])")
-def _correlate(pcm: Pcm, row: int, start: int, table: Floats, blocks: Floats) -> None:
-    """blocks[row, 2] = the block of `pcm` at `start` @ table, and its energy in column 16; four samples a pass."""
-    for k in range(16):
-        blocks[row, 2, k] = f32(0)
-    energy = f32(0)
+class Detecting(NamedTuple):
+    """What every row heard last, and room for the tick at hand."""
+
+    table: Floats  # [40 * 16], of `_block_table`
+    turns: Floats  # [4 * 8], of `_turn_table`
+    most_off: Floats  # [8], tangent of how far beyond that a frequency may turn
+    names: Bytes  # [16], the digits in ASCII
+    kept: Floats  # [capacity, 50], the last two blocks and the last window
+    drift: Floats  # [capacity, 4], how far two frequencies turned beyond what they should
+    state: Rows  # [capacity, 4]
+    work: Floats  # [214], room for the tick at hand
+
+
+_vector, _matrix = types.float32[::1], types.float32[:, ::1]
+_octets, _counts = types.uint8[::1], types.int32[:, ::1]
+DETECTING = record([_vector] * 3 + [_octets, _matrix, _matrix, _counts, _vector], Detecting)
+
+
+def detecting(capacity: int) -> Detecting:
+    """Every row with nothing heard."""
+    off = np.tan(2 * np.pi * np.array(LOW_HZ + HIGH_HZ) / NARROW_HZ * _BLOCK * _OFF_FREQUENCY)
+    return Detecting(
+        _block_table(),
+        _turn_table(),
+        off.astype(np.float32),
+        np.frombuffer(bytearray(DIGITS, "ascii"), np.uint8),
+        np.zeros((capacity, _KEPT), np.float32),
+        np.zeros((capacity, 4), np.float32),
+        np.zeros((capacity, 4), np.int32),
+        np.zeros(_WORK, np.float32),
+    )
+
+
+@kernel(types.void(DETECTING, types.int64))
+def forget(it: Detecting, row: int) -> None:
+    """Another call begins in `row`."""
+    it.kept[row] = 0
+    it.state[row] = 0
+
+
+@kernel("void(i2[:, ::1], i8, f4[::1], f4[::1])")
+def _correlate(pcm: Pcm, row: int, table: Floats, work: Floats) -> None:
+    """The sums of the four blocks of a tick: block @ table. A value of the table is read once for all four: reading is
+    what takes the time."""
+    for k in range(_SUMS + 32, _SUMS + 96):
+        work[k] = f32(0)
     for n in range(0, _BLOCK, 4):
-        at = start + n
-        x0, x1, x2, x3 = f32(pcm[row, at]), f32(pcm[row, at + 1]), f32(pcm[row, at + 2]), f32(pcm[row, at + 3])
-        energy += x0 * x0 + x1 * x1 + x2 * x2 + x3 * x3
+        a0, a1, a2, a3 = f32(pcm[row, n]), f32(pcm[row, n + 1]), f32(pcm[row, n + 2]), f32(pcm[row, n + 3])
+        b0, b1, b2, b3 = f32(pcm[row, n + 40]), f32(pcm[row, n + 41]), f32(pcm[row, n + 42]), f32(pcm[row, n + 43])
+        c0, c1, c2, c3 = f32(pcm[row, n + 80]), f32(pcm[row, n + 81]), f32(pcm[row, n + 82]), f32(pcm[row, n + 83])
+        d0, d1, d2, d3 = f32(pcm[row, n + 120]), f32(pcm[row, n + 121]), f32(pcm[row, n + 122]), f32(pcm[row, n + 123])
+        at = 16 * n
         for k in range(16):
-            two = x0 * table[n, k] + x1 * table[n + 1, k]
-            blocks[row, 2, k] += two + (x2 * table[n + 2, k] + x3 * table[n + 3, k])
-    blocks[row, 2, 16] = energy
+            t0, t1, t2, t3 = table[at + k], table[at + k + 16], table[at + k + 32], table[at + k + 48]
+            work[_SUMS + 32 + k] += (a0 * t0 + a1 * t1) + (a2 * t2 + a3 * t3)
+            work[_SUMS + 32 + 16 + k] += (b0 * t0 + b1 * t1) + (b2 * t2 + b3 * t3)
+            work[_SUMS + 32 + 32 + k] += (c0 * t0 + c1 * t1) + (c2 * t2 + c3 * t3)
+            work[_SUMS + 32 + 48 + k] += (d0 * t0 + d1 * t1) + (d2 * t2 + d3 * t3)
 
 
-@kernel("f4(f4[:, :, ::1], i8, f4[:, ::1], f4[::1], f4[::1])")
-def _look(blocks: Floats, row: int, turns: Floats, real: Floats, imaginary: Floats) -> float:
-    """Sum the row's three blocks, each turned back to the window's start, into complex [8]; the window's energy."""
-    for k in range(8):
-        c, s = turns[0, k], turns[1, k]
-        c2, s2 = c * c - s * s, f32(2) * c * s
-        real1, imaginary1 = blocks[row, 1, k], blocks[row, 1, k + 8]
-        real2, imaginary2 = blocks[row, 2, k], blocks[row, 2, k + 8]
-        real[k] = blocks[row, 0, k] + real1 * c + imaginary1 * s + real2 * c2 + imaginary2 * s2
-        imaginary[k] = blocks[row, 0, k + 8] + imaginary1 * c - real1 * s + imaginary2 * c2 - real2 * s2
-    energy: float = blocks[row, 0, 16] + blocks[row, 1, 16] + blocks[row, 2, 16]
-    return energy
+@kernel("void(i2[:, ::1], i8, f4[::1])")
+def _weigh(pcm: Pcm, row: int, work: Floats) -> None:
+    """The energy of each block of a tick."""
+    a, b, c, d = f32(0), f32(0), f32(0), f32(0)
+    for i in range(_BLOCK):
+        a += f32(pcm[row, i]) * f32(pcm[row, i])
+        b += f32(pcm[row, i + 40]) * f32(pcm[row, i + 40])
+        c += f32(pcm[row, i + 80]) * f32(pcm[row, i + 80])
+        d += f32(pcm[row, i + 120]) * f32(pcm[row, i + 120])
+    work[_ENERGY + 2], work[_ENERGY + 3], work[_ENERGY + 4], work[_ENERGY + 5] = a, b, c, d
 
 
-@kernel("i4(f4[::1], f4[::1], f4)")
-def _judge(real: Floats, imaginary: Floats, energy: float) -> int:
+@kernel("void(f4[:, ::1], i8, f4[::1])")
+def _recall(kept: Floats, row: int, work: Floats) -> None:
+    for k in range(32):
+        work[_SUMS + k] = kept[row, k]
+    for k in range(16):
+        work[_NOW + k] = kept[row, 32 + k]
+    work[_ENERGY], work[_ENERGY + 1] = kept[row, 48], kept[row, 49]
+
+
+@kernel("void(f4[:, ::1], i8, f4[::1])")
+def _keep(kept: Floats, row: int, work: Floats) -> None:
+    for k in range(32):
+        kept[row, k] = work[_SUMS + 64 + k]
+    for k in range(16):
+        kept[row, 32 + k] = work[_NOW + 64 + k]
+    kept[row, 48], kept[row, 49] = work[_ENERGY + 4], work[_ENERGY + 5]
+
+
+@kernel("void(f4[::1], f4[::1])")
+def _look(work: Floats, turns: Floats) -> None:
+    """Sum three blocks at a time, each turned back to the window's start, and take the powers of the sums."""
+    for window in range(_STEPS):
+        at, to = _SUMS + 16 * window, _NOW + 16 + 16 * window
+        for k in range(8):
+            real, real1, real2 = work[at + k], work[at + 16 + k], work[at + 32 + k]
+            other, other1, other2 = work[at + 8 + k], work[at + 24 + k], work[at + 40 + k]
+            real += (real1 * turns[k] + other1 * turns[8 + k]) + (real2 * turns[16 + k] + other2 * turns[24 + k])
+            other += (other1 * turns[k] - real1 * turns[8 + k]) + (other2 * turns[16 + k] - real2 * turns[24 + k])
+            work[to + k] = real
+            work[to + 8 + k] = other
+            work[_POWER + 8 * window + k] = real * real + other * other
+
+
+@kernel("i8(f4[::1], i8)")
+def _judge(work: Floats, window: int) -> int:
     """The digit (1..16) that a window speaks for, or 0."""
-    low, high = 0, 4
-    low_power, high_power = f32(0), f32(0)
-    for k in range(4):
-        power = real[k] * real[k] + imaginary[k] * imaginary[k]
-        if power > low_power:
-            low, low_power = k, power
-        power = real[k + 4] * real[k + 4] + imaginary[k + 4] * imaginary[k + 4]
-        if power > high_power:
-            high, high_power = k + 4, power
-    held = (low_power + high_power) * f32(2 / _WINDOW)
-    if energy < f32(_QUIETEST) or held < f32(_SHARE) * energy:
+    at = _POWER + 8 * window
+    low_power = max(max(work[at], work[at + 1]), max(work[at + 2], work[at + 3]))
+    high_power = max(max(work[at + 4], work[at + 5]), max(work[at + 6], work[at + 7]))
+    energy = work[_ENERGY + window] + work[_ENERGY + window + 1] + work[_ENERGY + window + 2]
+    if energy < f32(_QUIETEST) or (low_power + high_power) * f32(2 / _WINDOW) < f32(_SHARE) * energy:
         return 0
     if high_power > low_power * f32(_HIGH_OVER_LOW) or low_power > high_power * f32(_LOW_OVER_HIGH):
         return 0
-    return low * 4 + high - 4 + 1
+    low, high = 0, 0
+    for k in range(1, 4):
+        if work[at + k] > work[at + low]:
+            low = k
+        if work[at + 4 + k] > work[at + 4 + high]:
+            high = k
+    return low * 4 + high + 1
 
 
-@kernel("boolean(f4[:, ::1], i8, f4[::1], f4[::1], f4[:, ::1], i8, i8, f4[:, ::1])")
-def _steady(
-    before: Floats, row: int, real: Floats, imaginary: Floats, turns: Floats, k: int, group: int, drift: Floats
-) -> bool:
-    """Whether frequency `k` turned from window to window, in this run so far, by what it should.
+@kernel(types.boolean(types.int64, types.int64, types.int64, types.int64, DETECTING))
+def _steady(row: int, window: int, k: int, group: int, it: Detecting) -> bool:
+    """Whether frequency `k` turned since the window before, in this run so far, by what it should.
 
     The complex sum of the turns beyond that is kept in two columns of `drift` for each group.
     """
-    c, s = turns[0, k], turns[1, k]
-    turned_real, turned_imaginary = real[k] * c + imaginary[k] * s, imaginary[k] * c - real[k] * s
-    drift[row, 2 * group] += turned_real * before[row, k] + turned_imaginary * before[row, k + 8]
-    drift[row, 2 * group + 1] += turned_imaginary * before[row, k] - turned_real * before[row, k + 8]
-    steady: bool = abs(drift[row, 2 * group + 1]) < turns[2, k] * drift[row, 2 * group]
+    c, s, at = it.turns[k], it.turns[8 + k], _NOW + 16 * window + k
+    real, imaginary = it.work[at + 16], it.work[at + 24]
+    turned_real, turned_imaginary = real * c + imaginary * s, imaginary * c - real * s
+    real, imaginary = it.work[at], it.work[at + 8]
+    it.drift[row, 2 * group] += turned_real * real + turned_imaginary * imaginary
+    it.drift[row, 2 * group + 1] += turned_imaginary * real - turned_real * imaginary
+    steady: bool = abs(it.drift[row, 2 * group + 1]) < it.most_off[k] * it.drift[row, 2 * group]
     return steady
 
 
-@kernel("void(i4[::1], i2[:, ::1], f4[:, ::1], f4[:, ::1], f4[:, :, ::1], f4[:, ::1], f4[:, ::1], i4[:, ::1],"
-        "f4[::1], f4[::1], u1[::1], u1[::1])")  # fmt: skip
-def _process(
-    rows: Rows,
-    pcm: Pcm,
-    table: Floats,
-    turns: Floats,
-    blocks: Floats,
-    before: Floats,
-    drift: Floats,
-    state: Rows,
-    real: Floats,
-    imaginary: Floats,
-    names: Bytes,
-    digit: Bytes,
-) -> None:
+@kernel(types.int64(types.int64, types.int64, types.int64, DETECTING))
+def _count(row: int, window: int, found: int, it: Detecting) -> int:
+    """Take what a window speaks for into the run; the digit (1..16) that begins with it, or 0."""
+    began, state = 0, it.state
+    if found == 0 or found != state[row, _RUN_DIGIT]:
+        state[row, _RUN_DIGIT] = found
+        state[row, _RUN] = min(found, 1)
+        for k in range(4):
+            it.drift[row, k] = f32(0)
+    else:
+        state[row, _RUN] += 1
+        low_steady = _steady(row, window, (found - 1) // 4, 0, it)
+        high_steady = _steady(row, window, (found - 1) % 4 + 4, 1, it)
+        if state[row, _RUN] >= _HITS and low_steady and high_steady and state[row, _HELD] != found:
+            state[row, _HELD] = found
+            began = found
+    state[row, _MISSED] = 0 if found == state[row, _HELD] else state[row, _MISSED] + 1
+    if state[row, _MISSED] >= _MISSES:
+        state[row, _HELD] = 0
+        state[row, _MISSED] = 0
+    return began
+
+
+@kernel(types.void(types.int32[::1], types.int16[:, ::1], _octets, DETECTING))
+def detect(rows: Rows, pcm8k: Pcm, digit: Bytes, it: Detecting) -> None:
+    """The kernel behind `DtmfDetector.process`, unchecked."""
     for row in rows:
+        _correlate(pcm8k, row, it.table, it.work)
+        _weigh(pcm8k, row, it.work)
+        _recall(it.kept, row, it.work)
+        _look(it.work, it.turns)
+        _keep(it.kept, row, it.work)
         digit[row] = 0
-        for start in range(0, NARROW_TICK, _BLOCK):
-            for k in range(17):
-                blocks[row, 0, k] = blocks[row, 1, k]
-                blocks[row, 1, k] = blocks[row, 2, k]
-            _correlate(pcm, row, start, table, blocks)
-            energy = _look(blocks, row, turns, real, imaginary)
-            found = _judge(real, imaginary, energy)
-            if found == 0 or found != state[row, _RUN_DIGIT]:
-                state[row, _RUN_DIGIT] = found
-                state[row, _RUN] = min(found, i32(1))
-                for k in range(4):
-                    drift[row, k] = f32(0)
-            else:
-                state[row, _RUN] += 1
-                low_steady = _steady(before, row, real, imaginary, turns, (found - 1) // 4, 0, drift)
-                high_steady = _steady(before, row, real, imaginary, turns, (found - 1) % 4 + 4, 1, drift)
-                long_enough = state[row, _RUN] >= _HITS
-                if long_enough and low_steady and high_steady and state[row, _HELD] != found:
-                    state[row, _HELD] = found
-                    digit[row] = names[found - 1]
-            for k in range(8):
-                before[row, k] = real[k]
-                before[row, k + 8] = imaginary[k]
-            state[row, _MISSED] = 0 if found == state[row, _HELD] else state[row, _MISSED] + 1
-            if state[row, _MISSED] >= _MISSES:
-                state[row, _HELD] = 0
-                state[row, _MISSED] = 0
+        for window in range(_STEPS):
+            found = _judge(it.work, window)
+            if found or it.state[row, _RUN_DIGIT] or it.state[row, _HELD]:
+                began = _count(row, window, found, it)
+                if began:
+                    digit[row] = it.names[began - 1]
 
 
 class DtmfDetector:
@@ -167,40 +263,18 @@ class DtmfDetector:
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
-        self._table = _block_table()
-        self._turns = _turn_table()
-        self._names = np.frombuffer(bytearray(DIGITS, "ascii"), np.uint8)
-        self._blocks = np.zeros((capacity, _BLOCKS, 17), np.float32)
-        self._before = np.zeros((capacity, 16), np.float32)
-        self._drift = np.zeros((capacity, 4), np.float32)
-        self._state = np.zeros((capacity, 4), np.int32)
-        self._real = np.zeros(8, np.float32)
-        self._imaginary = np.zeros(8, np.float32)
+        self._it = detecting(capacity)
 
     def process(self, rows: Rows, pcm8k: Pcm, digit: Bytes) -> None:
         """Take one tick of `pcm8k` i16[C, 160]; `digit` u8[C] becomes the ASCII of a digit that began, or 0."""
         check_rows(rows, self._capacity)
         check_shape("pcm8k", pcm8k, (self._capacity, NARROW_TICK))
         check_shape("digit", digit, (self._capacity,))
-        _process(
-            rows,
-            pcm8k,
-            self._table,
-            self._turns,
-            self._blocks,
-            self._before,
-            self._drift,
-            self._state,
-            self._real,
-            self._imaginary,
-            self._names,
-            digit,
-        )
+        detect(rows, pcm8k, digit, self._it)
 
     def reset(self, row: int) -> None:
         """Forget the past of `row`: another call begins there."""
-        self._blocks[row] = 0
-        self._state[row] = 0  # without a run, what the last window held is not looked at
+        forget(self._it, row)
 
 
 def dtmf_tone(digit: str, duration_ms: int, rate_hz: int) -> Pcm:
@@ -215,3 +289,10 @@ def dtmf_tone(digit: str, duration_ms: int, rate_hz: int) -> Pcm:
     tone = np.sqrt(2) * 32_768 * (10 ** (-15 / 20) * low + 10 ** (-13 / 20) * high) * edges
     pcm: Pcm = np.rint(tone).astype(np.int16)
     return pcm
+
+
+def key_tones(keys: str, ticks: int) -> Pcm:
+    """The tones of `keys`, each `ticks` long, as ticks at 16 kHz: i16[keys, ticks, 320]."""
+    return np.stack(
+        [dtmf_tone(key, ticks * 1_000 * WIDE_TICK // WIDE_HZ, WIDE_HZ).reshape(ticks, WIDE_TICK) for key in keys]
+    )

@@ -44,7 +44,6 @@ NO_PYTHON = (
     f"Rasa needs Python {RASA_PYTHON}, which was neither found nor could be fetched; {KEYPAD} "
     f"(remedy: install Python {RASA_PYTHON}, then `make setup`)"
 )
-WARM = "from dsp.warm import warm; warm(lambda *step: print(*step, flush=True))"
 #: remembers, by the step's key, that the search was in vain
 ABSENT = STATE / "rasa-absent"
 
@@ -174,7 +173,7 @@ def kernels_step() -> Step:
         "compiled kernels",
         VENV / ".stamps" / "kernels",
         [processor(), LOCKS / "server.lock", *stamped],
-        lambda runner: runner.call([PYTHON, "-c", WARM], cwd=ROOT),
+        lambda runner: runner.call([PYTHON, "-m", "tools.kernels"], cwd=ROOT),
         lambda: any((ROOT / "dsp" / "__pycache__").rglob("*.nbi")),
     )
 

@@ -6,7 +6,7 @@ import pytest
 
 from dsp import g711
 from dsp.kernel import Pcm
-from dsp.tones import DIGITS, HIGH_HZ, LOW_HZ, DtmfDetector, dtmf_tone
+from dsp.tones import DIGITS, HIGH_HZ, LOW_HZ, DtmfDetector, dtmf_tone, key_tones
 from tests.dsp.speech import prompts, voice
 
 Wave = npt.NDArray[np.float64]
@@ -177,6 +177,12 @@ def test_tones_are_heard_through_g711(law: int) -> None:
     for digit in DIGITS:
         coded = g711.encode_block(dtmf_tone(digit, 40, 8_000), law)
         assert heard(pause(7), g711.decode_block(coded, law)) == digit
+
+
+def test_a_table_of_keys_holds_their_tones_in_ticks() -> None:
+    table = key_tones("0#A", 5)
+    assert table.shape == (3, 5, 320)
+    np.testing.assert_array_equal(table[1].reshape(-1), dtmf_tone("#", 100, 16_000))
 
 
 @pytest.mark.parametrize("digit", ["", "E", "12", "a"])

@@ -6,9 +6,12 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dsp.kernel import Pcm
-from dsp.vad import CHUNK, CONTEXT, SileroVad
+from dsp.silero import CHUNK, CONTEXT
+from dsp.vad import FADING, SileroVad
 from tests.dsp.speech import prompts, voice
 from tools.silero_weights import OUTPUT, model_path, weights
 
@@ -99,6 +102,41 @@ def test_an_incomplete_step_leaves_the_latest_probability() -> None:
     assert probability[0] == 0.25
     vad.process(np.zeros(1, np.int32), np.zeros((1, 160), np.int16), probability)
     assert probability[0] != 0.25
+
+
+def test_a_row_that_wakes_has_kept_its_samples_and_some_of_its_memory(model: onnxruntime.InferenceSession) -> None:
+    """Heard for 2 s, asleep for the next, heard for another: what the model says that skips steps and fades."""
+    x, asleep = voice(5, seed=5), range(62, 93)
+    signal = np.concatenate([np.zeros(CONTEXT, np.float32), x.astype(np.float32) / 32_768])
+    state, theirs = np.zeros((2, 1, 128), np.float32), []
+    for step in range(x.size // CHUNK):
+        if step in asleep:
+            state *= FADING
+            theirs.append(0.0)
+        else:
+            chunk = signal[None, step * CHUNK : step * CHUNK + CONTEXT + CHUNK]
+            probability, state = model.run(None, {"input": chunk, "state": state, "sr": np.array(8_000)})
+            theirs.append(float(probability[0, 0]))
+
+    vad, rows, ours = SileroVad(3), np.array([2], np.int32), list[float]()
+    pcm, probability, awake = np.zeros((3, 160), np.int16), np.full(3, -1, np.float32), np.ones(3, np.uint8)
+    for tick in range(x.size // 160):
+        pcm[2] = x[tick * 160 : tick * 160 + 160]
+        awake[2] = len(ours) not in asleep
+        vad.process(rows, pcm, probability, awake)
+        if (tick * 160 + 160) // CHUNK > tick * 160 // CHUNK:
+            ours.append(float(probability[2]))
+    np.testing.assert_allclose(ours, theirs[: len(ours)], atol=1e-4)
+    assert max(theirs[93:]) > 0.5 > min(theirs[93:])
+
+
+@settings(deadline=None, max_examples=20)
+@given(level=st.integers(0, 32_767), seed=st.integers(0, 99), odd=st.sampled_from(["noise", "square", "step"]))
+def test_no_sound_makes_a_probability_that_is_none(level: int, seed: int, odd: str) -> None:
+    noise = np.random.default_rng(seed).uniform(-level, level, 30 * 160)
+    x = {"noise": noise, "square": np.sign(noise) * level, "step": np.full(noise.size, level)}[odd].astype(np.int16)
+    found = heard(SileroVad(1), 1, 0, x)
+    assert ((found >= 0) & (found <= 1)).all()
 
 
 def test_reset_forgets() -> None:

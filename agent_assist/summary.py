@@ -10,6 +10,7 @@ from dialog.events import (
     FinalHeard,
     KeysPressed,
     Record,
+    RecordingGapped,
     SilencePassed,
     TurnTimed,
 )
@@ -19,8 +20,9 @@ from dialog.people_events import HandoffRequested
 class CallSummary(BaseModel):
     """Counts of one call, and the slowest and the middle answer (ms from last voice to first audio; 0 for none).
 
-    `mos_inbound` and `mos_outbound`: how well the caller was heard, and how well the caller heard, as a mean opinion
-    score of 1..4.5 (see `CallQualityMeasured`); None: not known, as the round trip may be.
+    `recording_gapped`: something is missing in the recording. `mos_inbound` and `mos_outbound`: how well the caller was
+    heard, and how well the caller heard, as a mean opinion score of 1..4.5 (see `CallQualityMeasured`); None: not
+    known, as the round trip may be.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -30,6 +32,7 @@ class CallSummary(BaseModel):
     barge_ins: int = 0
     engine_failures: int = 0
     handoff: bool = False
+    recording_gapped: bool = False
     answer_ms_median: int = 0
     answer_ms_longest: int = 0
     late_frames: int = 0
@@ -73,6 +76,7 @@ class Summariser:
             barge_ins=count(BargedIn, 0),
             engine_failures=count(EngineFailed, 0),
             handoff=HandoffRequested in self._counts,
+            recording_gapped=RecordingGapped in self._counts,
             answer_ms_median=answers[len(answers) // 2] if answers else 0,
             answer_ms_longest=answers[-1] if answers else 0,
             late_frames=self._late_frames,

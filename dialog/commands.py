@@ -52,6 +52,15 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
+class PauseRecording:
+    """With `on` nothing of what is said or keyed is recorded or written down, until without, or until `agent` leaves
+    the call."""
+
+    on: bool
+    agent: str
+
+
+@dataclass(frozen=True, slots=True)
 class Speak:
     """Say `text` to both in the bot's voice."""
 
@@ -120,6 +129,7 @@ Command = (
     | TurnAway
     | Join
     | Hold
+    | PauseRecording
     | Speak
     | Requeue
     | HandBack

@@ -212,10 +212,23 @@ class AudioGapped(EventModel):
 
 
 class RecordingPaused(EventModel):
-    """The recording client sends nothing for now; or, with `on` false, it does again."""
+    """Nothing is recorded or written down for now; or, with `on` false, it is again. `by`: the agent wishes so, or the
+    recording client of a `siprec` call sends nothing. `how`: the recording is silent meanwhile, or has nothing of that
+    time."""
 
     type: Literal["recording_paused"] = "recording_paused"
     on: bool
+    by: Literal["client", "agent"] = "client"
+    agent: str = ""
+    how: Literal["silence", "skip"] = "silence"
+
+
+class RecordingGapped(EventModel):
+    """Something of the call is missing in its recording from about here on, told once: the recording is partial, and
+    silent where it is missing. `reason` is what the disk said, or late: the disk or the machine was too slow."""
+
+    type: Literal["recording_gapped"] = "recording_gapped"
+    reason: str
 
 
 class StreamQuality(BaseModel):
@@ -291,6 +304,7 @@ Event = (
     | TransferProgressed
     | TransferFailed
     | RecordingPaused
+    | RecordingGapped
     | BotReturned
     | CallbackRequested
     | NoteWritten

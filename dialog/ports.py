@@ -84,7 +84,8 @@ class DialogEngine(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CallHead:
-    """A call's line in a list, as the store keeps it. Times are ISO 8601 UTC; `ended_at` is empty while it runs."""
+    """A call's line in a list, as the store keeps it. Times are ISO 8601 UTC; `ended_at` is empty while it runs.
+    `partial`: something of the call is missing in its recording."""
 
     call_id: str
     transport: str
@@ -96,6 +97,7 @@ class CallHead:
     duration_ms: int
     cause: str
     recording: str
+    partial: bool = False
 
 
 class CallStore(Protocol):

@@ -76,6 +76,7 @@ class Bridge:
         self._entry.expect(Collect(Expect.DIGITS, _LONGEST_ENTRY))
         self._tick: int | None = None
         self._on_hold = False
+        self._paused = False
         self._closed = False
         self._agent = self._party_of(leg)
         self._third: Third | None = None
@@ -90,6 +91,7 @@ class Bridge:
         """The agent's audio is back, by another leg; nobody is on hold."""
         self._agent.close()
         self._agent = self._party_of(leg)
+        self._attend()
         if self._third is not None and self._third_party is None:
             self._ringing = Music(leg, ringing_tone())
         self._hold(on=False)
@@ -103,6 +105,13 @@ class Bridge:
         """Music for the caller, and silence for the agent; or both hear each other again. Nothing, where it is so."""
         if self._hold(on=on):
             self._tell(HoldChanged(on=on, agent=agent))
+
+    def pause(self, *, on: bool) -> bool:
+        """Write down nothing of what is said or keyed, or do again; False where it is so."""
+        changed = on is not self._paused
+        self._paused = on
+        self._attend()
+        return changed
 
     def speak(self, text: str) -> bool:
         """Say `text` in the bot's voice, after what it is saying already. False: that is too much as it is."""
@@ -154,8 +163,9 @@ class Bridge:
     # -- voice.mind.Mind ----------------------------------------------------------------------------------------
 
     def press(self, key: str) -> None:
-        """A key of the caller: it is for the agent's screen."""
-        self._entered(self._entry.press(key, self._now_ms))
+        """A key of the caller: it is for the agent's screen, and for nobody while the recording is paused."""
+        if not self._paused:
+            self._entered(self._entry.press(key, self._now_ms))
 
     def on_frame(self, frame: Frame) -> None:
         """One tick of the caller's leg."""
@@ -168,7 +178,7 @@ class Bridge:
             self._ringing.feed()
         if self._on_hold:
             self._music.feed()
-        else:
+        elif not self._paused:
             self._hears_caller.on_frame(frame, yielding=True, floor_is_free=True)
 
     def expire(self) -> None:
@@ -226,24 +236,30 @@ class Bridge:
             return False
         self._on_hold = on
         self._speaker.drop()
-        self._agent.attend(on=not on)
-        self._supervisors.attend(on=not on)
-        if self._third_party is not None:
-            self._third_party.attend(on=not on)
+        self._attend()
         if on:
             self._caller.enter(None)
-            self._hears_caller.forget()
         else:
             self._caller.stop()
             self._caller.enter(self._room)
             self._inform_third()
         return True
 
+    def _attend(self) -> None:
+        """Write down what all of them say, or, on hold and while the recording is paused, nothing."""
+        on = not (self._on_hold or self._paused)
+        self._agent.attend(on=on)
+        self._supervisors.attend(on=on)
+        if self._third_party is not None:
+            self._third_party.attend(on=on)
+        if not on:
+            self._hears_caller.forget()
+
     def _third_joined(self, leg: Leg) -> None:
         assert self._third is not None, "they were called"
         self._stop_ringing()
         self._third_party = Party(leg, self._clock, self._listener("third"))
-        self._third_party.attend(on=not self._on_hold)
+        self._attend()
         self._third_party.enter(self._room)
         self._tell(ThirdJoined(target=self._third.number))
         self._inform_third()

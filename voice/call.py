@@ -11,9 +11,11 @@ from dialog.events import (
     CallEnded,
     CallStarted,
     Event,
+    RecordingGapped,
 )
 from dialog.journal import Journal
 from dialog.ports import HungUp
+from voice.media.recording import Recording
 from voice.minds import Minds
 from voice.ports import TICK_MS, Frame, Leg
 from voice.services import People, Refer, Services
@@ -49,6 +51,7 @@ class Call:
         services: Services,
         people: People | None = None,
         refer: Refer | None = None,
+        recording: Recording | None = None,
     ) -> None:
         self.call_id = call_id
         self.started = started
@@ -56,11 +59,13 @@ class Call:
         self._codec = codec
         self._services = services
         self._journal = Journal(call_id, tuple(services.listeners))
-        self._minds = Minds(started, leg, services, people, refer, self._journal, self.tell, self.end)
+        self._minds = Minds(started, leg, services, people, refer, recording, self._journal, self.tell, self.end)
         self._over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._now_ms = 0
         self._heard_packets = 0
         self._heard_ms = 0
+        self._recording = recording
+        self._gapped = False
 
     def end(self, cause: str) -> None:
         """End the call; the first cause counts."""
@@ -103,6 +108,7 @@ class Call:
             stats, quality = self._leg.stats, self._leg.quality
             if quality is not None:
                 self.tell(quality)
+            self._look_at_recording()
             self._journal.append(
                 self._now_ms,
                 CallEnded(
@@ -147,11 +153,18 @@ class Call:
         if over_ms >= LAST_WORDS_MS:
             self.end("longest_call")
         if self._now_ms % 1_000 == 0:
+            self._look_at_recording()
             stats = self._leg.stats
             if stats.packets_received != self._heard_packets or not stats.receiving:
                 self._heard_packets, self._heard_ms = stats.packets_received, self._now_ms
             elif self._now_ms - self._heard_ms >= MEDIA_LIMIT_MS:
                 self.end("no_media")
+
+    def _look_at_recording(self) -> None:
+        """What the disk does to it is no reason to end a call, and every reason to note it."""
+        if self._recording is not None and self._recording.trouble and not self._gapped:
+            self._gapped = True
+            self.tell(RecordingGapped(reason=self._recording.trouble))
 
     async def farewell(self) -> None:
         """Tell the bot that the caller is gone; outlives the call, bounded."""

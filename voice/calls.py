@@ -4,7 +4,9 @@ import asyncio
 import secrets
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import Literal
 
 import structlog
@@ -14,7 +16,8 @@ from dialog.errors import Overloaded
 from dialog.events import CallStarted, Event
 from voice.call import Call
 from voice.line_test import TESTS
-from voice.media.recorder import Recorder, Recording, RecordingEnded
+from voice.media.recorder import Recorder
+from voice.media.recording import Recording, RecordingEnded
 from voice.rate import RateLimit
 from voice.recorded_streams import RecordableLeg
 from voice.services import People, Refer, Services
@@ -54,6 +57,7 @@ class Calls:
         self._draining = False
         self._people: People | None = None
         self._coming: list[Callable[[], Iterable[str]]] = []
+        self._partial: Callable[[str], object] = lambda call_id: None
         self.refused: Counter[str] = Counter()
 
     @property
@@ -81,6 +85,10 @@ class Calls:
         call = self._live.get(call_id)
         if call is not None:
             call.tell(event)
+
+    def on_partial(self, partial: Callable[[str], object]) -> None:
+        """`partial` is told each call, which is over, whose recording lacks something."""
+        self._partial = partial
 
     def expect(self, coming: Callable[[], Iterable[str]]) -> None:
         """`coming` tells the address of each call that was admitted and has not begun: it needs a place, too."""
@@ -135,7 +143,7 @@ class Calls:
         """
         call_id = secrets.token_hex(8)
         recording = (
-            self._recorder.open(f"{call_id}.flac", _recording_ended)
+            self._recorder.open(call_id, partial(self._recording_ended, asyncio.get_running_loop(), call_id))
             if self._recorder is not None and bot not in TESTS
             else None
         )
@@ -150,7 +158,7 @@ class Calls:
             recording=recording.path.name if recording is not None else "",
             headers=headers,
         )
-        call = Call(call_id, started, leg, codec, self._services, self._people, refer)
+        call = Call(call_id, started, leg, codec, self._services, self._people, refer, recording)
         leg.record(recording)
         self._live[call_id] = call
         self._empty.clear()
@@ -187,8 +195,8 @@ class Calls:
         except Exception:  # one call's fault: the others, in the same group, go on
             log.exception("call failed", call_id=call.call_id)
 
-
-def _recording_ended(ended: RecordingEnded) -> None:
-    """In the recorder's thread: a recording that is short of something is the keeper's business, not the caller's."""
-    if ended.failure or ended.gap_ms:
-        log.warning("recording incomplete", recording=ended.path.name, gap_ms=ended.gap_ms, failure=ended.failure)
+    def _recording_ended(self, loop: asyncio.AbstractEventLoop, call_id: str, ended: RecordingEnded) -> None:
+        """In the recorder's thread. The call may be over, or be waiting for a journal that tells why."""
+        if ended.partial:
+            with suppress(RuntimeError):  # the loop is closed: the node has ended
+                loop.call_soon_threadsafe(self._partial, call_id)

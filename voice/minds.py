@@ -20,6 +20,7 @@ from dialog.commands import (
     HandBack,
     Hold,
     Join,
+    PauseRecording,
     PutThrough,
     Requeue,
     Speak,
@@ -27,7 +28,7 @@ from dialog.commands import (
     TurnAway,
 )
 from dialog.errors import PeerForbidden, ProtocolError
-from dialog.events import CallStarted, Event
+from dialog.events import CallStarted, Event, RecordingPaused
 from dialog.journal import Journal
 from dialog.people_events import (
     AgentJoined,
@@ -45,6 +46,7 @@ from dialog.ports import Returned, SessionOpened
 from voice.brain import CallBrain
 from voice.bridge import Bridge
 from voice.line_test import MILLIWATT, TESTS, Echo, Milliwatt
+from voice.media.recording import Pause, Recording
 from voice.mind import Mind, Numbers, Strand
 from voice.music import Music
 from voice.ports import TICK_MS, Frame, Leg
@@ -74,6 +76,7 @@ class Minds:
         services: Services,
         people: People | None,
         refer: Refer | None,
+        recording: Recording | None,
         journal: Journal,
         tell: Callable[[Event], None],
         end: Callable[[str], None],
@@ -83,6 +86,7 @@ class Minds:
         self._services = services
         self._people = people
         self._refer = refer
+        self._recording = recording
         self._referred = False
         self._journal = journal
         self._tell = tell
@@ -276,6 +280,8 @@ class Minds:
                 return self._join(people, mind, agent)
             case Hold(on, agent), Bridge():
                 mind.hold(on=on, agent=agent)
+            case PauseRecording(on), Bridge():
+                self._pause(mind, on=on)
             case Speak(text), Bridge():
                 return mind.speak(text)
             case Requeue(), Bridge():
@@ -364,7 +370,20 @@ class Minds:
     def _leave_agent(
         self, bridge: Bridge, why: Literal["hung_up", "handed_back", "transferred", "lost", "caller", "ended"]
     ) -> None:
+        self._pause(bridge, on=False)
         self._tell(AgentLeft(agent=bridge.agent, why=why))
+
+    def _pause(self, bridge: Bridge, *, on: bool) -> None:
+        """Keep nothing of what is said, or do again; nothing, where it is so."""
+        if not bridge.pause(on=on):
+            return
+        recording = self._recording
+        if recording is not None and on:
+            recording.pause()
+        elif recording is not None:
+            recording.resume()
+        how: Pause = "silence" if recording is None else recording.pausing
+        self._tell(RecordingPaused(on=on, by="agent", agent=bridge.agent, how=how))
 
     def _left_queue(self, people: People, why: LeaveWhy) -> None:
         """The caller's way out of the queue."""

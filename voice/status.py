@@ -54,7 +54,8 @@ def status_router(
 
     @router.get("/readyz", response_class=PlainTextResponse)
     async def readyz() -> Response:
-        """A call would be taken now; otherwise 503 and the reason. Lines below tell of trunks that are down."""
+        """A call would be taken now; otherwise 503 and the reason. Lines below tell of trunks that are down, and of
+        recordings that the disk does not take."""
         reason = unready()
         lines = (reason or "ok", *amiss())
         return PlainTextResponse("".join(f"{line}\n" for line in lines), status_code=503 if reason else 200)

@@ -31,6 +31,7 @@ from dialog.commands import (
     Hold,
     Join,
     NobodyWhy,
+    PauseRecording,
     Speak,
     Supervise,
     TurnAway,
@@ -228,6 +229,10 @@ class Desk:
             case Hold(on, agent):
                 if talk and talk.agent == agent:
                     talk.on_hold = not on
+                    floor.tell(agent, talk.changed(trouble="refused"))
+            case PauseRecording(on, agent):
+                if talk and talk.agent == agent:
+                    talk.paused = not on
                     floor.tell(agent, talk.changed(trouble="refused"))
             case BlindTransfer():
                 if talk:

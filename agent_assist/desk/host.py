@@ -138,6 +138,10 @@ class DeskHost:
         with self._input():
             self._desk.in_call.hold(agent, on=on)
 
+    def pause_recording(self, agent: str, *, on: bool) -> None:
+        with self._input():
+            self._desk.in_call.pause_recording(agent, on=on)
+
     def hang_up(self, agent: str) -> None:
         with self._input() as now:
             self._desk.in_call.hang_up(agent, now)

@@ -6,7 +6,7 @@ from agent_assist.desk.floor import Floor
 from agent_assist.desk.messages import Third
 from agent_assist.desk.ports import Conflict
 from agent_assist.desk.talks import Talk
-from dialog.commands import BlindTransfer, Consult, DropThird, End, HandBack, Hold, PutThrough, Speak
+from dialog.commands import BlindTransfer, Consult, DropThird, End, HandBack, Hold, PauseRecording, PutThrough, Speak
 from dialog.people_events import NoteWritten, SuggestionDismissed, SuggestionTaken
 
 
@@ -22,6 +22,14 @@ class InCall:
         if talk.on_hold is not on:
             talk.on_hold = on
             self._floor.order(talk.call_id, Hold(on, agent))
+            self._floor.tell(agent, talk.changed())
+
+    def pause_recording(self, agent: str, *, on: bool) -> None:
+        """See `AgentDesk`."""
+        talk = self._talk(agent)
+        if talk.paused is not on:
+            talk.paused = on
+            self._floor.order(talk.call_id, PauseRecording(on, agent))
             self._floor.tell(agent, talk.changed())
 
     def hang_up(self, agent: str, now: float) -> None:

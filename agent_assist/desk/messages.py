@@ -56,9 +56,11 @@ class Supervisor(_Model):
 
 
 class CallState(_Model):
-    """How a call stands: `transferring_to` is whom it rings; `supervisors` are in it."""
+    """How a call stands: while it is `paused` nothing is recorded or written down; `transferring_to` is whom it rings;
+    `supervisors` are in it."""
 
     on_hold: bool = False
+    paused: bool = False
     transferring_to: str = ""
     third: Third | None = None
     supervisors: tuple[Supervisor, ...] = ()

@@ -124,6 +124,11 @@ class AgentDesk(Protocol):
 
     def hold(self, agent: str, *, on: bool) -> None: ...
 
+    def pause_recording(self, agent: str, *, on: bool) -> None:
+        """Record and write down nothing of what is said and keyed, or do again. It ends with the agent's part in the
+        call."""
+        ...
+
     def hang_up(self, agent: str) -> None: ...
 
     def hand_back(self, agent: str) -> None:

@@ -10,14 +10,15 @@ from dialog.events import Record
 
 @dataclass(slots=True)
 class Talk:
-    """One call and its agent. `on_hold` is the agent's wish; `cut` means that the agent's audio is away, and the house
-    holds the caller. `transferring_to` is whom the call rings: a colleague, or a number outside; `third` is who was
-    called in, and `supervisors` are in it as each of them wishes."""
+    """One call and its agent. `on_hold` and `paused` are the agent's wishes; `cut` means that the agent's audio is
+    away, and the house holds the caller. `transferring_to` is whom the call rings: a colleague, or a number outside;
+    `third` is who was called in, and `supervisors` are in it as each of them wishes."""
 
     call_id: str
     agent: str
     brief: Brief
     on_hold: bool = False
+    paused: bool = False
     cut: bool = False
     transferring_to: str = ""
     third: Third | None = None
@@ -28,6 +29,7 @@ class Talk:
         """How it stands."""
         return CallState(
             on_hold=self.on_hold,
+            paused=self.paused,
             transferring_to=self.transferring_to,
             third=self.third,
             supervisors=tuple(Supervisor(agent=agent, how=how) for agent, how in self.supervisors.items()),

@@ -16,7 +16,7 @@ from agent_assist.store.database import Database, store_errors
 from agent_assist.store.recordings import remove_older, remove_recording
 from agent_assist.store.tables import CallRow, ErasedRow, ParticipantRow, RecordRow, WrapUpRow
 from dialog.errors import StoreError
-from dialog.events import CallEnded, CallStarted, Record
+from dialog.events import CallEnded, CallStarted, Record, RecordingGapped
 from dialog.ports import CallHead
 
 NODE_LOST = "node_lost"
@@ -32,6 +32,7 @@ _HEAD = (
     CallRow.duration_ms,
     CallRow.cause,
     CallRow.recording,
+    CallRow.partial,
 )
 
 
@@ -77,6 +78,8 @@ class SqlCallStore:
             for record in records:
                 if isinstance(record.event, CallEnded):
                     await self._end(connection, record, record.event)
+                elif isinstance(record.event, RecordingGapped):
+                    await self._mark_partial(connection, record.call_id)
             ended = {record.call_id for record in records if isinstance(record.event, CallEnded)} & set(erased)
             if ended:
                 await connection.execute(delete(ErasedRow).where(ErasedRow.call_id.in_(ended)))
@@ -128,6 +131,11 @@ class SqlCallStore:
             bodies = list(await connection.scalars(statement))
         # An hour's journal takes long enough to read that the calls would notice: not on their loop.
         return await asyncio.to_thread(lambda: [_record(body, call_id) for body in bodies])
+
+    async def mark_partial(self, call_id: str) -> None:
+        """Something of the call is missing in its recording, as was found after the call's end."""
+        async with self._database.write("mark a recording") as connection:
+            await self._mark_partial(connection, call_id)
 
     async def erase(self, call_id: str) -> bool:
         """Remove journal and recording of one call at once; of a running call also what it goes on to tell."""
@@ -229,6 +237,9 @@ class SqlCallStore:
             .where(CallRow.call_id == record.call_id, func.length(CallRow.ended_at) == 0)
             .values(ended_at=ended.isoformat(timespec="milliseconds"), duration_ms=event.duration_ms, cause=event.cause)
         )
+
+    async def _mark_partial(self, connection: AsyncConnection, call_id: str) -> None:
+        await connection.execute(update(CallRow).where(CallRow.call_id == call_id).values(partial=True))
 
     async def _unlink(self, recording: str) -> None:
         with store_errors(f"remove the recording {recording}"):

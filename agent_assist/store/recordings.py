@@ -2,14 +2,16 @@
 
 from pathlib import Path
 
-SUFFIXES = frozenset({".flac", ".wav"})
+MEDIA_TYPES = {".flac": "audio/flac", ".wav": "audio/wav", ".opus": "audio/ogg"}
 
 
 def recording_path(folder: Path, name: str) -> Path | None:
     """The recording's path; None for no name and for one that would leave the folder or is no sound file."""
-    if not name or "\0" in name or Path(name).name != name or Path(name).suffix not in SUFFIXES or name.startswith("."):
+    if not name or "\0" in name or Path(name).name != name or name.startswith("."):
         return None
     path = folder / name
+    if path.suffix not in MEDIA_TYPES:
+        return None
     return None if path.is_symlink() else path
 
 
@@ -26,7 +28,7 @@ def remove_older(folder: Path, before_s: float) -> int:
     if not folder.is_dir():
         return removed
     for path in folder.iterdir():
-        if path.suffix in SUFFIXES and not path.is_symlink() and path.is_file() and path.stat().st_mtime < before_s:
+        if path.suffix in MEDIA_TYPES and not path.is_symlink() and path.is_file() and path.stat().st_mtime < before_s:
             path.unlink(missing_ok=True)
             removed += 1
     return removed

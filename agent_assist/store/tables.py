@@ -1,6 +1,6 @@
 """The tables as the newest migration leaves them; a test compares the two."""
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, false
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -26,6 +26,7 @@ class CallRow(Base):
     duration_ms: Mapped[int] = mapped_column(default=0)
     cause: Mapped[str] = mapped_column(default="")
     recording: Mapped[str]
+    partial: Mapped[bool] = mapped_column(server_default=false())
 
 
 class RecordRow(Base):

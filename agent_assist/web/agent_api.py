@@ -69,6 +69,12 @@ class HoldWish(_Body):
     on: bool
 
 
+class PauseWish(_Body):
+    """With `on` nothing is recorded or written down."""
+
+    on: bool
+
+
 class Transfer(_Body):
     """The colleague to ring."""
 
@@ -153,6 +159,11 @@ def agent_router(parts: DeskParts) -> APIRouter:
     @router.post("/hold", status_code=204, summary="Put the caller on hold, or take them off it", responses=_CONFLICT)
     async def hold(visitor: Agent, body: HoldWish) -> None:
         desk.hold(visitor.user.name, on=body.on)
+
+    @router.post("/pause", status_code=204, summary="Pause the recording, or go on with it", responses=_CONFLICT)
+    async def pause(visitor: Agent, body: PauseWish) -> None:
+        """Nothing that is said or keyed meanwhile is recorded or written down. It ends with your part in the call."""
+        desk.pause_recording(visitor.user.name, on=body.on)
 
     @router.post("/hangup", status_code=204, summary="Hang up", responses=_CONFLICT)
     async def hang_up(visitor: Agent) -> None:

@@ -10,7 +10,7 @@ from fastapi.responses import FileResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent_assist.store.calls import PAGE_LIMIT, SqlCallStore
-from agent_assist.store.recordings import recording_path
+from agent_assist.store.recordings import MEDIA_TYPES, recording_path
 from agent_assist.summary import CallSummary, Summariser
 from agent_assist.web.identity import Administrator, Agent
 from agent_assist.web.problems import Problem
@@ -44,6 +44,7 @@ class Call(BaseModel):
     duration_ms: int
     cause: str
     recording: str = Field(description="file name in the recordings folder; empty where nothing was recorded")
+    partial: bool = Field(default=False, description="something of the call is missing in its recording, or silent")
 
 
 class CallPage(BaseModel):
@@ -127,7 +128,10 @@ def api_router(store: SqlCallStore, recordings: Path) -> APIRouter:
         response_class=FileResponse,
         responses={
             **_MISSING,
-            200: {"content": {"audio/flac": {}}, "description": "Two channels: the caller left, the bot right"},
+            200: {
+                "content": {kind: {} for kind in MEDIA_TYPES.values()},
+                "description": "Two channels: the caller left, the bot right",
+            },
             206: {"description": "The range asked for"},
         },
     )
@@ -137,7 +141,7 @@ def api_router(store: SqlCallStore, recordings: Path) -> APIRouter:
         path = recording_path(recordings, head.recording) if head else None
         if path is None or not await to_thread.run_sync(path.is_file):
             raise NotFound("there is no recording of this call")
-        media_type = {".flac": "audio/flac", ".wav": "audio/wav"}[path.suffix]
+        media_type = MEDIA_TYPES[path.suffix]
         return FileResponse(path, media_type=media_type, filename=path.name, content_disposition_type="inline")
 
     return router

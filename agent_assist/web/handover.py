@@ -57,6 +57,8 @@ def handover(event: Event) -> tuple[str, str] | None:
             return f"{agent} leaves the caller with {target}", ""
         case SupervisionChanged(supervisor=supervisor, how=how):
             return f"{supervisor} {_SUPERVISES[how]}", ""
+        case RecordingPaused(on=on, by="agent", agent=agent):
+            return ("the recording is paused" if on else "recorded again"), agent
         case RecordingPaused(on=on):
             return ("nothing is heard for now" if on else "heard again"), ""
         case BotReturned(why=why):

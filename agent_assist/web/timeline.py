@@ -21,6 +21,8 @@ from dialog.events import (
     PlaybackEnded,
     PlaybackStarted,
     Record,
+    RecordingGapped,
+    RecordingPaused,
     SilencePassed,
     SpeechDiscarded,
     SpeechStarted,
@@ -29,12 +31,14 @@ from dialog.events import (
 )
 from dialog.people_events import HandoffRequested
 
+_FOR_EVER_MS = 2**31
+
 Kind = Literal["caller", "noise", "bot", "cut", "agent", "third", "key", "event", "trouble"]
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of the call, in ms since it was answered: the recording's own time."""
+    """A stretch of the call, in ms since it was answered: the recording's own time, but for what was skipped."""
 
     start_ms: int
     end_ms: int
@@ -68,7 +72,8 @@ class Line:
 @dataclass(slots=True)
 class Timeline:
     """What a call's page draws. `length_ms` is never 0; `agents` and `thirds` are those who took part, who speak in
-    the bot's lane as in its channel of the recording; `placed_by` is the agent who called."""
+    the bot's lane as in its channel of the recording; `placed_by` is the agent who called. `skipped` are stretches, in
+    ms, that the recording does not have."""
 
     length_ms: int = 1_000
     caller: list[Span] = field(default_factory=list)
@@ -79,6 +84,7 @@ class Timeline:
     agents: list[str] = field(default_factory=list)
     thirds: list[str] = field(default_factory=list)
     placed_by: str = ""
+    skipped: list[tuple[int, int]] = field(default_factory=list)
 
 
 def timeline(records: Sequence[Record]) -> Timeline:
@@ -126,6 +132,9 @@ def timeline(records: Sequence[Record]) -> Timeline:
                 drawn.answers.append(
                     Answer(start_ms, timed.endpoint_ms, timed.final_ms, timed.reply_ms, timed.first_audio_ms)
                 )
+            case RecordingPaused(on=on, how="skip"):
+                _skip(drawn, at_ms, on=on)
+                _mark(drawn, at_ms, record)
             case CallStarted(placed_by=agent):
                 drawn.placed_by = agent
             case _:
@@ -135,6 +144,14 @@ def timeline(records: Sequence[Record]) -> Timeline:
         drawn.lines.append(Line(start_ms, "bot", text, "speaking"))
     drawn.lines.sort(key=lambda line: line.at_ms)
     return drawn
+
+
+def _skip(drawn: Timeline, at_ms: int, *, on: bool) -> None:
+    """A pause begins, which lasts to the end of the call, or it ends."""
+    if on:
+        drawn.skipped.append((at_ms, _FOR_EVER_MS))
+    elif drawn.skipped:
+        drawn.skipped[-1] = (drawn.skipped[-1][0], at_ms)
 
 
 def _mark(drawn: Timeline, at_ms: int, record: Record) -> None:
@@ -156,6 +173,9 @@ def _mark(drawn: Timeline, at_ms: int, record: Record) -> None:
             drawn.marks.append(Span(at_ms, at_ms, "event", f"{engine} back after {after_ms / 1000:.1f} s"))
         case AudioGapped(gap_ms=gap_ms):
             drawn.marks.append(Span(at_ms, at_ms, "trouble", f"{gap_ms} ms went unheard"))
+        case RecordingGapped(reason=reason):
+            drawn.marks.append(Span(at_ms, at_ms, "trouble", f"not all of it is recorded: {reason}"))
+            drawn.lines.append(Line(at_ms, "event", "from here on not all of it is recorded", reason))
         case HandoffRequested(reason=reason):
             drawn.marks.append(Span(at_ms, at_ms, "event", f"a person, please: {reason}"))
             drawn.lines.append(Line(at_ms, "event", "a person is asked for", reason))

@@ -13,7 +13,7 @@ from agent_assist.desk.messages import CallJoined, Me, OfferWithdrawn, Supervise
 from agent_assist.desk.ports import Conflict, Presence
 from agent_assist.web.agent_api import DeskParts
 from dialog.commands import How
-from dialog.events import PlaybackStarted
+from dialog.events import PlaybackStarted, RecordingPaused
 from dialog.people_events import (
     CallerPutThrough,
     HoldChanged,
@@ -106,6 +106,13 @@ class FakeDesk(FakeFloor):
         call = self._call_of(agent)
         call.on_hold = on
         self.record(call.call_id, HoldChanged(on=on, agent=agent))
+        self._tell(agent, call.changed())
+
+    def pause_recording(self, agent: str, *, on: bool) -> None:
+        self._ask(agent, "pause_recording", on)
+        call = self._call_of(agent)
+        call.paused = on
+        self.record(call.call_id, RecordingPaused(on=on, by="agent", agent=agent))
         self._tell(agent, call.changed())
 
     def hang_up(self, agent: str) -> None:

@@ -212,7 +212,8 @@ class FakeFloor:
         self.record(call.call_id, AgentLeft(agent=agent, why=why))
         for supervisor in tuple(call.supervisors):
             self._stop_watching(supervisor, "over")
-        call.on_hold, call.transferring_to, call.third, seat.call = False, "", None, None
+        call.on_hold, call.paused = False, False
+        call.transferring_to, call.third, seat.call = "", None, None
         self._tell(agent, CallLeft(call_id=call.call_id, why=why))
         if wrap_up:
             seat.wrap_up = WrapUp(call_id=call.call_id, brief=call.brief, dispositions=DISPOSITIONS)

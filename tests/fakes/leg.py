@@ -115,6 +115,8 @@ class FakeLeg:
         played = tuple(Played(key, self.played[key], done) for key, done in moved.items())
         level = -20.0 if voice >= 0.5 else -70.0
         pcm = np.full(TICK_SAMPLES, int(voice * 1000), np.int16)
+        if self.recording is not None:
+            self.recording.write(pcm, out)
         self._frames.append(Frame(self.tick_count, pcm, voice, level, keys, played))
         self.tick_count += 1
         while len(self._frames) > self.behind:

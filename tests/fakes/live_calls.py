@@ -16,6 +16,7 @@ from dialog.commands import (
     Hold,
     How,
     Join,
+    PauseRecording,
     PutThrough,
     Requeue,
     Speak,
@@ -28,6 +29,7 @@ from dialog.events import (
     CallStarted,
     Event,
     Record,
+    RecordingPaused,
 )
 from dialog.journal import Journal, Listener
 from dialog.people_events import (
@@ -64,8 +66,8 @@ class Place(StrEnum):
 
 @dataclass(slots=True)
 class FakeCall:
-    """One caller. `position` as announced last; `music` while on hold. `third` was called in, and is there once they
-    `answered`; `supervisors` are in it."""
+    """One caller. `position` as announced last; `music` while on hold, `paused` while nothing is kept. `third` was
+    called in, and is there once they `answered`; `supervisors` are in it."""
 
     journal: Journal
     records: list[Record]
@@ -73,6 +75,7 @@ class FakeCall:
     agent: str = ""
     position: int = 0
     music: bool = False
+    paused: bool = False
     commands: list[Command] = field(default_factory=list)
     spoken: list[str] = field(default_factory=list)
     third: str = ""
@@ -211,6 +214,10 @@ class FakeCalls:
                 assert call.place is Place.TALKING
                 call.music = on
                 note.append(0, HoldChanged(on=on, agent=agent))
+            case PauseRecording(on, agent):
+                assert call.place is Place.TALKING
+                call.paused = on
+                note.append(0, RecordingPaused(on=on, by="agent", agent=agent))
             case Speak(text):
                 assert call.place is Place.TALKING
                 call.spoken.append(text)
@@ -261,7 +268,7 @@ class FakeCalls:
         call.journal.append(0, AgentLeft(agent=call.agent, why=why))
         if call.third:
             self._lose_third(call, "ended")
-        call.agent, call.music = "", False
+        call.agent, call.music, call.paused = "", False, False
         call.supervisors.clear()
 
     def _lose_third(self, call: FakeCall, why: Why) -> None:

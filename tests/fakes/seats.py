@@ -42,6 +42,7 @@ class Call:
     brief: Brief
     records: list[Record] = field(default_factory=list)
     on_hold: bool = False
+    paused: bool = False
     transferring_to: str = ""
     third: Third | None = None
     supervisors: dict[str, How] = field(default_factory=dict)
@@ -66,7 +67,11 @@ class Call:
     def _state(self) -> CallState:
         supervisors = tuple(Supervisor(agent=agent, how=how) for agent, how in self.supervisors.items())
         return CallState(
-            on_hold=self.on_hold, transferring_to=self.transferring_to, third=self.third, supervisors=supervisors
+            on_hold=self.on_hold,
+            paused=self.paused,
+            transferring_to=self.transferring_to,
+            third=self.third,
+            supervisors=supervisors,
         )
 
 

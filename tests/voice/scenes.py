@@ -20,6 +20,7 @@ from tests.fakes.leg import FakeLeg
 from tests.fakes.outside import FakeOutside
 from tests.fakes.speech import FakeEars, FakeMouth
 from voice.call import Call
+from voice.media.recording import Recording
 from voice.ports import TICK_MS
 from voice.services import People, Refer, Services
 
@@ -40,6 +41,7 @@ class Scene:
         longest_call_s: int = 3_600,
         refer: Refer | None = None,
         outside: FakeOutside | None = None,
+        recording: Recording | None = None,
     ) -> None:
         self.caller, self.agent = FakeLeg(), FakeLeg()
         self.legs = {"eve": self.agent}
@@ -54,7 +56,8 @@ class Scene:
             Announcements(),
             longest_call_s,
         )
-        self.call = Call("c1", started, self.caller, "PCMU", services, people, refer)
+        self.call = Call("c1", started, self.caller, "PCMU", services, people, refer, recording)
+        self.caller.record(recording)
         self.desk.command = lambda call_id, command: self.call.command(command)
 
     async def tick(self, ms: int, *, caller: float = 0.0, agent: float = 0.0, keys: str = "") -> None:
@@ -84,8 +87,17 @@ async def scene(
     longest_call_s: int = 3_600,
     refer: Refer | None = None,
     outside: FakeOutside | None = None,
+    recording: Recording | None = None,
 ) -> AsyncIterator[Scene]:
-    played = Scene(*script, hears=hears, started=started, longest_call_s=longest_call_s, refer=refer, outside=outside)
+    played = Scene(
+        *script,
+        hears=hears,
+        started=started,
+        longest_call_s=longest_call_s,
+        refer=refer,
+        outside=outside,
+        recording=recording,
+    )
     running = asyncio.create_task(played.call.run())
     await asyncio.sleep(0)
     try:

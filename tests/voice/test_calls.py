@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 
 from dialog.errors import Overloaded
-from dialog.events import CallEnded, CallStarted
+from dialog.events import CallEnded, CallStarted, RecordingGapped
 from dialog.ports import HungUp, SessionOpened
 from tests.fakes.bot import RudeBot
 from tests.fakes.clock import virtual_time
 from tests.fakes.house import House, house
 from tests.voice.media.wires import FakeWire
 from voice.call import Call
+from voice.media.codecs import Coding
 from voice.media.recorder import Recorder
 from voice.settings.sections import LimitSettings
 
@@ -26,7 +27,7 @@ class Callers:
 
     def start(self, bot: str = "helpdesk") -> Call:
         return self.house.calls.start(
-            self.house.plane.add_leg(FakeWire(), "PCMU", 0, None),
+            self.house.plane.add_leg(FakeWire(), Coding.PCMU, 0, None),
             transport="sip",
             caller="sip:a@b",
             dialled="100",
@@ -163,3 +164,27 @@ async def test_a_recording_bears_the_calls_name_and_is_whole_when_the_call_is_ov
     await asyncio.to_thread(recorder.close)
     assert [event.recording for event in home.told(CallStarted)] == [f"{call.call_id}.flac", ""]
     assert [path.name for path in tmp_path.iterdir()] == [f"{call.call_id}.flac"], "the echo number is not recorded"
+
+
+async def test_a_disk_that_takes_nothing_harms_no_call_and_marks_its_recording(tmp_path: Path) -> None:
+    folder = tmp_path / "recordings"
+    recorder = Recorder(folder)
+    async with house(recorder=recorder) as home:
+        folder.rmdir()
+        partial: list[str] = []
+        home.calls.on_partial(partial.append)
+        callers = Callers(home)
+        call = callers.start()
+        while not list(recorder.amiss()):
+            await asyncio.sleep(0.01)
+        assert list(recorder.amiss()) == ["recordings: No such file or directory"]
+        await home.tick(2_000)
+        assert home.told(RecordingGapped) == [RecordingGapped(reason="No such file or directory")]
+        call.end("caller")
+        await home.tick(20)
+        assert callers.ended == ["caller"]
+        await asyncio.to_thread(recorder.close)
+        await asyncio.sleep(0)
+        assert partial == [call.call_id]
+        assert recorder.ended == {"partial": 1}
+        assert [event.cause for event in home.told(CallEnded)] == ["caller"]

@@ -54,6 +54,7 @@ class Anything:
             self.declines,
             self.picks,
             self.holds,
+            self.pauses,
             self.speaks,
             self.hangs_up,
             self.hands_back,
@@ -63,7 +64,7 @@ class Anything:
             *[self.consults] * 2,
             *[self.third_happens] * 2,
             self.drops,
-            self.puts_through,
+            *[self.puts_through] * 2,
             self.supervises,
             self.leaves_supervised,
             self.calls_out,
@@ -167,6 +168,9 @@ class Anything:
 
     def picks(self) -> None:
         self.house.desk.pick(self._agent(Presence.READY), self._any_call(Place.WAITING))
+
+    def pauses(self) -> None:
+        self.house.desk.pause_recording(self._agent(Presence.TALKING), on=self.random.random() < 0.5)
 
     def holds(self) -> None:
         self.house.desk.hold(self._agent(Presence.TALKING), on=self.random.random() < 0.5)
@@ -290,9 +294,10 @@ class Anything:
             if screen.call and screen.call.transferring_to in AGENTS:
                 assert screens[screen.call.transferring_to].offer is not None
 
-        # Who was called in, who supervises and who is called: the screens say what is.
+        # Who was called in, who supervises, who is called, and whether it is recorded: the screens say what is.
         for call in own.values():
             live = calls[call.call_id]
+            assert call.paused == live.paused
             assert (call.third.number if call.third else "") == live.third
             assert (call.third is not None and call.third.joined) == live.answered
             assert {each.agent: each.how for each in call.supervisors} == live.supervisors

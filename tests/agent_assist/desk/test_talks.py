@@ -6,7 +6,7 @@ import pytest
 
 from agent_assist.desk.messages import CallChanged, CallJoined, CallLeft, MeChanged, Recorded, WrapUpDone, WrapUpDue
 from agent_assist.desk.ports import Conflict, Presence
-from dialog.commands import Announce, End, HandBack, Hold
+from dialog.commands import Announce, End, HandBack, Hold, PauseRecording
 from dialog.errors import StoreError
 from dialog.events import PartialHeard
 from dialog.people_events import NoteWritten, SuggestionDismissed, SuggestionTaken
@@ -22,6 +22,27 @@ def test_hold_is_told_once_for_each_change(house: House) -> None:
         house.desk.hold("ann", on=on)
     assert house.commands("a")[-2:] == [Hold(True, "ann"), Hold(False, "ann")]
     assert [message.on_hold for message in house.shown("ann", CallChanged)] == [True, False]
+
+
+def test_a_pause_is_told_once_for_each_change_and_is_the_agents_alone(house: House) -> None:
+    house.talking("ann", "a")
+    for on in (True, True, False, True):
+        house.desk.pause_recording("ann", on=on)
+    ordered = [command for command in house.commands("a") if isinstance(command, PauseRecording)]
+    assert ordered == [PauseRecording(on, "ann") for on in (True, False, True)]
+    assert [message.paused for message in house.shown("ann", CallChanged)] == [True, False, True]
+    house.agent("bob")
+    house.desk.transfer("ann", "bob")
+    house.desk.answer("bob", "a")
+    (joined,) = house.shown("bob", CallJoined)
+    assert not joined.call.paused
+
+
+def test_a_pause_that_the_call_refuses_is_none(house: House) -> None:
+    house.talking("ann", "a")
+    house.calls.refusing = True
+    house.desk.pause_recording("ann", on=True)
+    assert [(m.paused, m.trouble) for m in house.shown("ann", CallChanged)][-1] == (False, "refused")
 
 
 def test_what_is_said_noted_and_used_stands_in_the_journal(house: House) -> None:
@@ -55,6 +76,7 @@ def test_who_is_in_no_call_can_do_nothing_with_it(house: House) -> None:
     house.agent("ann")
     ask: tuple[Callable[[], None], ...] = (
         lambda: house.desk.hold("ann", on=True),
+        lambda: house.desk.pause_recording("ann", on=True),
         lambda: house.desk.hang_up("ann"),
         lambda: house.desk.hand_back("ann"),
         lambda: house.desk.transfer("ann", "bob"),

@@ -9,7 +9,7 @@ import pytest
 from agent_assist.store.calls import NODE_LOST, SqlCallStore
 from agent_assist.store.database import Database
 from dialog.errors import StoreError
-from dialog.events import CallEnded, FinalHeard, TurnUnderstood
+from dialog.events import CallEnded, FinalHeard, Record, RecordingGapped, TurnUnderstood
 from dialog.ports import CallHead, CallStore
 from tests.agent_assist.conftest import Clock
 from tests.agent_assist.journals import STARTED_AT, balance_call, records, started
@@ -40,6 +40,20 @@ async def test_a_journal_comes_back_as_it_was_told(store: SqlCallStore) -> None:
             recording="call-1.flac",
         )
     ]
+
+
+async def test_a_call_whose_recording_lacks_something_is_marked(store: SqlCallStore) -> None:
+    for call_id in ("call-1", "call-2", "call-3"):
+        await store.append(balance_call(call_id)[:3])
+    gap = Record(call_id="call-1", seq=3, at_ms=900, event=RecordingGapped(reason="No space left on device"))
+    await store.append([gap])
+    await store.mark_partial("call-2")
+    await store.mark_partial("nobody")
+    assert {head.call_id: head.partial for head in await store.calls()} == {
+        "call-1": True,
+        "call-2": True,
+        "call-3": False,
+    }
 
 
 async def test_storing_twice_changes_nothing(store: SqlCallStore) -> None:

@@ -19,6 +19,7 @@ COMMANDS = {
     "decline": {"call_id": "call-1"},
     "pick": {"call_id": "call-1"},
     "hold": {"on": True},
+    "pause": {"on": True},
     "hangup": {},
     "handback": {},
     "transfer": {"to": "ida"},
@@ -48,6 +49,7 @@ async def test_a_call_from_the_ring_to_the_wrap_up(site: Site, desk: FakeDesk) -
         assert await gus.do("answer", call_id="call-1") == 204
         assert await gus.do("hold", on=True) == 204
         assert await gus.do("hold", on=False) == 204
+        assert await gus.do("pause", on=True) == 204
         assert await gus.do("speak", text="  Your bill is due on the fifth.  ", article="bills/due") == 204
         assert await gus.do("note", text="Will pay on Monday.") == 204
         assert await gus.do("suggestion", article="sim/lost", how="dismissed") == 204
@@ -59,6 +61,7 @@ async def test_a_call_from_the_ring_to_the_wrap_up(site: Site, desk: FakeDesk) -
         ("gus", "answer", "call-1"),
         ("gus", "hold", True),
         ("gus", "hold", False),
+        ("gus", "pause_recording", True),
         ("gus", "speak", "Your bill is due on the fifth.", "bills/due"),
         ("gus", "note", "Will pay on Monday."),
         ("gus", "suggestion", "sim/lost", "dismissed"),

@@ -15,6 +15,8 @@ from dialog.events import (
     PlaybackEnded,
     PlaybackStarted,
     Reading,
+    RecordingGapped,
+    RecordingPaused,
     StreamQuality,
 )
 from dialog.people_events import AgentJoined, NoteWritten, ThirdJoined
@@ -45,6 +47,25 @@ async def test_a_running_call_has_a_page(anna: httpx.AsyncClient, site: Site) ->
     text = (await anna.get("/calls/call-1")).text
     assert "running" in text
     assert "There is no recording of this call." in text
+
+
+async def test_a_partial_recording_says_so_and_a_shorter_one_is_in_step(anna: httpx.AsyncClient, site: Site) -> None:
+    (site.recordings / "call-1.opus").write_bytes(b"sound")
+    told = records(
+        "call-1",
+        (0, started(recording="call-1.opus")),
+        (0, CallAnswered(codec="PCMU")),
+        (1_000, RecordingPaused(on=True, by="agent", agent="gus", how="skip")),
+        (4_000, RecordingPaused(on=False, by="agent", agent="gus", how="skip")),
+        (5_000, RecordingGapped(reason="late")),
+    )
+    await site.store.append(told[:-1])
+    text = (await anna.get("/calls/call-1")).text
+    assert 'data-skipped="[[1000, 4000]]"' in text
+    assert "The recording is partial" not in text
+    await site.store.append(told[-1:])
+    assert "The recording is partial" in (await anna.get("/calls/call-1")).text
+    assert (await anna.get("/api/calls/call-1/audio")).headers["content-type"] == "audio/ogg"
 
 
 async def test_nothing_a_caller_sends_becomes_markup(anna: httpx.AsyncClient, site: Site) -> None:

@@ -1,6 +1,7 @@
 """A call's drawing, from journals whole, broken and empty."""
 
 import random
+from typing import Literal
 
 import pytest
 
@@ -15,6 +16,7 @@ from dialog.events import (
     FinalHeard,
     PlaybackStarted,
     Reading,
+    RecordingGapped,
     RecordingPaused,
     SilencePassed,
     SpeechDiscarded,
@@ -144,6 +146,9 @@ def test_an_agent_speaks_in_its_own_name() -> None:
             (950, AgentJoined(agent="gus")),
             (960, RecordingPaused(on=True)),
             (970, RecordingPaused(on=False)),
+            (980, RecordingPaused(on=True, by="agent", agent="gus")),
+            (985, RecordingGapped(reason="late")),
+            (990, RecordingPaused(on=False, by="agent", agent="gus")),
         )
     )
     assert drawn.agents == ["gus"]
@@ -162,6 +167,9 @@ def test_an_agent_speaks_in_its_own_name() -> None:
         ("event", "gus is in the call", ""),
         ("event", "nothing is heard for now", ""),
         ("event", "heard again", ""),
+        ("event", "the recording is paused", "gus"),
+        ("event", "from here on not all of it is recorded", "late"),
+        ("event", "recorded again", "gus"),
     ]
 
 
@@ -210,3 +218,26 @@ def test_whoever_comes_in_speaks_by_name_too() -> None:
         ("556 is in the call", ""),
         ("gus leaves the caller with 556", ""),
     ]
+
+
+def test_what_the_recording_does_not_have_is_known_to_the_page() -> None:
+    def paused(on: bool, how: Literal["silence", "skip"]) -> RecordingPaused:
+        return RecordingPaused(on=on, by="agent", agent="gus", how=how)
+
+    drawn = timeline(
+        records(
+            "call-1",
+            (0, started()),
+            (500, CallAnswered(codec="PCMU")),
+            (1_000, paused(False, "skip")),
+            (2_000, paused(True, "silence")),
+            (3_000, paused(False, "silence")),
+            (4_000, paused(True, "skip")),
+            (6_000, paused(False, "skip")),
+            (7_000, paused(True, "skip")),
+        )
+    )
+    assert drawn.skipped[0] == (3_500, 5_500)
+    assert drawn.skipped[1][0] == 6_500
+    assert drawn.skipped[1][1] > 1e9
+    assert len(drawn.skipped) == 2

@@ -9,7 +9,7 @@ import psutil
 import pytest
 import soundfile
 
-from dialog.events import CallEnded, FinalHeard
+from dialog.events import CallEnded, FinalHeard, RecordingGapped
 from tests.e2e.faults.conversation import HOURS, Conversation, dial, until
 from tests.e2e.node import Node
 from voice.caller import VOICED, Caller, OutgoingLine
@@ -86,9 +86,11 @@ async def test_calls_go_on_and_are_recorded_again_afterwards(node: Node, caller:
     sound = soundfile.info(recording)
     assert (sound.samplerate, sound.channels) == (RATE_HZ, 2)
     assert sound.duration > 4
-    assert not any(recording.name in line for line in node.log.splitlines() if "recording incomplete" in line)
+    assert not any(recording.name in line for line in node.log.splitlines() if "recording partial" in line)
     (ended,) = conversation.journal.events(CallEnded)
-    cut = soundfile.info(node.recording(conversation.journal.call_id)).duration
-    assert 4 < cut < ended.duration_ms / 1000 - 2, (
-        "the full disk ended the first call's recording, and left what it had"
-    )
+    (gapped,) = conversation.journal.events(RecordingGapped)
+    assert gapped.reason == "File too large"
+    whole = soundfile.info(node.recording(conversation.journal.call_id)).duration
+    assert abs(whole - ended.duration_ms / 1000) < 0.5, "the full disk cost the first call's recording no time"
+    assert node.figures()["centralino_recordings_total"]["partial"] == 2
+    assert node.figures()["centralino_recorder"]["amiss"] == 0

@@ -37,6 +37,10 @@ export class Actions {
     this.#inOurs((call) => this.#session.ask("hold", { on: !call.onHold }));
   }
 
+  togglePause() {
+    this.#inOurs((call) => this.#session.ask("pause", { on: !call.paused }));
+  }
+
   toggleKeypad() {
     this.#inOurs(() => this.#session.byPhone || this.#part("call-bar").toggle("keypad"));
   }

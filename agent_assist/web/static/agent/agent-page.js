@@ -112,7 +112,7 @@ class AgentPage extends LitElement {
     const { audio, byPhone } = this.#session;
     if (call.of) return html`<supervision-bar .call=${call}></supervision-bar>`;
     return html`<call-bar .call=${call} .colleagues=${colleagues} ?phone=${byPhone} ?muted=${audio.muted} ?silent=${!me.audio}
-      @mute=${() => this.#actions.toggleMute()} @hold=${() => this.#actions.toggleHold()} @keys=${({ detail }) => audio.sendKeys(detail)}></call-bar>`;
+      @mute=${() => this.#actions.toggleMute()} @hold=${() => this.#actions.toggleHold()} @pause=${() => this.#actions.togglePause()} @keys=${({ detail }) => audio.sendKeys(detail)}></call-bar>`;
   }
 
   #waiting({ me, offer, queue, colleagues }) {

@@ -24,7 +24,7 @@ class CallBar extends LitElement {
     basics,
     css`
       :host { position: relative; z-index: 2; background: var(--surface); border-bottom: 1px solid var(--line); padding: 0.6rem 1rem; }
-      .bar { display: flex; align-items: center; gap: 0.6rem; }
+      .bar { display: flex; flex-wrap: wrap; justify-content: flex-end; align-items: center; gap: 0.6rem; }
       h2 { margin: 0 auto 0 0; white-space: nowrap; }
       .clock { font-weight: 400; font-variant-numeric: tabular-nums; color: var(--muted); margin-left: 0.4rem; }
       .bar button { white-space: nowrap; }
@@ -80,11 +80,12 @@ class CallBar extends LitElement {
     </section>`;
   }
 
-  #controls({ onHold, third }) {
+  #controls({ onHold, paused, third }) {
     const back = third?.joined ? "All three" : "Take back";
     return html`
       ${this.phone ? nothing : this.#control("mute", this.muted ? "Unmute" : "Mute", "Alt+M", this.muted)}
       ${this.#control("hold", onHold ? back : "Hold", "Alt+H", onHold)}
+      ${this.#control("pause", paused ? "Record" : "Pause", "Alt+S", paused)}
       ${this.phone ? nothing : this.#drawer("keypad", "Keypad", "Alt+K")}
       ${third ? this.#withThird(third) : this.#alone()}
       <button type="button" class="danger" @click=${() => ask(this, "hangup")}>Hang up <kbd>Alt+E</kbd></button>

@@ -14,11 +14,12 @@ export const SUPERVISING = {
 };
 
 /** Sentences about an agent's own call, what matters most first. `muted` and `silent` are the agent's sound. */
-export function statesOf({ onHold, transferringTo, third, supervisors, observed }, { muted, silent }) {
+export function statesOf({ onHold, paused, transferringTo, third, supervisors, observed }, { muted, silent }) {
   if (observed) return ["On your telephone. This page listens and suggests; hold, transfer and hang up there."];
   return [
     ...supervisors.map(({ agent, how }) => SUPERVISES[how](agent)),
     silent && "Your audio is away: the caller hears music until it is back.",
+    paused && "The recording is paused: nothing that is said or keyed is kept.",
     third ? thirdText(third, onHold) : onHold && "On hold: the caller hears music, and you nothing.",
     muted && (third ? "Muted: nobody hears you." : "Muted: the caller does not hear you."),
     transferringTo && `Ringing ${transferringTo}: the caller stays with you until that is answered.`,

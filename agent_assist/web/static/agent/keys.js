@@ -7,6 +7,7 @@ export const KEYS = [
   { keys: "Alt+R", does: "Ready or away; during a call: what follows it", action: "togglePresence", typing: true },
   { keys: "Alt+M", does: "Mute the microphone, or open it again", action: "toggleMute", typing: true },
   { keys: "Alt+H", does: "Put the caller on hold, or take them back", action: "toggleHold", typing: true },
+  { keys: "Alt+S", does: "Pause the recording, or go on with it", action: "togglePause", typing: true },
   { keys: "Alt+K", does: "Show or hide the keypad; then 0 to 9, * and #", action: "toggleKeypad", typing: true },
   { keys: "Alt+T", does: "Show or hide the colleagues to transfer to", action: "toggleTransfer", typing: true },
   { keys: "Alt+P", does: "Leave the caller with whom you called in", action: "putThrough", typing: true },

@@ -110,8 +110,8 @@ function ringing(offer, now) {
 }
 
 /** How a call stands; `third` is {number, joined}, `supervisors` are [{agent, how}]. */
-function state({ on_hold, transferring_to, third, supervisors }) {
-  return { onHold: on_hold, transferringTo: transferring_to, third, supervisors };
+function state({ on_hold, paused, transferring_to, third, supervisors }) {
+  return { onHold: on_hold, paused, transferringTo: transferring_to, third, supervisors };
 }
 
 function troubleText({ third }, trouble) {

@@ -1,9 +1,11 @@
 // One call by WebRTC: WHIP-style signalling, one audio track each way, the journal on a data channel.
 //
-// POST the offer -> 201, the answer, Location; PATCH Location with a new offer takes the same call over by a new
-// peer connection (reconnect); DELETE Location ends it. Candidates are gathered first: nothing trickles. An agent's
-// audio is such a call too, at an endpoint of its own whose requests carry the session's token in `headers`.
+// OPTIONS -> the STUN and TURN servers; POST the offer -> 201, the answer, Location; PATCH Location with a new offer
+// takes the same call over by a new peer connection (reconnect); DELETE Location ends it. Candidates are gathered
+// first: nothing trickles. An agent's audio is such a call too, at an endpoint of its own whose requests carry the
+// session's token in `headers`.
 
+import { iceServers } from "./ice-servers.js";
 import { Loudness } from "./loudness.js";
 import { CallError, openMicrophone } from "./microphone.js";
 
@@ -103,7 +105,8 @@ export class RtcCall extends EventTarget {
   }
 
   async #connect(method, url) {
-    const peer = new RTCPeerConnection({ iceServers: [] });
+    const peer = new RTCPeerConnection({ iceServers: await iceServers(this.#endpoint, this.#headers) });
+    if (this.state === "ended") return peer.close();
     this.#peer?.close();
     this.#peer = peer;
     clearTimeout(this.#patience);

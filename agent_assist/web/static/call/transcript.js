@@ -54,7 +54,7 @@ export function told(lines, { seq, event }) {
     case "supervision_changed":
       return supervised(lines, seq, event);
     case "recording_paused":
-      return note(event.on ? "Nothing is heard for now." : "Heard again.");
+      return note(pausedText(event));
     case "bot_returned":
       return note("The bot goes on.");
     case "callback_requested":
@@ -62,6 +62,11 @@ export function told(lines, { seq, event }) {
     default:
       return lines;
   }
+}
+
+function pausedText({ on, by }) {
+  if (by === "agent") return on ? "The recording is paused." : "Recorded again.";
+  return on ? "Nothing is heard for now." : "Heard again.";
 }
 
 /** The lines that are said to their end. */

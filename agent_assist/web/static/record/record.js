@@ -6,22 +6,34 @@ const drawing = document.querySelector("#timeline");
 const playhead = document.querySelector("#playhead");
 const pxPerS = Number(drawing.dataset.pxPerS);
 
+const skipped = JSON.parse(audio?.dataset.skipped ?? "[]"); // [from, to] in ms of the call, which the recording does not have
+
 function seek(seconds) {
   if (!audio) return;
-  audio.currentTime = Math.max(0, seconds);
+  audio.currentTime = Math.max(0, recordedMs(seconds * 1000) / 1000);
   audio.play();
+}
+
+/** Where a moment of the call is in the recording; of one that is not in it, what comes next. */
+function recordedMs(callMs) {
+  return callMs - skipped.reduce((sum, [from, to]) => sum + Math.max(0, Math.min(callMs, to) - from), 0);
+}
+
+/** When in the call a moment of the recording was. */
+function calledMs(audioMs) {
+  return skipped.reduce((ms, [from, to]) => (ms >= from ? ms + to - from : ms), audioMs);
 }
 
 /** Mark the line that is being said, and the moment on the drawing. */
 function follow() {
-  const nowMs = audio.currentTime * 1000;
+  const nowMs = calledMs(audio.currentTime * 1000);
   const current = lines.findLast((line) => Number(line.dataset.atMs) <= nowMs + 50);
   for (const line of lines) {
     line.parentElement.classList.toggle("now", line === current);
     if (line === current) line.setAttribute("aria-current", "true");
     else line.removeAttribute("aria-current");
   }
-  const x = String(audio.currentTime * pxPerS);
+  const x = String((nowMs / 1000) * pxPerS);
   playhead.setAttribute("x1", x);
   playhead.setAttribute("x2", x);
   playhead.setAttribute("visibility", "visible");

@@ -65,6 +65,8 @@ def _doc(model: type[BaseModel]) -> str:
 
 def _default(field: FieldInfo) -> str:
     value = field.default
+    if field.is_required():
+        return "required"
     if value is None:
         return ""
     if isinstance(value, (str, int, bool, tuple, dict)):

@@ -3,7 +3,7 @@
 import asyncio
 
 from dialog.errors import Overloaded, PeerForbidden
-from dialog.events import Event, Record
+from dialog.events import Event, Record, RecordingGapped, RecordingPaused
 from dialog.people_events import (
     AgentJoined,
     AgentLeft,
@@ -43,6 +43,7 @@ NOT_FOR_CALLERS = (
     AgentRung,
     CallerPutThrough,
     NoteWritten,
+    RecordingGapped,
     SuggestionDismissed,
     SuggestionsShown,
     SuggestionTaken,
@@ -53,7 +54,7 @@ NOT_FOR_CALLERS = (
     TransferFailed,
     TransferRequested,
 )
-"""What is between the desk and its agents."""
+"""What is between the desk and its agents, and what the node's keeper is to know."""
 
 
 class BrowserCalls(BrowserLines):
@@ -116,7 +117,7 @@ class BrowserCalls(BrowserLines):
 def _for_callers(event: Event) -> Event | None:
     """What a caller's page may know of `event`: agents have no names there, since by those they sign in."""
     match event:
-        case AgentJoined() | AgentLeft() | HoldChanged():
+        case AgentJoined() | AgentLeft() | HoldChanged() | RecordingPaused():
             return event.model_copy(update={"agent": ""})
         case _:
             return None if isinstance(event, NOT_FOR_CALLERS) else event

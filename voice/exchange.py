@@ -61,7 +61,8 @@ class Exchange:
         ConfigurationError."""
         settings, sip, trunks = self._settings, self._settings.sip, self.trunks
         advertised = settings.media.advertised or sip.advertised or ""
-        guard = IceGuard([IceAddress(settings.media_host, advertised)])
+        servers = settings.web.ice_servers_of("node")
+        guard = IceGuard([IceAddress(settings.media_host, advertised)], servers=servers)
         web_phones = WebPhones(calls, self._plane, guard, tasks)
         trunk = Trunk(settings, calls, self._plane, self._ports, trunks, web_phones)
         authenticator = open_authenticator(sip)

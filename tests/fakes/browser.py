@@ -6,8 +6,12 @@ compare bytes.
 
 import asyncio
 import struct
+import time
+from collections.abc import Callable
+from typing import Any
 
-from aioice import Candidate, Connection
+from aioice import Candidate, Connection, TransportPolicy
+from aioice.ice import StunProtocol
 from aiortc import (
     RTCCertificate,
     RTCDataChannel,
@@ -20,6 +24,8 @@ from aiortc import (
 )
 from aiortc.sdp import SessionDescription
 
+from voice.wire.ice_server import IceServer
+
 OPUS_LINES = (
     "a=rtpmap:111 opus/48000/2",
     "a=fmtp:111 minptime=10;useinbandfec=1",
@@ -29,26 +35,85 @@ OPUS_LINES = (
 
 
 class _LoopbackConnection(Connection):
+    """With a `turn` server its relayed address is all that it has."""
+
+    def __init__(self, turn: IceServer | None = None) -> None:
+        if turn is None:
+            super().__init__(ice_controlling=True)
+            return
+        given = turn.credentials(time.time(), "browser")
+        super().__init__(
+            ice_controlling=True,
+            turn_server=(turn.host, turn.port),
+            turn_username=given.username,
+            turn_password=given.password,
+            turn_ssl=turn.scheme == "turns",
+            turn_transport=turn.transport,
+            transport_policy=TransportPolicy.RELAY,
+        )
+
     async def get_component_candidates(
         self,
         component: int,
         addresses: list[str],
         timeout: int = 5,  # noqa: ASYNC109 - the library's signature
     ) -> list[Candidate]:
-        return await super().get_component_candidates(component, ["127.0.0.1"], timeout)
+        loopback = ["127.0.0.1"] if self.turn_server is None else []
+        return await super().get_component_candidates(component, loopback, timeout)
+
+
+class _MediaAside(asyncio.DatagramProtocol):
+    """Gives SRTP to `heard` as it is, and the rest to the agent."""
+
+    def __init__(self, agent: StunProtocol, heard: Callable[[bytes], None]) -> None:
+        self._agent = agent
+        self._heard = heard
+        self.connection_lost = agent.connection_lost  # type: ignore[method-assign]
+        self.error_received = agent.error_received  # type: ignore[method-assign]
+
+    def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
+        if data and 128 <= data[0] < 192:
+            self._heard(data)
+        else:
+            self._agent.datagram_received(data, addr)
+
+
+class _Wall(asyncio.DatagramProtocol):
+    """Lets in only what comes from addresses that the agent was told of and so writes to."""
+
+    def __init__(self, agent: StunProtocol) -> None:
+        self._agent = agent
+        self.connection_lost = agent.connection_lost  # type: ignore[method-assign]
+        self.error_received = agent.error_received  # type: ignore[method-assign]
+
+    def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
+        if addr[:2] in [(known.host, known.port) for known in self._agent.receiver.remote_candidates]:
+            self._agent.datagram_received(data, addr)
 
 
 class FakeBrowser:
-    """One call. `heard` holds decrypted RTP, `reports` decrypted RTCP, `told` the channel's messages."""
+    """One call. `heard` holds decrypted RTP, `reports` decrypted RTCP, `told` the channel's messages.
 
-    def __init__(self, *, formats: str = "111 0 8 110 126", codec_lines: tuple[str, ...] = OPUS_LINES) -> None:
+    With `turn` a relay's address is the only one it has; `walled`, it stands behind a NAT that lets in only whom it
+    wrote to. Both tell their addresses in the offer, where others hide them.
+    """
+
+    def __init__(
+        self,
+        *,
+        formats: str = "111 0 8 110 126",
+        codec_lines: tuple[str, ...] = OPUS_LINES,
+        turn: IceServer | None = None,
+        walled: bool = False,
+    ) -> None:
         self.heard: list[bytes] = []
         self.reports: list[bytes] = []
         self.told: list[str] = []
         self.channel: RTCDataChannel | None = None
         self._formats, self._codec_lines = formats, codec_lines
+        self._walled, self._tells = walled, walled or turn is not None
         self._gatherer = RTCIceGatherer(iceServers=[])
-        self._gatherer._connection = _LoopbackConnection(ice_controlling=True)
+        self._gatherer._connection = _LoopbackConnection(turn)
         self._ice = RTCIceTransport(self._gatherer)
         self._dtls = RTCDtlsTransport(self._ice, [RTCCertificate.generateCertificate()])
         self._dtls._set_role("server")
@@ -65,6 +130,8 @@ class FakeBrowser:
 
     async def offer(self) -> str:
         await self._gatherer.gather()
+        for agent in self._gatherer._connection._protocols if self._walled else ():
+            agent.transport.set_protocol(_Wall(agent))
         local = self._gatherer.getLocalParameters()
         digest = self._dtls.getLocalParameters().fingerprints[0]
         transport = [
@@ -74,6 +141,7 @@ class FakeBrowser:
             f"a=fingerprint:{digest.algorithm} {digest.value}",
             "a=setup:actpass",
             "a=candidate:1 1 udp 2113937151 9b36eaac-bb2e-49bb-bb78-21c41c499900.local 50000 typ host",
+            *(f"a=candidate:{c.to_sdp()}" for c in self._gatherer._connection.local_candidates if self._tells),
         ]
         return "\r\n".join(
             [
@@ -126,6 +194,14 @@ class FakeBrowser:
 
     async def send(self, packet: bytes) -> None:
         await self._dtls._send_rtp(packet)
+
+    def take_media(self, heard: Callable[[bytes], None]) -> Callable[[bytes], None]:
+        """Media passes aiortc by from now on, which makes it cheap: what comes goes to `heard`, still encrypted; what
+        is returned encrypts an RTP packet and sends it."""
+        pair = self._gatherer._connection._nominated[1]
+        transport, remote, protect = pair.protocol.transport, pair.remote_addr, self._dtls._tx_srtp.protect
+        transport.set_protocol(_MediaAside(pair.protocol, heard))
+        return lambda packet: transport.sendto(protect(packet), remote)
 
     async def vanish(self) -> None:
         """Go without a word, as a lost network does."""

@@ -2,12 +2,13 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 
 from tests.fakes.browser import FakeBrowser
 from voice.net.ice_guard import IceAddress, IceGuard
 from voice.net.webrtc import BrowserPeer, PeerConnected, PeerEvent
+from voice.wire.ice_server import IceServer
 
 
 async def until(condition: Callable[[], bool], within_s: float = 5.0) -> None:
@@ -35,9 +36,16 @@ class BrowserCall:
 
 
 @contextlib.asynccontextmanager
-async def browser_call(browser: FakeBrowser | None = None, *, connect: bool = True) -> AsyncIterator[BrowserCall]:
-    """Set up and tear down; every socket and task of it is gone afterwards."""
-    guard = IceGuard([IceAddress("127.0.0.1")])
+async def browser_call(
+    browser: FakeBrowser | None = None,
+    *,
+    connect: bool = True,
+    servers: Sequence[IceServer] = (),
+    kept: Callable[[str], str] = str,
+) -> AsyncIterator[BrowserCall]:
+    """Set up and tear down; every socket and task of it is gone afterwards. `servers`: those of our end; `kept`: what
+    reaches the browser of our answer."""
+    guard = IceGuard([IceAddress("127.0.0.1")], servers=servers)
     browser = browser or FakeBrowser()
     peer = await BrowserPeer.answer(guard, await browser.offer())
     events: list[PeerEvent] = []
@@ -48,7 +56,7 @@ async def browser_call(browser: FakeBrowser | None = None, *, connect: bool = Tr
     call = BrowserCall(guard, browser, peer, running, events, received)
     try:
         if connect:
-            await browser.connect(peer.answer_sdp)
+            await browser.connect(kept(peer.answer_sdp))
             await call.event(PeerConnected)
         yield call
     finally:

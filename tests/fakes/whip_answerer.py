@@ -50,6 +50,7 @@ class WhipAnswerer:
         # aioice leaves loopback out, and loopback is all a test may use.
         monkeypatch.setattr(aioice.ice, "get_host_addresses", lambda use_ipv4, use_ipv6: ["127.0.0.1"])
         self.router = APIRouter()
+        self.router.add_api_route(path, self._options, methods=["OPTIONS"])
         self.router.add_api_route(path, self._post, methods=["POST"])
         self.router.add_api_route(f"{path}/1", self._patch, methods=["PATCH"])
         self.router.add_api_route(f"{path}/1", self._delete, methods=["DELETE"])
@@ -93,6 +94,9 @@ class WhipAnswerer:
         await peer.setLocalDescription(await peer.createAnswer())
         headers = {"Location": f"{self._path}/1"}
         return Response(peer.localDescription.sdp, status, headers, media_type="application/sdp")
+
+    async def _options(self) -> Response:
+        return Response(status_code=204)
 
     async def _post(self, request: Request) -> Response:
         return await self._answer(request, 201)

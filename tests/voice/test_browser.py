@@ -32,10 +32,10 @@ from dialog.people_events import (
 from tests.fakes.bot import FakeBot, ask
 from tests.fakes.browser import FakeBrowser, rtp
 from tests.fakes.browser_call import until
+from tests.fakes.coders import OpusCoder
 from tests.fakes.house import House, house
 from voice.browser import KEYS_AT_ONCE, BrowserCalls
 from voice.config import Settings
-from voice.media.opus import OpusCodec
 from voice.net.ice_guard import IceAddress, IceGuard
 from voice.net.webrtc import BrowserPeer, PeerState
 from voice.ports import TICK_MS, TICK_SAMPLES
@@ -160,7 +160,7 @@ async def test_what_a_page_says_comes_back_from_the_echo_number() -> None:
     async with clicks(bots={"web": "echo"}) as it:
         await it.click()
         (page,) = it.pages
-        codec = OpusCodec()
+        codec = OpusCoder()
         tone = (8_000 * np.sin(2 * np.pi * 440 * np.arange(TICK_SAMPLES * 50) / 16_000)).astype(np.int16)
         for number, frame in enumerate(tone.reshape(-1, TICK_SAMPLES)):
             await page.send(rtp(number, codec.encode(frame)))

@@ -1,4 +1,4 @@
-"""The datagram guard in front of aioice, and the addresses we offer.
+"""The datagram guard in front of aioice, and the addresses we offer: ours, and what STUN and TURN servers say they are.
 
 aioice 0.13 hands every datagram that is not STUN to DTLS, whoever sent it: one empty datagram ends a call, a forged
 ClientHello breaks its set-up (measured). The guard is a subclass, so nothing is patched in the library and other
@@ -11,36 +11,40 @@ users of aioice in this process are untouched. What it lets through:
 - DTLS only as a client needs it: we are always the active side, so a ClientHello is always forged, and so is an alert
   in plain text as far as we care (the handshake's own time-out ends it). Handshake datagrams have a budget.
 
-Each drop is counted by reason. It leans on private names of one pinned version; `verify` finds at start-up whether
-they are still there.
+What comes through a TURN server is judged the same way, by its peer's address. Each drop is counted by reason.
 """
 
 import asyncio
+import contextlib
 import enum
-import importlib.metadata
 import ipaddress
 import secrets
 import socket
 import struct
+import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
-from aioice import Candidate, Connection, stun
-from aioice.candidate import candidate_foundation, candidate_priority
+import structlog
+from aioice import stun
 from aioice.ice import CandidatePair, StunProtocol, get_host_addresses
-from aiortc import RTCIceGatherer
 
-from dialog.errors import ConfigurationError, NotReady
+from dialog.errors import ConfigurationError
+from voice.net.aiortc_seam import COMPONENT, IceConnection, verify
+from voice.net.ice_servers import candidate, reflexive, relayed
+from voice.wire.ice_server import IceServer
+from voice.wire.jsep import IceCandidate
 
-PINNED = {"aioice": "0.13.", "aiortc": "1.16."}
+log = structlog.get_logger("webrtc")
 
-_COMPONENT = 1  # RTP and RTCP share one (RFC 8834 section 4.5)
 _MAX_PAIRS = 64
 _DTLS_BACKLOG = 128
 _HANDSHAKE_BUDGET = 256
 _PORT_TRIES = 32
+_SERVER_S = 2.0  # as long as the page waits for its own servers (rtc-call.js)
 _RECEIVE_BUFFER_BYTES = 1 << 20  # a burst of strangers' datagrams must not push the browser's out
 
 _DTLS_ALERT, _DTLS_HANDSHAKE = 21, 22
@@ -82,21 +86,31 @@ class IceAddress:
 
 
 class IceGuard:
-    """Makes guarded ICE gatherers for a node and counts what they drop."""
+    """Makes guarded ICE agents for a node and counts what they drop."""
 
-    def __init__(self, addresses: Sequence[IceAddress], ports: range | None = None) -> None:
-        """`ports`: where media sockets may be bound (firewalls); None leaves the choice to the system.
+    def __init__(
+        self,
+        addresses: Sequence[IceAddress],
+        ports: range | None = None,
+        servers: Sequence[IceServer] = (),
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`ports`: where media sockets may be bound (firewalls); None leaves the choice to the system. `servers`: whom
+        we ask for further addresses; `clock`: seconds since 1970, for their credentials.
 
         Raises NotReady when the pinned libraries are not what is relied upon.
         """
         verify()
         self.dropped: Counter[Drop] = Counter()
+        self.unanswered: Counter[str] = Counter()
+        self.servers = tuple(servers)
+        self.clock = clock
         self._addresses = tuple(addresses)
         self._ports = ports
 
-    def gatherer(self) -> "GuardedGatherer":
-        """A gatherer for one peer; must be called on the event loop."""
-        return GuardedGatherer(GuardedConnection(self))
+    def connection(self) -> "GuardedConnection":
+        """The ICE agent of one peer; must be called on the event loop."""
+        return GuardedConnection(self)
 
     def addresses(self) -> list[IceAddress]:
         """The configured addresses, wildcards replaced."""
@@ -117,12 +131,13 @@ class IceGuard:
         return secrets.SystemRandom().sample(self._ports, tries)
 
 
-class GuardedConnection(Connection):
-    """aioice's connection with host candidates at the configured addresses, and none else."""
+class GuardedConnection(IceConnection):
+    """aioice's connection with candidates at the configured addresses, those of the configured servers, and none
+    else."""
 
     def __init__(self, guard: IceGuard) -> None:
         # ICE restarts are not used: one user fragment for the life of a connection, long enough not to be guessed
-        super().__init__(ice_controlling=False, local_username=secrets.token_hex(8))
+        super().__init__(secrets.token_hex(8))
         self.guard = guard
         self.on_media: Callable[[bytes], None] | None = None
         self.on_checked: Callable[[], None] | None = None
@@ -130,21 +145,49 @@ class GuardedConnection(Connection):
 
     async def gather_candidates(self) -> None:
         """One UDP socket for each configured address. Raises OSError when none can be bound."""
-        if self._local_candidates_start:
+        if not self.begin_gathering():
             return
-        self._local_candidates_start = True
         refusal: OSError | None = None
         for address in self.guard.addresses():
             try:
-                protocol = await self._bind(address)
+                self.add_local(await self._bind(address))
             except OSError as error:
                 refusal = error
-                continue
-            self._protocols.append(protocol)
-            self._local_candidates.append(protocol.local_candidate)
-        if not self._protocols:
+        if not self.sockets:
             raise refusal or OSError("no media address to bind")
-        self._local_candidates_end = True
+        await self._ask_servers()
+        self.end_gathering()
+
+    def reachable(self, offered: Sequence[IceCandidate]) -> Sequence[IceCandidate]:
+        """Of a browser's addresses those that we check by ourselves: none, unless servers were asked. A relay lets in
+        only whom we wrote to, as most NATs do."""
+        return offered[: _MAX_PAIRS // 2 // len(self.sockets)] if self.guard.servers else ()
+
+    async def _ask_servers(self) -> None:
+        """All at once, for a while; a server that does not answer costs its address and no call."""
+        hosts = [socket for socket in self.sockets if ":" not in socket.local_candidate.host]
+        asking = [
+            self._asked(server, ask)
+            for server in self.guard.servers
+            for ask in ([self._relay] if server.relays else [partial(self._reflect, host) for host in hosts])
+        ]
+        await asyncio.gather(*asking)
+
+    async def _asked(self, server: IceServer, ask: Callable[[IceServer], Awaitable[None]]) -> None:
+        try:
+            async with asyncio.timeout(_SERVER_S):
+                await ask(server)
+        except (OSError, stun.TransactionError, KeyError) as error:  # KeyError: an answer without an address in it
+            self.guard.unanswered[str(server)] += 1
+            log.warning("ICE server gave no address", server=str(server), error=str(error) or type(error).__name__)
+
+    async def _reflect(self, host: StunProtocol, server: IceServer) -> None:
+        found = await reflexive(server, host)
+        if (found.host, found.port) not in {(known.host, known.port) for known in self.local_candidates}:
+            self.add_reflexive(found)
+
+    async def _relay(self, server: IceServer) -> None:
+        self.add_local(await relayed(server, lambda: GuardedProtocol(self), self.guard.clock()))
 
     async def _bind(self, address: IceAddress) -> "GuardedProtocol":
         loop = asyncio.get_running_loop()
@@ -158,16 +201,8 @@ class GuardedConnection(Connection):
                 refusal = error
                 continue
             transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
-            host = address.advertised or address.bind
-            protocol.local_candidate = Candidate(
-                foundation=candidate_foundation("host", "udp", host),
-                component=_COMPONENT,
-                transport="udp",
-                priority=candidate_priority(_COMPONENT, "host"),
-                host=host,
-                port=transport.get_extra_info("sockname")[1],
-                type="host",
-            )
+            port = transport.get_extra_info("sockname")[1]
+            protocol.local_candidate = candidate("host", address.advertised or address.bind, port)
             return protocol
         raise refusal or OSError("no port to bind")
 
@@ -179,7 +214,7 @@ class GuardedConnection(Connection):
 
     def send_now(self, data: bytes) -> bool:
         """Send on the nominated pair at once; False when there is none."""
-        pair = self._nominated.get(_COMPONENT)
+        pair = self.nominated
         if pair is None:
             return False
         pair.protocol.transport.sendto(data, pair.remote_addr)
@@ -189,40 +224,56 @@ class GuardedConnection(Connection):
 
     def source_checked(self, protocol: StunProtocol, addr: tuple[str, int]) -> bool:
         """Whether `addr` is the far side of a pair whose check succeeded on this socket."""
-        nominated = self._nominated.get(_COMPONENT)
+        nominated = self.nominated
         if nominated is not None and nominated.protocol is protocol and nominated.remote_addr == addr:
             return True
         return any(
             pair.protocol is protocol and pair.state is CandidatePair.State.SUCCEEDED and pair.remote_addr == addr
-            for pair in self._check_list
+            for pair in self.pairs
         )
 
     def room_for_pair(self, addr: tuple[str, int]) -> bool:
         """A caller may check from a few ports, not from thousands: each pair costs a task and a place in a list."""
-        pairs = len(self._check_list) + len(self._early_checks)
-        return pairs < _MAX_PAIRS or any(pair.remote_addr == addr for pair in self._check_list)
+        pairs = len(self.pairs) + self.checks_ahead
+        return pairs < _MAX_PAIRS or any(pair.remote_addr == addr for pair in self.pairs)
 
     def room_for_dtls(self, handshake: bool) -> bool:
-        """aioice's queue has no bound of its own; only DTLS passes through it here."""
+        """The queue has no bound of its own; only DTLS passes through it here."""
         if handshake:
             if self._handshake_budget <= 0:
                 return False
             self._handshake_budget -= 1
-        return self._queue.qsize() < _DTLS_BACKLOG
+        return self.unread < _DTLS_BACKLOG
 
 
 class GuardedProtocol(StunProtocol):
     """One media socket."""
 
     receiver: GuardedConnection
+    transport: asyncio.DatagramTransport
+
+    def __init__(self, connection: GuardedConnection) -> None:
+        super().__init__(connection)
+        self._talker: tuple[Any, ...] | None = None
 
     def datagram_received(self, data: bytes | str, addr: tuple[Any, ...]) -> None:
         """Sort by the first byte (RFC 7983 section 7) and judge. Never raises on what the network brings."""
         datagram = cast(bytes, data)
-        source = (str(addr[0]), int(addr[1]))
-        reason = self._judge(datagram, source)
+        media = self.receiver.on_media
+        if addr == self._talker and media is not None and datagram and 128 <= datagram[0] < 192:
+            media(datagram)  # almost every datagram; a pair that succeeded once is not taken back
+            return
+        reason = self._judge(datagram, (str(addr[0]), int(addr[1])))
         if reason is not None:
             self.receiver.guard.dropped[reason] += 1
+        elif datagram[0] >= 128:
+            self._talker = addr
+
+    async def close(self) -> None:
+        """Close it; a relay's server is told, and waited for, but not for long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_SERVER_S):
+                await super().close()
 
     def _judge(self, datagram: bytes, source: tuple[str, int]) -> Drop | None:
         if not datagram:
@@ -277,29 +328,5 @@ class GuardedProtocol(StunProtocol):
                 return Drop.FORGED_DTLS
         if not self.receiver.room_for_dtls(handshake):
             return Drop.DTLS_FLOOD
-        self.receiver.data_received(datagram, _COMPONENT)
+        self.receiver.data_received(datagram, COMPONENT)
         return None
-
-
-class GuardedGatherer(RTCIceGatherer):
-    """aiortc's gatherer around a guarded connection; without a STUN or TURN server, whatever its default is."""
-
-    def __init__(self, connection: GuardedConnection) -> None:
-        super().__init__(iceServers=[])
-        self._connection = connection
-        self.connection = connection
-
-
-def verify() -> None:
-    """Find out whether the libraries are the ones whose private names are used here. Raises NotReady if not."""
-    for package, version in PINNED.items():
-        found = importlib.metadata.version(package)
-        if not found.startswith(version):
-            raise NotReady(f"{package} {found} is installed but {version}* is needed: run `make` for the locked set")
-    connection = Connection(ice_controlling=False)
-    private = ("_check_list", "_early_checks", "_local_candidates", "_local_candidates_end", "_local_candidates_start")
-    for name in (*private, "_nominated", "_protocols", "_queue"):
-        if not hasattr(connection, name):
-            raise NotReady(f"aioice lacks Connection.{name}, which the datagram guard needs: run `make`")
-    if not hasattr(RTCIceGatherer(iceServers=[]), "_connection"):
-        raise NotReady("aiortc lacks RTCIceGatherer._connection, which the datagram guard needs: run `make`")

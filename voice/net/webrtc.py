@@ -2,8 +2,7 @@
 
 aiortc is used for ICE, DTLS and SCTP, object by object (its ORTC side); its peer connection, receivers, senders,
 jitter buffers, codecs and threads are never made. Incoming SRTP is decrypted in the socket's own callback and handed
-on; outgoing packets are encrypted and sent in the same breath. This leans on a few private names of one pinned
-version; `verify` finds at start-up whether they are there.
+on; outgoing packets are encrypted and sent in the same breath.
 """
 
 import asyncio
@@ -12,29 +11,25 @@ import enum
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 import pylibsrtp
 from aiortc import (
-    RTCCertificate,
     RTCDtlsFingerprint,
     RTCDtlsParameters,
-    RTCDtlsTransport,
+    RTCIceCandidate,
     RTCIceParameters,
     RTCIceTransport,
     RTCSctpCapabilities,
-    RTCSctpTransport,
 )
-from aiortc.rtcsctptransport import Chunk
-from OpenSSL import SSL
 
-from dialog.errors import NotReady, PeerTimeout, ProtocolError
+from dialog.errors import PeerTimeout, ProtocolError
 from dialog.events import Record
-from voice.media.codecs import FrameCodec, G711Name
-from voice.media.opus import OpusCodec
-from voice.net import ice_guard
+from voice.media.codecs import Coding
+from voice.net.aiortc_seam import DtlsClient, IceGatherer, SctpTransport
 from voice.net.ice_guard import Drop, IceGuard
 from voice.net.journal_channel import JournalChannel
-from voice.wire.jsep import Fingerprint, HostCandidate, Identity, Offer
+from voice.wire.jsep import CandidateKind, Fingerprint, IceCandidate, Identity, Offer
 from voice.wire.reports import Reports, Told
 from voice.wire.rtp import is_rtcp
 from voice.wire.rtp_count import RtpCount
@@ -107,13 +102,11 @@ class BrowserPeer:
         self._offer = offer
         self._guard = guard
         self._loop = asyncio.get_running_loop()
-        gatherer = guard.gatherer()
-        self._connection = gatherer.connection
-        self._gatherer = gatherer
-        self._ice = RTCIceTransport(gatherer)
-        self._dtls = RTCDtlsTransport(self._ice, [RTCCertificate.generateCertificate()])
-        self._dtls._set_role("client")
-        self._sctp: RTCSctpTransport | None = None
+        self._connection = guard.connection()
+        self._gatherer = IceGatherer(self._connection)
+        self._ice = RTCIceTransport(self._gatherer)
+        self._dtls = DtlsClient(self._ice)
+        self._sctp: SctpTransport | None = None
         clock_hz = 48_000 if offer.codec == "opus" else 8_000
         self._reports = Reports(secrets.token_hex(12), clock_hz)
         self._count = RtpCount(clock_hz)
@@ -158,9 +151,10 @@ class BrowserPeer:
         """Payload type of telephone-event on the audio's clock; None when the browser offers none."""
         return self._offer.event_payload_type
 
-    def make_codec(self) -> G711Name | FrameCodec:
-        """What `MediaPlane.add_leg` takes for this peer; a new coder at every call."""
-        return OpusCodec() if self._offer.codec == "opus" else self._offer.codec
+    @property
+    def coding(self) -> Coding:
+        """What `MediaPlane.add_leg` takes for this peer."""
+        return Coding(self._offer.codec)
 
     def deliver_to(self, deliver: Callable[[bytes], None]) -> None:
         """Give decrypted RTP packets to `deliver`, which must return at once (`RingWire.deliver`)."""
@@ -171,7 +165,7 @@ class BrowserPeer:
 
         What cannot be sent, as before the connection stands, is dropped and counted.
         """
-        session = self._dtls._tx_srtp
+        session = self._dtls.outbound
         if session is None or self.state not in (PeerState.CONNECTED, PeerState.LOST):
             self._guard.dropped[Drop.UNSENT] += len(packets)
             return
@@ -247,11 +241,15 @@ class BrowserPeer:
         self._connection.on_media = self._on_srtp
         self._tell(PeerConnected(round((self._loop.time() - began) * 1000)))
         if self._offer.sctp_port is not None:
-            self._sctp = _Sctp(self._dtls)
+            self._sctp = SctpTransport(self._dtls)
             self._sctp.add_listener("datachannel", self.journal.attach)
             await self._sctp.start(RTCSctpCapabilities(self._offer.max_message_size), self._offer.sctp_port)
 
     async def _establish(self, remote: Identity, digests: RTCDtlsParameters) -> bool:
+        for c in self._connection.reachable(remote.candidates):
+            await self._ice.addRemoteCandidate(
+                RTCIceCandidate(1, c.foundation, c.host, c.port, c.priority, "udp", c.kind)
+            )
         await self._ice.start(RTCIceParameters(usernameFragment=remote.user, password=remote.password))
         if self._ice.state != "completed":
             return False
@@ -270,7 +268,7 @@ class BrowserPeer:
         now = self._loop.time()
         silent_s = now - self._heard_at
         closed = self._dtls.state != "connected"
-        goodbye = closed and self._said_goodbye()
+        goodbye = closed and self._dtls.said_goodbye
         if silent_s > (GOODBYE_S if goodbye else ENDED_AFTER_S):
             self._end("hung_up" if goodbye else "lost")
             return
@@ -283,13 +281,9 @@ class BrowserPeer:
         if not closed:
             self._send_rtcp(self._reports.report(now, self._count.sending(now), self._count.reception))
 
-    def _said_goodbye(self) -> bool:
-        """Whether the browser closed its end (DTLS close_notify), as a page that hangs up or goes away does."""
-        tls = self._dtls._ssl
-        return tls is not None and bool(tls.get_shutdown() & SSL.RECEIVED_SHUTDOWN)
-
     def _on_srtp(self, data: bytes) -> None:
-        session = self._dtls._rx_srtp
+        session = self._dtls.inbound
+        assert session is not None  # media is taken from when the connection stands
         try:
             if is_rtcp(data):
                 self._on_rtcp(session.unprotect_rtcp(data))
@@ -312,7 +306,7 @@ class BrowserPeer:
             self._reports.receive(compound, self._heard_at, self._count.sent_packets)
 
     def _send_rtcp(self, compound: bytes | None) -> None:
-        session = self._dtls._tx_srtp
+        session = self._dtls.outbound
         if compound is not None and session is not None:
             self._send_protected(session.protect_rtcp, compound)
 
@@ -337,7 +331,8 @@ class BrowserPeer:
             password=parameters.password or "",
             fingerprints=tuple(Fingerprint(d.algorithm, d.value) for d in digests if d.algorithm == "sha-256"),
             candidates=tuple(
-                HostCandidate(c.foundation, c.priority, c.ip, c.port) for c in self._gatherer.getLocalCandidates()
+                IceCandidate(c.foundation, c.priority, c.host, c.port, cast(CandidateKind, c.type))
+                for c in self._connection.local_candidates
             ),
         )
 
@@ -365,29 +360,6 @@ class BrowserPeer:
         self._sink = self._deliver = None
         if self._sctp is not None:
             await self._sctp.stop()
-        pump = self._dtls._task
         await self._dtls.stop()
-        if pump is not None:
-            await asyncio.wait((pump,))
-            if not pump.cancelled():
-                pump.exception()  # malformed SCTP raises in aiortc's pump: it has ended this peer, and that is enough
         await self._ice.stop()
         self._over.set()
-
-
-class _Sctp(RTCSctpTransport):
-    """aiortc's, except that its own timers do not complain when they find the connection gone under them."""
-
-    async def _send_chunk(self, chunk: Chunk) -> None:
-        with contextlib.suppress(ConnectionError):
-            await super()._send_chunk(chunk)
-
-
-def verify() -> None:
-    """Find out whether the private names used here exist. Raises NotReady. To be called once, at start-up."""
-    ice_guard.verify()
-    for name in ("_ssl", "_task", "_rx_srtp", "_tx_srtp", "_set_role"):
-        if name not in RTCDtlsTransport.__init__.__code__.co_names and not hasattr(RTCDtlsTransport, name):
-            raise NotReady(f"aiortc lacks RTCDtlsTransport.{name}, which browser calls need: run `make`")
-    if not hasattr(RTCSctpTransport, "_send_chunk"):
-        raise NotReady("aiortc lacks RTCSctpTransport._send_chunk, which browser calls need: run `make`")

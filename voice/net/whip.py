@@ -1,8 +1,9 @@
 """Browser calls over HTTP: an offer is posted, the answer comes back (after WHIP, RFC 9725).
 
-    POST   /api/whip         an offer                      201, the answer, Location: /api/whip/{token}
-    PATCH  /api/whip/{token} a new offer for the same call 200, the answer: the network changed, the call goes on
-    DELETE /api/whip/{token} hang up                       204
+    OPTIONS /api/whip         before the offer             204, Link: each STUN or TURN server (section 4.6)
+    POST    /api/whip         an offer                     201, the answer, Location: /api/whip/{token}, and Link
+    PATCH   /api/whip/{token} a new offer, the same call   200, the answer: the network changed, the call goes on
+    DELETE  /api/whip/{token} hang up                      204
 
 Unlike in RFC 9725, PATCH carries a whole offer: candidates are not trickled and ICE is not restarted; a browser that
 lost its way makes a new peer connection, which takes over the call. Errors are problem documents (RFC 9457).
@@ -10,7 +11,8 @@ lost its way makes a new peer connection, which takes over the call. Errors are 
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Protocol, TypeVar
@@ -21,8 +23,9 @@ from starlette.requests import ClientDisconnect
 
 from dialog.errors import NoCommonCodec, Overloaded, PeerError, ProtocolError
 from voice.net.ice_guard import IceGuard
-from voice.net.webrtc import BrowserPeer, PeerState, verify
+from voice.net.webrtc import BrowserPeer, PeerState
 from voice.rate import RateLimit
+from voice.wire.ice_server import IceServer
 from voice.wire.jsep import MAX_OFFER_BYTES
 
 PATH = "/api/whip"
@@ -94,26 +97,36 @@ class Whip:
         *,
         path: str = PATH,
         who: Who = anybody,
+        servers: Sequence[IceServer] = (),
         offers_per_minute: int = OFFERS_PER_MINUTE,
         burst: int = _BURST,
         clock: Callable[[], float] | None = None,
+        date: Callable[[], float] = time.time,
     ) -> None:
-        """`clock`: seconds, monotonic; by default the event loop's. Raises NotReady when aiortc is not as pinned."""
-        verify()
+        """`servers`: what pages are told of. `clock`: seconds, monotonic; by default the event loop's; `date`: seconds
+        since 1970, for the servers' credentials."""
         self._calls = calls
         self._guard = guard
         self._path = path
         self._who = who
         self._clock = clock
+        self._servers = tuple(servers)
+        self._date = date
         self._limit = RateLimit(offers_per_minute, burst)
+        self._questions = RateLimit(offers_per_minute, burst)
         self._sessions: dict[str, _Session] = {}
         self.router = APIRouter()
         for route, method, handler in (
+            (path, "OPTIONS", self._options),
             (path, "POST", self._post),
             (path + "/{token}", "PATCH", self._patch),
             (path + "/{token}", "DELETE", self._delete),
         ):
             self.router.add_api_route(route, _answering(handler), methods=[method], response_class=Response)
+
+    async def _options(self, request: Request) -> Response:
+        self._count(self._questions, request, await self._who(request))
+        return self._telling(Response(status_code=204, headers={"Accept-Post": _SDP}))
 
     async def _post(self, request: Request) -> Response:
         self._forget_ended()
@@ -122,7 +135,7 @@ class Whip:
         call_id = await _handed(peer, self._calls.accept(peer, owner or _address(request)))
         token = secrets.token_urlsafe(24)
         self._sessions[token] = _Session(call_id, owner, peer)
-        return Response(peer.answer_sdp, 201, {"Location": f"{self._path}/{token}"}, _SDP)
+        return self._telling(Response(peer.answer_sdp, 201, {"Location": f"{self._path}/{token}"}, _SDP))
 
     async def _patch(self, request: Request) -> Response:
         self._forget_ended()
@@ -153,12 +166,22 @@ class Whip:
         for token in ended:
             del self._sessions[token]
 
-    async def _peer(self, request: Request, owner: str) -> BrowserPeer:
-        """A peer for the offer in the body. Strangers are counted by address; those who are known, who may all sit
-        behind one, by name."""
+    def _telling(self, response: Response) -> Response:
+        """With the servers; each page has names and passwords of its own, where those are made."""
+        who = secrets.token_hex(4)
+        for server in self._servers:
+            response.headers.append("Link", server.link(self._date(), who))
+        return response
+
+    def _count(self, limit: RateLimit, request: Request, owner: str) -> None:
+        """Strangers are counted by address; those who are known, who may all sit behind one, by name."""
         now = asyncio.get_running_loop().time() if self._clock is None else self._clock()
-        if not self._limit.allow(owner or _address(request), now):
+        if not limit.allow(owner or _address(request), now):
             raise _Problem(HTTPStatus.TOO_MANY_REQUESTS, "peer.rate", "too many calls from here", 60)
+
+    async def _peer(self, request: Request, owner: str) -> BrowserPeer:
+        """A peer for the offer in the body."""
+        self._count(self._limit, request, owner)
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _SDP:
             raise _Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "peer.media_type", f"an offer is {_SDP}")
         body = await _body(request)

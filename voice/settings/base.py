@@ -44,6 +44,7 @@ BotName = Literal["helpdesk", "keypad", "echo", "milliwatt", "ring", "busy"]
 
 SECRETS = re.compile(
     r"dialog\.rasa_token|webhook\.secret|sip\.(accounts|trunks)\.[^.]+\.password|streams\.[^.]+\.secret"
+    r"|web\.ice_servers\.[^.]+\.(password|secret)"
 )
 """They come from the environment only: files are copied about, and command lines are seen by every user."""
 

@@ -2,13 +2,15 @@
 
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
 from dialog.actions import Expect
 from dialog.announcements import Announcements
 from voice.settings.base import LOOPBACK, Address, Port, Section, Url, secret_of
+from voice.settings.ice import IceServerSettings
+from voice.wire.ice_server import IceServer
 
 
 class MediaSettings(Section):
@@ -20,6 +22,9 @@ class MediaSettings(Section):
     )
     first_port: Port = Field(default=20_000, description="first RTP port; an even one a call, and RTCP's after it")
     last_port: Port = Field(default=29_999, description="last RTP or RTCP port")
+    cancel_echo: bool = Field(
+        default=True, description="cancel the echo of telephones that give back what they are told, once it is measured"
+    )
 
     @model_validator(mode="after")
     def _range(self) -> Self:
@@ -38,6 +43,13 @@ class WebSettings(Section):
     )
     certificate: Path | None = Field(default=None, description="PEM chain; made on first start when absent and needed")
     key: Path | None = Field(default=None, description="PEM private key")
+    ice_servers: dict[Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")], IceServerSettings] = Field(
+        default={}, max_length=8, description="STUN and TURN servers, by name; none: nobody is asked anything"
+    )
+
+    def ice_servers_of(self, who: Literal["pages", "node"]) -> tuple[IceServer, ...]:
+        """Those that `who` uses. Raises ConfigurationError."""
+        return tuple(its.server(name) for name, its in self.ice_servers.items() if its.used_by in (who, "both"))
 
     @property
     def secure(self) -> bool:
@@ -67,6 +79,13 @@ class RecordSettings(Section):
 
     folder: Path = Field(default=Path("data"), description="store, recordings, certificate, logs of child processes")
     audio: bool = Field(default=True, description="record both sides; the bot says so at the start of each call")
+    format: Literal["flac", "wav", "opus"] = Field(
+        default="flac",
+        description="`flac`, lossless; `wav`, nearly three times the size; `opus`, a third, and twelve times the work",
+    )
+    pause: Literal["silence", "skip"] = Field(
+        default="silence", description="a paused recording is silent for as long (`silence`), or shorter (`skip`)"
+    )
     keep_days: int = Field(default=30, ge=1, description="calls and recordings older than this are erased")
 
 

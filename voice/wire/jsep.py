@@ -1,33 +1,51 @@
 """The offer of a browser and our answer (JSEP, RFC 9429; SDP, RFC 8866), as far as one audio call needs them.
 
-One audio section, both ways, and at most one data channel section beside it, bundled (RFC 9143). The offer's
-candidates are not read: we check only addresses from which a check with our password came, so an offer cannot make
-us send a datagram anywhere, and mDNS names (which hide the browser's addresses) need no resolving.
+One audio section, both ways, and at most one data channel section beside it, bundled (RFC 9143). Of the offer's
+candidates only addresses are read, and none is used unless a STUN or TURN server of ours is configured: otherwise we
+check only addresses from which a check with our password came, so that an offer cannot make us send a datagram
+anywhere. mDNS names (which hide the browser's addresses) are never resolved.
 """
 
+import ipaddress
 import re
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 from dialog.errors import NoCommonCodec, ProtocolError
 
 CodecName = Literal["opus", "PCMU", "PCMA"]
+CandidateKind = Literal["host", "srflx", "relay"]
 
 MAX_OFFER_BYTES = 64 * 1024
 _MAX_LINES = 2_000
 _MAX_SECTIONS = 8
 _MAX_FINGERPRINTS = 8
+_MAX_CANDIDATES = 16
 
 _SECTION = re.compile(r"(audio|video|application) ([0-9]{1,5}) ([A-Z/]{1,32}) (\S.{0,1000})")
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`{|}~-]{1,64}")
 _ICE_USER = re.compile(r"[A-Za-z0-9+/]{4,256}")
 _ICE_PASSWORD = re.compile(r"[A-Za-z0-9+/]{22,256}")
 _FINGERPRINT = re.compile(r"([A-Za-z0-9-]{1,16}) ([0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){19,63})")
+_CANDIDATE = re.compile(
+    r"([A-Za-z0-9+/]{1,32}) 1 [Uu][Dd][Pp] ([0-9]{1,10}) ([0-9A-Fa-f.:]{2,45}) ([0-9]{1,5}) "
+    r"typ (host|srflx|relay)(?: |$)"
+)
 _RTPMAP = re.compile(r"([0-9]{1,3}) ([A-Za-z0-9.-]{1,32})/([0-9]{1,6})(?:/([0-9]))?")
 _NUMBER = re.compile(r"[0-9]{1,9}")
 
 _DIGESTS = {"sha-256": 32, "sha-384": 48, "sha-512": 64}  # RFC 8122 section 5, without what is broken
 _STATIC = {"PCMU": 0, "PCMA": 8}  # RFC 3551 section 6
+_OPUS = "minptime=20;useinbandfec=1;stereo=0;sprop-stereo=0;maxplaybackrate=16000;sprop-maxcapturerate=16000"
+"""We hear and speak 16 kHz mono and tick at 20 ms: the browser need not send more (RFC 7587 section 6.1).
+
+What repairs a loss is in the next packet: told of it by our receiver reports, the browser sends more of that. Feedback
+beyond reports (RFC 4585) is not agreed to. NACK: what is sent again costs a round trip of delay, and a packet that
+comes after its tick is of no use; where it would come in time, FEC is there before. transport-cc steers a video's rate:
+24 kbit/s of speech have nothing to give up. Reduced-size RTCP (RFC 5506) saves nothing at one report a second.
+"""
 _MEDIA_PROTOCOLS = ("UDP/TLS/RTP/SAVPF", "UDP/TLS/RTP/SAVP", "RTP/SAVPF")
 _CHANNEL_PROTOCOLS = ("UDP/DTLS/SCTP", "DTLS/SCTP")
 _DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
@@ -53,16 +71,33 @@ class Fingerprint:
 
 
 @dataclass(frozen=True, slots=True)
-class HostCandidate:
-    """An address of ours (RFC 8839 section 5.1)."""
+class IceCandidate:
+    """An address that one side may be reached at, by UDP (RFC 8839 section 5.1). Where one that is not the host's own
+    was seen from is told to nobody."""
 
     foundation: str
     priority: int
     host: str
     port: int
+    kind: CandidateKind = "host"
+
+    @classmethod
+    def parse(cls, text: str) -> "IceCandidate":
+        """Raises ProtocolError for what is none, or is of no use: TCP, another component, a name."""
+        match = _CANDIDATE.match(text)
+        if match is None or not 0 < int(match[4]) <= 65_535:
+            raise ProtocolError("SDP candidate")
+        try:
+            address = ipaddress.ip_address(match[3])
+        except ValueError:
+            raise ProtocolError("SDP candidate that names no address") from None
+        if address.is_multicast or address.is_unspecified:
+            raise ProtocolError("SDP candidate that is nobody's address")
+        return cls(match[1], int(match[2]), str(address), int(match[4]), cast(CandidateKind, match[5]))
 
     def __str__(self) -> str:
-        return f"{self.foundation} 1 udp {self.priority} {self.host} {self.port} typ host"
+        seen_from = "" if self.kind == "host" else f" raddr {'::' if ':' in self.host else '0.0.0.0'} rport 9"
+        return f"{self.foundation} 1 udp {self.priority} {self.host} {self.port} typ {self.kind}{seen_from}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +107,7 @@ class Identity:
     user: str
     password: str
     fingerprints: tuple[Fingerprint, ...]
-    candidates: tuple[HostCandidate, ...] = ()
+    candidates: tuple[IceCandidate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +188,7 @@ class Offer:
         clock_hz = 48_000 if self.codec == "opus" else 8_000
         described = [f"a=rtpmap:{self.payload_type} {self.codec}/{clock_hz}{'/2' if self.codec == 'opus' else ''}"]
         if self.codec == "opus":
-            # we hear 16 kHz mono and tick at 20 ms: say so, and the browser need not send more (RFC 7587 section 6.1)
-            described.append(f"a=fmtp:{self.payload_type} minptime=20;useinbandfec=1;stereo=0;maxplaybackrate=16000")
+            described.append(f"a=fmtp:{self.payload_type} {_OPUS}")
         if self.event_payload_type is not None:
             formats.append(str(self.event_payload_type))
             described.append(f"a=rtpmap:{self.event_payload_type} telephone-event/{clock_hz}")
@@ -259,7 +293,13 @@ def _identity(session: dict[str, list[str]], section: _Section) -> Identity:
     )
     if not fingerprints:
         raise ProtocolError("SDP without a usable fingerprint")
-    return Identity(user, password, fingerprints)
+    return Identity(user, password, fingerprints, tuple(_candidates(section)))
+
+
+def _candidates(section: _Section) -> Iterator[IceCandidate]:
+    for text in section.attributes.get("candidate", [])[:_MAX_CANDIDATES]:
+        with suppress(ProtocolError):  # browsers offer TCP and names beside what is of use
+            yield IceCandidate.parse(text)
 
 
 def _choose_codec(section: _Section) -> tuple[CodecName, int, int | None]:

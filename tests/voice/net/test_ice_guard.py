@@ -26,7 +26,7 @@ from tests.fakes.strangers import (
     stun_junk,
     ten_thousand,
 )
-from voice.net.ice_guard import Drop, GuardedGatherer, IceAddress, IceGuard
+from voice.net.ice_guard import Drop, IceAddress, IceGuard
 from voice.net.webrtc import BrowserPeer, PeerConnected, PeerState
 
 Datagrams = Iterator[bytes]
@@ -133,7 +133,7 @@ async def test_a_call_is_set_up_through_a_flood_of_hellos_and_garbage() -> None:
 
 async def spoof(call: BrowserCall, datagrams: list[bytes]) -> None:
     """As if from the browser's own address: off-path attackers can forge that where networks let them."""
-    protocol = call.peer._connection._protocols[0]
+    protocol = call.peer._connection.sockets[0]
     for datagram in datagrams:
         protocol.datagram_received(datagram, ("127.0.0.1", call.browser.port))
     await asyncio.sleep(0.05)
@@ -194,7 +194,7 @@ async def test_a_caller_cannot_open_pairs_without_end(call: BrowserCall) -> None
                 raw = stack.enter_context(stranger())
                 raw.sendto(signed_check(call), ("127.0.0.1", media_port(call)))
                 await asyncio.sleep(0.001)
-    assert len(call.peer._connection._check_list) <= 64
+    assert len(call.peer._connection.pairs) <= 64
     assert call.guard.dropped[Drop.TOO_MANY_PAIRS] >= 36
 
 
@@ -221,11 +221,11 @@ async def test_no_datagram_goes_where_an_offer_points() -> None:
 
 
 async def gathered(guard: IceGuard) -> list[tuple[str, int]]:
-    gatherer: GuardedGatherer = guard.gatherer()
-    await gatherer.gather()
-    found = [(c.ip, c.port) for c in gatherer.getLocalCandidates()]
-    bound = [p.transport.get_extra_info("sockname")[0] for p in gatherer.connection._protocols]
-    await gatherer.connection.close()
+    connection = guard.connection()
+    await connection.gather_candidates()
+    found = [(c.host, c.port) for c in connection.local_candidates]
+    bound = [p.transport.get_extra_info("sockname")[0] for p in connection.sockets]
+    await connection.close()
     assert len(bound) == len(found)
     return found
 

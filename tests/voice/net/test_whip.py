@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
@@ -18,6 +18,7 @@ from tests.fakes.browser_calls import FakeBrowserCalls
 from voice.net import whip
 from voice.net.ice_guard import IceAddress, IceGuard
 from voice.net.whip import PATH, Whip
+from voice.wire.ice_server import IceServer
 
 SDP = {"content-type": "application/sdp"}
 
@@ -275,3 +276,33 @@ def test_any_body(body: bytes, content_type: str) -> None:
                 assert problem(response)[0] in (400, 415)
 
     asyncio.run(post())
+
+
+async def test_a_page_is_told_of_servers_before_it_offers() -> None:
+    stun = IceServer.parse("stun:stun.example.org")
+    turn = replace(IceServer.parse("turn:turn.example.org"), secret=b"north", lasting_s=60)
+    calls, app = FakeBrowserCalls(), FastAPI()
+    whip = Whip(calls, IceGuard([IceAddress("127.0.0.1")]), servers=[stun, turn], clock=lambda: 0.0, date=lambda: 5.0)
+    app.include_router(whip.router)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://node") as client:
+        told = await client.options(PATH)
+        assert (told.status_code, told.content, told.headers["accept-post"]) == (204, b"", "application/sdp")
+        first, second = told.headers.get_list("link")
+        assert first == '<stun:stun.example.org:3478>; rel="ice-server"'
+        assert second.startswith('<turn:turn.example.org:3478?transport=udp>; rel="ice-server"; username="65:')
+        again = await client.options(PATH)
+        assert again.headers.get_list("link")[1] != second, "each page has a name of its own"
+        browser = FakeBrowser()
+        answered = await client.post(PATH, content=await browser.offer(), headers=SDP)
+        await browser.close()
+        assert answered.status_code == 201
+        assert len(answered.headers.get_list("link")) == 2
+        asked = [(await client.options(PATH)).status_code for _ in range(10)]
+        assert asked[-1] == 429, "names and passwords are not given away by the thousand"
+    await calls.close()
+
+
+async def test_without_servers_a_page_is_told_of_none(server: Server) -> None:
+    told = await server.client.options(PATH)
+    assert told.status_code == 204
+    assert "link" not in told.headers

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dialog.errors import NoCommonCodec, PeerError, ProtocolError
-from voice.wire.jsep import Fingerprint, HostCandidate, Identity, Offer
+from voice.wire.jsep import Fingerprint, IceCandidate, Identity, Offer
 
 DIGEST = "sha-256 " + ":".join(["AB"] * 32)
 
@@ -65,7 +65,7 @@ OURS = Identity(
     user="0123456789abcdef",
     password="x" * 22,
     fingerprints=(Fingerprint.parse(DIGEST),),
-    candidates=(HostCandidate("c1", 2_130_706_431, "127.0.0.1", 40_000),),
+    candidates=(IceCandidate("c1", 2_130_706_431, "127.0.0.1", 40_000),),
 )
 
 
@@ -87,8 +87,16 @@ def test_the_answer_reads_back_in_another_parser() -> None:
         ("audio/opus", 48_000, 111),
         ("audio/telephone-event", 48_000, 110),
     ]
-    assert audio.rtp.codecs[0].parameters["useinbandfec"] == 1
-    assert audio.rtp.codecs[0].parameters["minptime"] == 20
+    assert audio.rtp.codecs[0].parameters == {
+        "minptime": 20,
+        "useinbandfec": 1,
+        "stereo": 0,
+        "sprop-stereo": "0",
+        "maxplaybackrate": 16_000,
+        "sprop-maxcapturerate": "16000",
+    }
+    assert "rtcp-fb" not in answer
+    assert "rtcp-rsize" not in answer
     assert audio.direction == "sendrecv"
     assert audio.rtcp_mux
     assert channel.sctp_port == 5000
@@ -98,6 +106,49 @@ def test_the_answer_reads_back_in_another_parser() -> None:
         assert (media.ice.usernameFragment, media.ice.password) == (OURS.user, OURS.password)
         assert [(c.ip, c.port, c.type) for c in media.ice_candidates] == [("127.0.0.1", 40_000, "host")]
         assert media.ice_candidates_complete
+
+
+RELAYED = "a=candidate:7 1 udp 8331263 203.0.113.7 62000 typ relay raddr 198.51.100.2 rport 50000 generation 0"
+
+
+def test_addresses_that_an_offer_tells() -> None:
+    told = CHROMIUM.replace(
+        "a=ice-ufrag", f"{RELAYED}\r\na=candidate:1 1 tcp 1518280447 10.0.0.1 9 typ host\r\na=ice-ufrag"
+    )
+    assert Offer.parse(told).remote.candidates == (IceCandidate("7", 8_331_263, "203.0.113.7", 62_000, "relay"),)
+    many = CHROMIUM.replace("a=mid:0", "\r\n".join(["a=mid:0", *[RELAYED] * 30]))
+    assert len(Offer.parse(many).remote.candidates) == 15, "the first sixteen are looked at, a name among them"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1 1 udp 1 10.0.0.1 5000 typ host",
+        "a/+ 1 udp 8331263 2001:db8::7 62000 typ relay raddr :: rport 9",
+        "1 1 udp 1 192.0.2.7 5000 typ srflx raddr 0.0.0.0 rport 9",
+    ],
+)
+def test_a_candidate_is_told_as_it_was_read(text: str) -> None:
+    assert str(IceCandidate.parse(text)) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "1 2 udp 1 10.0.0.1 5000 typ host",
+        "1 1 udp 1 10.0.0.1 0 typ host",
+        "1 1 udp 1 10.0.0.1 65536 typ host",
+        "1 1 udp 1 10.0.0.256 5000 typ host",
+        "1 1 udp 1 224.0.0.1 5000 typ host",
+        "1 1 udp 1 0.0.0.0 5000 typ host",
+        "1 1 udp 1 10.0.0.1 5000 typ hosts",
+        "1 1 udp 1 name.local 5000 typ host",
+    ],
+)
+def test_a_candidate_of_no_use(text: str) -> None:
+    with pytest.raises(ProtocolError):
+        IceCandidate.parse(text)
 
 
 def test_sections_we_do_not_want_are_refused_in_their_place() -> None:

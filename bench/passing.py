@@ -8,43 +8,35 @@ import argparse
 import asyncio
 import statistics
 import time
-from collections.abc import Callable
 
 import numpy as np
 
 from bench.figures import Figure
-from dsp.g711 import MU_LAW, encode_block
+from tests.fakes.coders import coder
 from tests.voice.media.wires import FakeWire
-from voice.media.codecs import FrameCodec, G711Name
-from voice.media.g722 import G722Codec
+from voice.media.codecs import Coding
 from voice.media.leg import MediaLeg
-from voice.media.opus import OpusCodec
 from voice.media.plane import MediaPlane
 from voice.ports import TICK_SAMPLES, Pcm, Room
 from voice.wire.rtp import RtpPacket
 
 WARM_TICKS = 50
 
-Open = Callable[[], G711Name | FrameCodec]
-FORMATS: dict[str, tuple[Open, int]] = {  # with their timestamp units a tick
-    "pcmu": (lambda: "PCMU", 160),
-    "g722": (G722Codec, 160),
-    "opus": (OpusCodec, 960),
-}
+FORMATS = (Coding.PCMU, Coding.G722, Coding.OPUS)
 
 
 class Pairs:
     """Legs two to a room; `mixed`: something is always played to the first of each."""
 
-    def __init__(self, open_codec: Open, units: int, count: int, payloads: list[bytes], *, mixed: bool) -> None:
+    def __init__(self, coding: Coding, count: int, payloads: list[bytes], *, mixed: bool) -> None:
         self.work_ms: list[float] = []
-        self._units, self._payloads, self._mixed = units, payloads, mixed
+        self._units, self._payloads, self._mixed = coding.clock_hz // 50, payloads, mixed
         self._plane = MediaPlane(asyncio.get_running_loop(), capacity=2 * count)
         self._wires = [FakeWire() for _ in range(2 * count)]
         self._legs: list[MediaLeg] = []
         rooms = [Room() for _ in range(count)]
         for n, wire in enumerate(self._wires):
-            leg = self._plane.add_leg(wire, open_codec(), 96, None)
+            leg = self._plane.add_leg(wire, coding, 96, None)
             leg.enter(rooms[n // 2])
             self._legs.append(leg)
 
@@ -76,8 +68,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> list[Figure]:
     """Each format, both ways."""
     figures: list[Figure] = []
-    for name, (open_codec, units) in FORMATS.items():
-        passed, mixed = asyncio.run(_measure(open_codec, units, options.pairs, options.ticks))
+    for coding in FORMATS:
+        name = coding.value.lower()
+        passed, mixed = asyncio.run(_measure(coding, options.pairs, options.ticks))
         figures += [
             Figure(f"{name}.passed", round(passed, 3), "ms"),
             Figure(f"{name}.mixed", round(mixed, 3), "ms"),
@@ -86,13 +79,10 @@ def run(options: argparse.Namespace) -> list[Figure]:
     return figures
 
 
-async def _measure(open_codec: Open, units: int, pairs: int, ticks: int) -> tuple[float, float]:
-    far = open_codec()
-    payloads = [
-        encode_block(frame[::2].copy(), MU_LAW).tobytes() if isinstance(far, str) else far.encode(frame)
-        for frame in _sound()
-    ]
-    both = [Pairs(open_codec, units, pairs, payloads, mixed=mixed) for mixed in (False, True)]
+async def _measure(coding: Coding, pairs: int, ticks: int) -> tuple[float, float]:
+    far = coder(coding)
+    payloads = [far.encode(frame) for frame in _sound()]
+    both = [Pairs(coding, pairs, payloads, mixed=mixed) for mixed in (False, True)]
     for n in range(WARM_TICKS + ticks):
         for each in both:
             each.run_tick(n)

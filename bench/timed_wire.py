@@ -1,8 +1,13 @@
-"""A caller's RTP wire that knows when sound left it and when sound came, to the packet."""
+"""A caller's RTP wire that knows when sound left it and when sound came, to the packet.
 
+The engine keeps no packet's time, so it is not given the socket: the event loop reads and writes it here.
+"""
+
+import asyncio
 import socket
 import struct
 import time
+from collections import deque
 
 import numpy as np
 
@@ -16,6 +21,7 @@ VOICED_RMS = 200.0
 """-44 dBFS: far above G.711's idle noise, far below a word."""
 
 _HEADER_BYTES = 12
+_DEPTH = 64  # packets that may wait until there is a leg
 _SO_TIMESTAMPNS = 35
 _TIMESPEC = struct.Struct("@qq")
 
@@ -28,27 +34,45 @@ class TimedWire(UdpWire):
         sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         self.voiced_left_s = 0.0
         self.answer_came_s = 0.0
+        self._inbound: deque[tuple[bytes, Address]] = deque(maxlen=_DEPTH)
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(sock, self._read)
+
+    @property
+    def file(self) -> int | None:
+        """None of the engine's."""
+        return None
 
     def watch(self) -> None:
         """A question begins: forget the times of the one before."""
         self.voiced_left_s = self.answer_came_s = 0.0
 
-    def send(self, packet: bytes) -> None:
-        super().send(packet)
+    def send(self, packet: bytes, remote: Address) -> None:
+        self.send_aside(packet, remote)
         if voiced(packet):
             self.voiced_left_s, self.answer_came_s = time.time(), 0.0
 
     def receive(self) -> list[tuple[bytes, Address]]:
-        packets: list[tuple[bytes, Address]] = []
+        packets = list(self._inbound)
+        self._inbound.clear()
+        return packets
+
+    def close(self) -> None:
+        self._loop.remove_reader(self.socket)
+        super().close()
+
+    def _read(self) -> None:
         while True:
             try:
                 data, controls, _, source = self.socket.recvmsg(2048, 64)
             except OSError:
-                return packets
-            packets.append((data, (source[0], source[1])))
+                break
+            self._inbound.append((data, (source[0], source[1])))
             if self.voiced_left_s and not self.answer_came_s and voiced(data):
                 seconds, nanoseconds = _TIMESPEC.unpack(controls[0][2])
                 self.answer_came_s = seconds + nanoseconds / 1e9
+        if self.arrived is not None:
+            self.arrived()
 
 
 def voiced(packet: bytes) -> bool:

@@ -4,7 +4,7 @@ import asyncio
 import resource
 import socket
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass
 
@@ -56,6 +56,10 @@ SPARE_ROWS = 8
 
 EXPIRY_S = 3_600
 """How often calls past their time are looked for."""
+
+MARK_PAUSE_S = 5.0
+MARK_TRIES = 60
+"""The store is asked for five minutes to note that a recording is partial."""
 
 
 @dataclass(slots=True)
@@ -134,7 +138,11 @@ class _Builder:
         # each agent may have one more in the call
         agents = 2 * settings.desk.agents + len(settings.sip.phone_users) if settings.desk.queue else 0
         rows = settings.limits.calls * (ROWS if settings.sip.siprec.enabled else 1)
-        plane = MediaPlane(asyncio.get_running_loop(), capacity=rows + agents + SPARE_ROWS)
+        plane = MediaPlane(
+            asyncio.get_running_loop(),
+            capacity=rows + agents + SPARE_ROWS,
+            cancels_echo=settings.media.cancel_echo,
+        )
         plane.start()
         stack.push_async_callback(plane.close)
 
@@ -148,13 +156,19 @@ class _Builder:
             settings.announcements,
             settings.limits.longest_call_s,
         )
-        calls = self._calls = Calls(settings.limits, services, self._open_recorder(), tasks, lag)
+        recorder = self._open_recorder()
+        calls = self._calls = Calls(settings.limits, services, recorder, tasks, lag)
+        calls.on_partial(lambda call_id: tasks.create_task(_mark_partial(store, call_id), name="partial recording"))
         exchange = Exchange(settings, plane)
         desk = await self._open_desk(calls, plane, database, exchange)
         agent = await exchange.open(self._folder, calls, self._metrics, tasks, stack)
         streams = await open_streams(settings, calls, plane, self._metrics, stack)
         self._listeners.append(streams.calls)
-        web_port = await self._open_web(calls, plane, store, users, desk, streams, lambda: exchange.trunks.down)
+
+        def amiss() -> list[str]:
+            return [*exchange.trunks.down, *(recorder.amiss() if recorder is not None else ())]
+
+        web_port = await self._open_web(calls, plane, store, users, desk, streams, amiss)
         stack.push_async_callback(calls.drain, settings.limits.drain_s)
         stack.callback(agent.drain)
         exchange.trunks.start(tasks)
@@ -206,8 +220,12 @@ class _Builder:
     def _open_recorder(self) -> Recorder | None:
         if not self._settings.record.audio:
             return None
-        recorder = Recorder(self._recordings)
+        record = self._settings.record
+        recorder = Recorder(self._recordings, record.format, record.pause)
         self._stack.callback(recorder.close)
+        metrics = self._metrics
+        metrics.count("centralino_recordings", "Recordings ended", "fate", lambda: recorder.ended)
+        metrics.gauge("centralino_recorder", "Recordings under way, and faults of the disk", "what", recorder.figures)
         return recorder
 
     async def _open_desk(
@@ -231,7 +249,7 @@ class _Builder:
         users: Users,
         desk: OpenDesk | None,
         streams: OpenStreams,
-        trunks_down: Callable[[], list[str]],
+        amiss: Callable[[], Iterable[str]],
     ) -> int:
         settings = self._settings
         web = settings.web
@@ -239,12 +257,14 @@ class _Builder:
         browsers = BrowserCalls(settings, calls, plane, self._tasks)
         self._listeners.append(browsers)
         app = create_app(store, users, self._recordings, site, desk.parts if desk else None)
-        guard = IceGuard([IceAddress(web.host, web.advertised or "")])
-        app.include_router(Whip(browsers, guard).router)
+        guard = IceGuard([IceAddress(web.host, web.advertised or "")], servers=web.ice_servers_of("node"))
+        told = web.ice_servers_of("pages")
+        app.include_router(Whip(browsers, guard, servers=told).router)
         if desk is not None:
-            app.include_router(Whip(desk.lines, guard, path="/api/agent/audio", who=agent_name).router)
+            agents = Whip(desk.lines, guard, path="/api/agent/audio", who=agent_name, servers=told)
+            app.include_router(agents.router)
         app.include_router(streams.router)
-        app.include_router(status_router(self._metrics, calls.obstacle, trunks_down))
+        app.include_router(status_router(self._metrics, calls.obstacle, amiss))
         certificate, key = web.certificate, web.key
         if web.secure and certificate is None:
             certificate, key = ensure_certificate(self._folder, web.host)
@@ -258,6 +278,9 @@ class _Builder:
             "Datagrams at ICE ports",
             "reason",
             lambda: {str(k): n for k, n in guard.dropped.items()},
+        )
+        count(
+            "centralino_ice_unanswered", "STUN and TURN servers without an answer", "server", lambda: guard.unanswered
         )
         count("centralino_web_refused", "Requests answered with an error", "status", lambda: refused)
         count("centralino_web_dropped", "Connections cut, bytes that are no HTTP", "reason", lambda: dropped)
@@ -288,13 +311,16 @@ class _Builder:
             return {"p50": stats.lateness_p50_ms, "p99": stats.lateness_p99_ms, "max": stats.lateness_max_ms}
 
         def left_out() -> dict[str, int]:
-            return {"ticks": plane.stats.skipped, "batches": plane.dropped_batches}
+            stats = plane.stats
+            return {"ticks": stats.skipped, "judgements": stats.unjudged, "frames": plane.left_out}
 
         metrics.count("centralino_rtp_refused", "Packets that no leg took", "reason", lambda: plane.refused)
         metrics.count("centralino_calls_refused", "Calls not admitted", "reason", lambda: calls.refused)
         metrics.count("centralino_child_restarts", "Children started anew", "child", children)
-        metrics.count("centralino_media_left_out", "20 ms steps skipped, and dropped on their way", "what", left_out)
-        metrics.gauge("centralino_tick_late_ms", "Lateness of the media tick over a minute", "quantile", late)
+        metrics.count(
+            "centralino_media_left_out", "20 ms steps skipped, left unjudged, and not read in time", "what", left_out
+        )
+        metrics.gauge("centralino_tick_late_ms", "How late packets left over a minute or so", "quantile", late)
         metrics.gauge("centralino_loop_lag_ms", "Lateness of the event loop", "of", lambda: {"worst": lag()})
 
     def _engine_failed(self, call_id: str, engine: str, error: EngineError) -> None:
@@ -328,6 +354,18 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.close()
         raise taken("web", host, port, error) from error
     return listener
+
+
+async def _mark_partial(store: SqlCallStore, call_id: str) -> None:
+    """The disk that failed the recording may be the store's as well: it is asked again for as long as may help."""
+    for _ in range(MARK_TRIES):
+        try:
+            await store.mark_partial(call_id)
+        except StoreError as error:
+            log.warning("partial recording not marked", call_id=call_id, reason=str(error))
+            await asyncio.sleep(MARK_PAUSE_S)
+        else:
+            return
 
 
 async def _expire(store: SqlCallStore, keep_days: int) -> None:

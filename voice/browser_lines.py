@@ -130,7 +130,7 @@ class BrowserLines(ABC):
     def _begin(self, line: BrowserLine) -> None:
         peer = line.peer
         try:
-            line.leg = self._plane.add_leg(line.wire, peer.make_codec(), peer.payload_type, peer.event_payload_type)
+            line.leg = self._plane.add_leg(line.wire, peer.coding, peer.payload_type, peer.event_payload_type)
         except Overloaded:
             self._close(line, "overloaded")
             return

@@ -176,7 +176,7 @@ async def open_caller(
     streams: StreamSettings | None = None,
 ) -> AsyncIterator[Caller]:
     """A caller with a media plane and a SIP port of its own; calls still up are hung up at the end."""
-    plane = MediaPlane(asyncio.get_running_loop(), allowance_ms=0)
+    plane = MediaPlane(asyncio.get_running_loop(), allowance_ms=0, levels=False)
     ports = ports or RtpPorts(host, FIRST_PORT, LAST_PORT, SystemRandom())
     caller = Caller(host, plane, ports, advertised, streams)
     plane.start()

@@ -1,6 +1,6 @@
 """Seams that the voice tier owns: media, ears, mouth.
 
-Inside the house audio is 16 kHz mono int16 in ticks of 20 ms, whatever the wire carries. The tick thread owns the
+Inside the house audio is 16 kHz mono int16 in ticks of 20 ms, whatever the wire carries. The media engine owns the
 wires and the clock; the event loop sees one `Frame` a leg and tick, and enqueues what is to be played.
 """
 
@@ -38,8 +38,8 @@ class Frame:
     """What one leg heard and said in one tick.
 
     `tick` counts from the leg's start: the leg's audio clock. `pcm` is the caller (320 samples; concealed where
-    packets are missing). `voice` is the probability of speech (0..1; 0 where the cheap gate found none). `keys` are
-    the DTMF digits that began in this tick. `played` tells of playbacks that moved in this tick.
+    packets are missing, as loud as ears want it). `voice` is the probability of speech (0..1; 0 where the gate found
+    none). `keys` are the DTMF digits that began in this tick. `played` tells of playbacks that moved in this tick.
     """
 
     tick: int
@@ -115,9 +115,8 @@ class Leg(Protocol):
     def enter(self, room: Room | None, part: Part = Part.PARTY) -> None:
         """Be in `room`, and in no other, from the next tick on; None: alone again.
 
-        In a room each leg hears what the others say, as their `part` is, one tick later, and all that is played to any
-        of them. It goes on giving frames of its own far end only. Raises Overloaded when too many commands wait for the
-        tick.
+        In a room each leg hears what the others say, as their `part` is, in the same tick, and all that is played to
+        any of them. It goes on giving frames of its own far end only. Raises Overloaded when too many commands wait.
         """
         ...
 

@@ -1,7 +1,7 @@
 """The sound of one stream by SIP: its wire, what was agreed, and its leg once there is one."""
 
 from dialog.errors import NoCommonCodec
-from voice.media.codecs import open_codec
+from voice.media.codecs import coding_of
 from voice.media.leg import MediaLeg
 from voice.media.plane import MediaPlane
 from voice.net.rtp_port import UdpWire, media_address
@@ -26,8 +26,9 @@ class RtpLine:
         if self.leg is None:
             self.wire.remote = remote
             return
+        self.leg.secure()
         if former is not None and (former.codec, former.payload_type) != (agreed.codec, agreed.payload_type):
-            self.leg.switch(open_codec(agreed.codec), agreed.payload_type)
+            self.leg.switch(coding_of(agreed.codec), agreed.payload_type)
         keys = agreed.event_payload_type
         if keys is not None and former is not None and former.event_payload_type not in (None, keys):
             self.leg.renumber_keys(keys)
@@ -40,11 +41,11 @@ class RtpLine:
         agreed = self.agreed
         if agreed is None:
             raise NoCommonCodec("neither side has said what it can hear")
-        codec = open_codec(agreed.codec)
-        leg = self._plane.add_leg(self.wire, codec, agreed.payload_type, agreed.event_payload_type)
+        coding = coding_of(agreed.codec)
+        leg = self._plane.add_leg(self.wire, coding, agreed.payload_type, agreed.event_payload_type)
+        self.leg = leg  # from here on the wire is the plane's to close, whatever else is refused
         self._direct(leg, agreed)
         self.wire.control.begin(leg)
-        self.leg = leg
         return leg
 
     @property
@@ -63,7 +64,7 @@ class RtpLine:
         """The leg that was begun is at another wire from now on; the former one is closed."""
         assert self.leg is not None, "it was begun"
         wire.control.begin(self.leg)  # first: the former one says goodbye by the former wire
-        self.leg.move(wire, open_codec(agreed.codec), agreed.payload_type, agreed.event_payload_type)
+        self.leg.move(wire, coding_of(agreed.codec), agreed.payload_type, agreed.event_payload_type)
         self._direct(self.leg, agreed)
         self.wire, self.agreed = wire, agreed
 

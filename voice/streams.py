@@ -13,9 +13,8 @@ from voice.call import Call
 from voice.calls import Calls
 from voice.config import Settings
 from voice.line_test import BUSY
-from voice.media.codecs import FrameCodec, G711Name
+from voice.media.codecs import Coding
 from voice.media.leg import MediaLeg
-from voice.media.linear import LinearCodec
 from voice.media.plane import MediaPlane
 from voice.media.wires import RingWire
 from voice.rate import RateLimit
@@ -111,7 +110,7 @@ class StreamLine:
                     self._wire.deliver(packet)
             case KeysReceived(digits) if self.call is not None:
                 self.call.press("".join(digit for digit in digits if self._owner.may_press(self)))
-            case HoldReceived(on) if self._leg is not None and not self._leg.closed:
+            case HoldReceived(on) if self._leg is not None:
                 self._leg.set_direction(send=not on, receive=not on)
             case StreamEnded():
                 self._end("caller")
@@ -179,7 +178,7 @@ class StreamCalls:
             raise NotFound("bots names neither the number dialled nor '*'")
         if bot == BUSY:
             raise Overloaded("this number is always busy")
-        leg = self._plane.add_leg(wire, _codec(started.format), PAYLOAD_TYPE, EVENT_PAYLOAD_TYPE)
+        leg = self._plane.add_leg(wire, _coding(started.format), PAYLOAD_TYPE, EVENT_PAYLOAD_TYPE)
         call = self._calls.start(
             leg,
             transport="stream",
@@ -207,5 +206,7 @@ class StreamCalls:
         self._by_call.pop(call_id).hang_up()
 
 
-def _codec(audio: AudioFormat) -> G711Name | FrameCodec:
-    return LinearCodec(audio.rate_hz) if audio.encoding == "L16" else audio.encoding
+def _coding(audio: AudioFormat) -> Coding:
+    if audio.encoding == "L16":
+        return Coding(f"L16/{audio.rate_hz}")
+    return Coding(audio.encoding)

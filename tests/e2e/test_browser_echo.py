@@ -1,9 +1,11 @@
 """Real Chromium against our peer: speech goes in by a fake microphone and comes back; attacks in the live call."""
 
 import asyncio
+import ctypes
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import numpy.typing as npt
@@ -20,12 +22,14 @@ from tests.e2e.browser import RATE_HZ, Tab, chromium
 from tests.fakes.browser_call import until
 from tests.fakes.browser_calls import FakeBrowserCalls
 from tests.fakes.strangers import empty, fire, forged_rtp, garbage, hellos, plain_alerts, stun_junk, ten_thousand
+from voice.media.opus import library_path
 from voice.media.plane import MediaPlane
 from voice.media.wires import RingWire
 from voice.net.ice_guard import Drop, IceAddress, IceGuard
 from voice.net.webrtc import BrowserPeer, PeerEnded, PeerEvent, PeerKeyed
 from voice.net.whip import Whip
 from voice.ports import Frame, Leg
+from voice.wire.rtp import RtpPacket, is_rtcp
 
 PAGE = Path(__file__).parent / "pages" / "call.html"
 SENTENCE = "Please tell me what I owe you for the month of March. I would like to pay the whole bill today."
@@ -46,7 +50,7 @@ class EchoCalls(FakeBrowserCalls):
     async def accept(self, peer: BrowserPeer, who: str) -> str:
         call_id = await super().accept(peer, who)
         wire = self._wires[call_id] = RingWire(lambda packets: self.peers[call_id].send(packets))
-        leg = self._plane.add_leg(wire, peer.make_codec(), peer.payload_type, peer.event_payload_type)
+        leg = self._plane.add_leg(wire, peer.coding, peer.payload_type, peer.event_payload_type)
 
         def echo(frame: Frame) -> None:
             leg.play(0, frame.pcm, last=False)
@@ -184,6 +188,50 @@ async def test_strangers_cannot_end_or_hurt_a_live_call(server: EchoServer, micr
         assert await tab.page.evaluate("() => call.state") == "connected"
         assert (await tab.received_audio())["lost"] == 0
         await tab.page.evaluate("() => call.hangUp()")
+
+
+def repairs(packets: list[bytes]) -> float:
+    """The share of Opus packets that hold the one before as well (in-band FEC, RFC 6716 section 2.1.7)."""
+    library = ctypes.CDLL(str(library_path()))
+    payloads = [RtpPacket.parse(packet).payload for packet in packets]
+    have: int = sum(library.opus_packet_has_lbrr(payload, len(payload)) for payload in payloads)
+    return have / len(payloads)
+
+
+@pytest.mark.timeout(120)
+async def test_a_browser_that_is_told_of_loss_sends_what_repairs_it(server: EchoServer, microphone: Path) -> None:
+    async with chromium(microphone) as browser:
+        tab = await browser.open(server.url)
+        await connected(tab)
+        peer = server.calls.peers["call-1"]
+        came: list[bytes] = []
+        peer.deliver_to(came.append)
+        take, chance = peer._connection.on_media, Random(1)
+        assert take is not None
+
+        def lose(data: bytes) -> None:
+            if is_rtcp(data) or chance.random() > 0.1:
+                take(data)
+
+        await until(lambda: len(came) > 500, 20)
+        before = repairs(came)
+        came.clear()
+        peer._connection.on_media = lose
+        await until(lambda: len(came) > 1_000, 40)
+        told = await tab.page.evaluate(
+            """async () => [...(await __peerConnections.at(-1).getStats()).values()]
+                .filter((s) => s.type === "remote-inbound-rtp")
+                .map((s) => [s.packetsLost, s.fractionLost, s.roundTripTime])"""
+        )
+        await tab.page.evaluate("() => call.hangUp()")
+    ((lost, fraction, trip_s),) = told
+    assert 50 < lost < 180
+    assert 0 < fraction < 0.4
+    assert 0 <= trip_s < 0.2
+    assert before == 0
+    assert repairs(came[-300:]) > 0.3
+    assert peer.told.far_lost == 0
+    assert peer.told.round_trip_ms is not None
 
 
 @pytest.mark.timeout(120)

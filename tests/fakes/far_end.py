@@ -10,6 +10,7 @@ import numpy as np
 
 from tests.fakes.house import House, house
 from voice.caller import CODECS, OutgoingLine
+from voice.media.codecs import Coding
 from voice.net.rtp_port import RtpPorts
 from voice.ports import Frame
 from voice.sip_audio import SipAudio
@@ -30,7 +31,7 @@ class FarEnd:
         self._socket.bind((HOST, 0))
         audio = SipAudio(HOST, CODECS, Srtp.OFF, home.plane, RtpPorts(HOST, 30_000, 39_998, Random()))
         audio.wire.remote = self._socket.getsockname()
-        audio.leg = home.plane.add_leg(audio.wire, "PCMU", 0, 101)
+        audio.leg = home.plane.add_leg(audio.wire, Coding.PCMU, 0, 101)
         audio.leg.listen(self._on_frame)
         self.line = OutgoingLine(audio)
 

@@ -11,10 +11,10 @@ from dialog.errors import Overloaded
 from dialog.events import CallAnswered, CallEnded, CallStarted
 from tests.fakes.browser import FakeBrowser, rtp
 from tests.fakes.browser_call import until
+from tests.fakes.coders import OpusCoder
 from tests.fakes.house import House, house
 from tests.fakes.telephone import HOST, Telephone, telephone
 from voice.config import Settings
-from voice.media.opus import OpusCodec
 from voice.net.ice_guard import IceAddress, IceGuard
 from voice.net.rtp_port import RtpPorts
 from voice.net.sip_agent import SipAgent
@@ -75,7 +75,7 @@ async def test_a_page_hears_itself_and_hangs_up() -> None:
         (started,) = it.house.told(CallStarted)
         assert (started.transport, started.dialled, started.bot) == ("sip", "4711", "echo")
         assert it.house.told(CallAnswered) == [CallAnswered(codec="opus")]
-        theirs, ours = OpusCodec(), OpusCodec()
+        theirs, ours = OpusCoder(), OpusCoder()
         for number in range(40):
             tone = np.sin(np.arange(number, number + 1, 1 / TICK_SAMPLES) * 20 * np.pi) * 8_000
             await it.browser.send(rtp(number, theirs.encode(tone.astype(np.int16))))
@@ -159,7 +159,7 @@ async def test_no_socket_is_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
         def none_left(guard: IceGuard) -> None:
             raise OSError
 
-        monkeypatch.setattr(IceGuard, "gatherer", none_left)
+        monkeypatch.setattr(IceGuard, "connection", none_left)
         it.phone.invite(offer)
         answer = await it.phone.answer()
         assert answer.status == Overloaded.sip_status

@@ -1,8 +1,7 @@
-"""The media plane: all legs of the node, and the thread that moves them 20 ms a step.
+"""The media plane: all legs of the node, on the event loop, and the engine that moves them, in threads of its own.
 
-The thread never waits for the event loop. Commands come to it through a bounded queue, frames leave it through
-another, with one wake-up of the loop a tick. Every kernel is called once a tick for all legs; what is done for a leg
-alone stands behind a boundary, so that a leg that fails takes no other with it.
+The engine never waits for the event loop. What is asked of it goes through a bounded ring of commands; what it did
+stands in its arrays, and one descriptor wakes the event loop to read it.
 """
 
 import asyncio
@@ -14,39 +13,55 @@ import traceback
 from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from random import Random, SystemRandom
+from typing import Any
 
 import structlog
 
 from dialog.errors import NotReady, Overloaded
-from voice.media.chain import Hearing, Speaking, rows_of
-from voice.media.codecs import FrameCodec, G711Name
+from dsp.parts import Part
+from voice.media.codecs import Coding
+from voice.media.engine import period
+from voice.media.engine.arrays import Engine, engine
+from voice.media.engine.external import observe, publish
+from voice.media.engine.layout import ASIDE, COMMANDS, SLOTS, Command
+from voice.media.engine.layout import Counter as At
+from voice.media.engine.memory import Memory
+from voice.media.engine.obeying import obey
 from voice.media.leg import MediaLeg
-from voice.media.line import Line
-from voice.media.passing import connect
 from voice.media.playout import ALLOWANCE_MS, Playout
-from voice.media.tick import Pacer, TickStats
+from voice.media.punctuality import Punctuality, TickStats
+from voice.media.row import Row
+from voice.media.socket_address import unpacked
 from voice.media.wires import Wire
-from voice.ports import Frame, Room
+from voice.ports import Room
 
 log = structlog.get_logger("media")
 
-MAX_COMMANDS = 4096
-"""Commands that may wait for a tick; past it Overloaded is raised."""
-MAX_BATCHES = 100
-"""Ticks of frames that may wait for the event loop: 2 s. Past it the oldest are dropped and counted."""
-
-_SWITCH_S = 0.0005  # a tick lets go of the interpreter in every kernel; this is what a busy thread may then keep it
 _NICE = -10
-_NS = 1_000_000_000
+_START_NS = 5_000_000
+_RINGS = 4_096
+"""Octets that are read of a bell at once: all that wait, or all but."""
+# plain numbers: numba takes 50 us to find out what member of an enumeration it is given
+_STOP, _HEAD, _TAIL = int(At.STOP), int(At.COMMANDS_HEAD), int(At.COMMANDS_TAIL)
+_ASIDE_HEAD, _ASIDE_TAIL, _ASIDE_LOST = int(At.ASIDE_HEAD), int(At.ASIDE_TAIL), int(At.ASIDE_LOST)
 
-Batch = list[tuple[MediaLeg, Frame]]
+
+@dataclass(slots=True)
+class _Place:
+    """A room of legs: its number in the engine, the slot of all its legs, and how many there are."""
+
+    number: int
+    slot: int
+    members: int = 0
 
 
 class MediaPlane:
-    """`capacity` legs at most. `allowance_ms`: see `playout.ALLOWANCE_MS`. `chance` numbers the streams;
-    `clock_ns` is monotonic."""
+    """`capacity` legs at most. `allowance_ms`: see `playout.ALLOWANCE_MS`. `chance` numbers the streams.
+    `cancels_echo`: of legs at 8 kHz that give back what they are told. `levels`: frames are as loud as ears want them,
+    and not as they came."""
 
     def __init__(
         self,
@@ -55,215 +70,233 @@ class MediaPlane:
         capacity: int = 64,
         allowance_ms: int = ALLOWANCE_MS,
         chance: Random | None = None,
-        clock_ns: Callable[[], int] = time.monotonic_ns,
+        cancels_echo: bool = False,
+        levels: bool = True,
     ) -> None:
-        self.dropped_batches = 0
         self._loop = loop
         self._allowance_ms = allowance_ms
-        self._clock_ns = clock_ns
         self._chance = chance or SystemRandom()
-        self._hearing = Hearing(capacity)
-        self._speaking = Speaking(capacity)
+        self._cancels_echo = cancels_echo
+        self._levels = levels
+        self._engine = engine(capacity)
+        self._shared = self._engine.shared
+        self._memory = Memory(self._engine, capacity)
         self._free = deque(range(capacity))
-        self._commands: deque[Callable[[], None]] = deque()
-        self._batches: deque[Batch] = deque()
-        self._failures: deque[tuple[MediaLeg, Exception]] = deque()  # at most one a leg
-        self._given: list[MediaLeg] = []  # of the event loop: legs whose counts are not yet taken over
+        self._slots: list[list[MediaLeg]] = [[] for _ in range(SLOTS)]
+        self._legs: dict[int, MediaLeg] = {}  # by row, from the command that opens it to the one that closes it
+        self._read = [-1] * SLOTS  # ticks of each slot that were delivered
+        self._posted = 0
+        self._obeyed: deque[tuple[int, Callable[[], None]]] = deque()
+        self._places: dict[Room, _Place] = {}
+        self._rooms = 0
         self._refused_before = Counter[str]()
-        self._posted = False
-        self._stopping = False
+        self._left_out_before = 0
         self._closed = False
-        self._thread: threading.Thread | None = None
-        self._pacer = Pacer(0)
-        # of the tick thread
-        self._tick = 0
-        self._legs: list[MediaLeg] = []
-        self._g711_rows = self._codec_rows = self._tone_rows = rows_of([])
-        self._member_rows = self._room_sizes = rows_of([])
+        self._threads: list[threading.Thread] = []
+        self._bell: tuple[int, int] | None = None
+        self._punctuality = Punctuality(self._shared)
 
     @property
     def stats(self) -> TickStats:
-        """How punctual the tick was over the last minute."""
-        return self._pacer.stats
+        """How punctual the engine was of late."""
+        return self._punctuality.stats
+
+    def forget_times(self) -> None:
+        """`stats` begin anew."""
+        self._punctuality.forget()
+
+    @property
+    def line_thread(self) -> int:
+        """The system's number of the thread that carries packets and sound."""
+        return self._threads[0].native_id or 0
+
+    @property
+    def refused(self) -> Counter[str]:
+        """Packets that no leg took, by reason, of all legs so far."""
+        of_all = self._refused_before + Counter(aside=observe(self._shared.counters, _ASIDE_LOST))
+        return sum((leg.losses for leg in self._legs.values()), of_all)
+
+    @property
+    def left_out(self) -> int:
+        """Ticks of legs that the event loop did not come to read."""
+        return self._left_out_before + sum(leg.left_out for leg in self._legs.values())
 
     def start(self) -> None:
-        """Run every kernel once, then start the thread. Call it before the first socket opens."""
-        row = rows_of([0])
-        self._hearing.process(row, rows_of([]), row)
-        self._hearing.process(rows_of([]), row, row)
-        self._speaking.mix(row, rows_of([1]), self._hearing.wide)
-        self._speaking.process(row)
-        sys.setswitchinterval(min(_SWITCH_S, sys.getswitchinterval()))
-        self._thread = threading.Thread(target=self._run, name="media tick", daemon=True)
-        self._thread.start()
+        """Start the threads. Call it before the first socket opens: what is compiled is loaded by then."""
+        _run_tick(engine(1), 0)
+        self.run_threads()
+
+    def run_threads(self) -> None:
+        """What `start` does once all is loaded."""
+        heard, rung = self._bell = _bell()
+        self._loop.add_reader(heard, self._wake, heard)
+        start_ns = time.monotonic_ns() + _START_NS
+        it = self._engine
+        lines = partial(period.run_lines, start_ns, 0, it.time, *_lines(it))
+        judging = partial(period.run_judging, start_ns, rung, it.time_judging, it.heard, it.judgement, it.shared)
+        for name, run in (("media lines", lines), ("media judging", judging)):
+            thread = threading.Thread(target=self._run, args=(run,), name=name, daemon=True)
+            self._threads.append(thread)
+            thread.start()
 
     async def close(self) -> None:
-        """Stop the thread and close every wire. Idempotent."""
-        self._closed = self._stopping = True
-        if self._thread is not None:
-            await self._loop.run_in_executor(None, self._thread.join)
-        for leg in self._given:
+        """Stop the threads and close every wire. Idempotent."""
+        self._closed = True
+        publish(self._shared.counters, _STOP, 1)
+        for thread in self._threads:
+            await self._loop.run_in_executor(None, thread.join)
+        self._threads.clear()
+        if self._bell is not None:
+            self._loop.remove_reader(self._bell[0])
+            for file in set(self._bell):
+                os.close(file)
+            self._bell = None
+        for leg in tuple(self._legs.values()):
             leg.close()
+        it = self._engine
+        obey(it.inbound, it.hearing, it.speaking, it.shared, it.staged)
+        self._finish()
 
-    def add_leg(
-        self,
-        wire: Wire,
-        codec: G711Name | FrameCodec,
-        payload_type: int,
-        event_payload_type: int | None,
-    ) -> MediaLeg:
+    def add_leg(self, wire: Wire, coding: Coding, payload_type: int, event_payload_type: int | None) -> MediaLeg:
         """Give `wire` a leg from the next tick on; the plane closes the wire. `event_payload_type` None: the far end
         sends keys as tones. Raises Overloaded when every row is taken, NotReady when the plane is closed."""
         if self._closed:
             raise NotReady("the media plane is closed")
-        if not self._free or len(self._commands) >= MAX_COMMANDS:
+        if not self._free:
             raise Overloaded("every media row is taken")
-        self._settle()
-        row = self._free.popleft()
-        playout = Playout(self._allowance_ms)
-        line = Line(row, wire, codec, payload_type, event_payload_type, playout, self._chance)
-        leg = MediaLeg(line, playout, self._post)
-        self._given.append(leg)
-        self._post(lambda: self._admit(leg))
+        row = Row(self._engine, self._free[0], self._post, self._chance)
+        self._memory.touch(row.number)
+        playout = Playout(self._engine.speaking, row.number, self._allowance_ms)
+        leg = MediaLeg(self, row, wire, playout, levels=self._levels)
+        slot = min(range(SLOTS), key=lambda n: len(self._slots[n]))
+        row.open(
+            slot, wire, Coding(coding), payload_type, event_payload_type,
+            cancels_echo=self._cancels_echo, done=leg.take_in,
+        )  # fmt: skip
+        self._free.popleft()
+        wire.arrived = leg.take_in
+        self._legs[row.number] = leg
+        self._slots[slot].append(leg)
         return leg
 
-    @property
-    def refused(self) -> Counter[str]:
-        """Packets that no leg took, by reason, of all legs so far. Event loop."""
-        self._settle()
-        return sum((leg.line.refused for leg in self._given), self._refused_before)
+    def enter(self, leg: MediaLeg, room: Room | None, part: Part) -> None:
+        """All legs of a room share a slot, so that they are mixed at once."""
+        place = None if room is None else self._places.get(room)
+        if room is not None and place is None:
+            self._rooms += 1
+            place = _Place(self._rooms, leg.row.slot)
+        slot = leg.row.slot if place is None else place.slot
+        leg.row.enter(0 if place is None else place.number, part, slot)
+        self._leave_room(leg)
+        if room is not None and place is not None:
+            place.members += 1
+            self._places[room] = place
+            leg.room = room
+        if slot != leg.row.slot:
+            self._slots[leg.row.slot].remove(leg)
+            self._slots[slot].append(leg)
+            leg.row.slot = slot
 
-    def _settle(self) -> None:
-        """Take over the counts of legs that are closed."""
-        for leg in self._given:
-            if leg.closed:
-                self._refused_before += leg.line.refused
-        self._given = [leg for leg in self._given if not leg.closed]
+    def release(self, leg: MediaLeg) -> None:
+        """The leg is closed: the engine lets go of its row."""
+        self._leave_room(leg)
+        self._slots[leg.row.slot].remove(leg)
+        self._post_always(Command.CLOSE, leg.row.number, done=partial(self._released, leg))
 
-    def _post(self, command: Callable[[], None]) -> None:
-        if len(self._commands) >= MAX_COMMANDS:
-            raise Overloaded("too many media commands wait")
-        self._commands.append(command)
-
-    # --- the tick thread ---
-
-    def _run(self) -> None:
-        _hasten()
-        pacer = self._pacer = Pacer(self._clock_ns())
-        while not self._stopping:
-            wait_ns = pacer.wait_ns(self._clock_ns())
-            if wait_ns:
-                time.sleep(wait_ns / _NS)
-            tick = pacer.begin(self._clock_ns())
-            self.run_tick(tick)
-            pacer.end(self._clock_ns())
-        self._obey()
-        for leg in tuple(self._legs):
-            self._release(leg)
-
-    def run_tick(self, tick: int) -> None:
-        """All legs, one tick: speak, then hear. The thread calls it; so do tests, in virtual time."""
-        self._tick = tick
-        batch: Batch = []
-        try:
-            self._obey()
-            self._speak(tick)
-            self._hear(tick, batch)
-        except Exception as error:  # noqa: BLE001 - boundary: a kernel failed under all legs; the node takes new ones
-            for leg in tuple(self._legs):
-                self._fail(leg, error)
-        self._hand_over(batch)
-
-    def _obey(self) -> None:
-        waiting = len(self._commands)
-        for _ in range(waiting):
-            self._commands.popleft()()
-        for leg in tuple(self._legs):
-            if leg.closed:
-                self._release(leg)
-        if waiting:
-            self._gather()
-
-    def _speak(self, tick: int) -> None:
-        hearing, speaking = self._hearing, self._speaking
-        self._each(lambda leg: leg.line.say(speaking))
-        speaking.mix(self._member_rows, self._room_sizes, hearing.wide)  # what was heard in the tick before
-        speaking.process(self._g711_rows)
-        self._each(lambda leg: leg.line.send(tick, hearing, speaking, late=self._pacer.is_late(self._clock_ns())))
-
-    def _hear(self, tick: int, batch: Batch) -> None:
-        hearing = self._hearing
-        self._each(lambda leg: leg.line.hear(tick, hearing))
-        hearing.process(self._g711_rows, self._codec_rows, self._tone_rows)
-        self._each(lambda leg: batch.append((leg, leg.line.frame(tick, hearing, self._speaking))))
-
-    def _each(self, step: Callable[[MediaLeg], None]) -> None:
-        for leg in tuple(self._legs):
-            try:
-                step(leg)
-            except Exception as error:  # noqa: BLE001 - boundary: one leg's codec, wire or packets; the others go on
-                self._fail(leg, error)
-
-    def _fail(self, leg: MediaLeg, error: Exception) -> None:
-        self._release(leg)
-        self._failures.append((leg, error))
-
-    def _admit(self, leg: MediaLeg) -> None:
-        line = leg.line
-        line.begin(self._tick)
-        self._hearing.begin(line.row)
-        self._speaking.begin(line.row)
-        self._legs.append(leg)
-
-    def _release(self, leg: MediaLeg) -> None:
-        self._legs.remove(leg)
-        self._gather()
-        leg.wire.close()
-        self._free.append(leg.line.row)
-
-    def _gather(self) -> None:
-        lines = [leg.line for leg in self._legs]
-        self._g711_rows = rows_of([line.row for line in lines if line.codec is None])
-        self._codec_rows = rows_of([line.row for line in lines if line.codec is not None])
-        self._tone_rows = rows_of([line.row for line in lines if line.hears_tones])
-        rooms: dict[Room, list[Line]] = {}
-        for line in lines:
-            line.passage = None
-            if line.room is not None:
-                rooms.setdefault(line.room, []).append(line)
-        for members in rooms.values():
-            connect(members)
-        self._member_rows = rows_of([line.row for members in rooms.values() for line in members])
-        self._room_sizes = rows_of([len(members) for members in rooms.values()])
-
-    def _hand_over(self, batch: Batch) -> None:
-        if not batch and not self._failures:
+    def _leave_room(self, leg: MediaLeg) -> None:
+        if leg.room is None:
             return
-        self._batches.append(batch)
-        if len(self._batches) > MAX_BATCHES:
-            self._batches.popleft()
-            self.dropped_batches += 1
-        if not self._posted:
-            self._posted = True
-            try:
-                self._loop.call_soon_threadsafe(self._deliver)
-            except RuntimeError:  # the loop is closed: nobody is left to serve
-                self._stopping = True
+        place = self._places[leg.room]
+        place.members -= 1
+        if not place.members:
+            del self._places[leg.room]
+        leg.room = None
 
-    # --- the event loop ---
+    def _released(self, leg: MediaLeg) -> None:
+        self._refused_before += leg.losses
+        self._left_out_before += leg.left_out
+        leg.released()
+        del self._legs[leg.row.number]
+        self._free.append(leg.row.number)
 
-    def _deliver(self) -> None:
-        self._posted = False  # before draining: what comes after is announced anew
-        for leg in {leg for batch in self._batches.copy() for leg, _ in batch}:
-            self._deliver_to(leg, leg.wire.flush)
-        while self._batches:
-            for leg, frame in self._batches.popleft():
-                self._deliver_to(leg, partial(leg.deliver, frame))
-        while self._failures:
-            leg, error = self._failures.popleft()
+    # --- commands ---
+
+    def _post(self, command: Command, row: int, *words: int, done: Callable[[], None] | None = None) -> None:
+        """Room is kept for each leg to be closed."""
+        if self._waiting >= COMMANDS - len(self._legs) - 1:
+            raise Overloaded("too many media commands wait")
+        self._post_always(command, row, *words, done=done)
+
+    def _post_always(self, command: Command, row: int, *words: int, done: Callable[[], None] | None = None) -> None:
+        place = self._shared.commands[self._posted % COMMANDS]
+        place[: 2 + len(words)] = (command, row, *words)
+        self._posted += 1
+        if done is not None:
+            self._obeyed.append((self._posted, done))
+        publish(self._shared.counters, _HEAD, self._posted)
+
+    @property
+    def _waiting(self) -> int:
+        return self._posted - observe(self._shared.counters, _TAIL)
+
+    # --- what the engine did ---
+
+    def _run(self, run: Callable[[], None]) -> None:
+        """A thread of the engine."""
+        _hasten()
+        try:
+            run()
+        except Exception as error:  # noqa: BLE001 - boundary: the engine broke under all legs
+            self._loop.call_soon_threadsafe(self._broke, error)
+
+    def _broke(self, error: Exception) -> None:
+        self._closed = True  # no other leg would be heard
+        for leg in tuple(self._legs.values()):
             self._tell(leg, error)
 
-    def _deliver_to(self, leg: MediaLeg, step: Callable[[], None]) -> None:
+    def run_tick(self, tick: int) -> None:
+        """All legs, one tick, in virtual time: for tests and benches, without threads."""
+        for leg in tuple(self._legs.values()):
+            leg.take_in()
+        _run_tick(self._engine, tick)
+        self._loop.call_soon(self._deliver)
+
+    def _wake(self, bell: int) -> None:
+        with suppress(BlockingIOError):
+            os.read(bell, _RINGS)
+        self._deliver()
+
+    def _deliver(self) -> None:
+        self._finish()
+        self._read_aside()
+        for slot in range(SLOTS):
+            judged = observe(self._shared.judged_slots, slot)
+            if judged == self._read[slot]:
+                continue
+            self._read[slot] = judged
+            for leg in tuple(self._slots[slot]):
+                self._each(leg, leg.give_out)
+                self._each(leg, leg.deliver)
+
+    def _finish(self) -> None:
+        """What was to be done once a command was obeyed."""
+        tail = observe(self._shared.counters, _TAIL)
+        while self._obeyed and self._obeyed[0][0] <= tail:
+            _, done = self._obeyed.popleft()
+            done()
+
+    def _read_aside(self) -> None:
+        counters = self._shared.counters
+        head, tail = observe(counters, _ASIDE_HEAD), observe(counters, _ASIDE_TAIL)
+        for n in range(tail, head):
+            datagram = self._shared.aside[n % ASIDE]
+            leg = self._legs.get(int(datagram["row"]))
+            if leg is not None and leg.row.epoch == datagram["epoch"] and not leg.closed:
+                data, source = datagram["data"][: datagram["size"]].tobytes(), datagram["address"].tobytes()
+                self._each(leg, partial(leg.set_aside, data, unpacked(source)))
+        publish(counters, _ASIDE_TAIL, head)
+
+    def _each(self, leg: MediaLeg, step: Callable[[], None]) -> None:
         try:
             step()
         except Exception as error:  # noqa: BLE001 - boundary: one leg's listener; the frames of the others go on
@@ -274,8 +307,30 @@ class MediaPlane:
         leg.fail(error)
 
 
+def _lines(it: Engine) -> tuple[Any, ...]:
+    return it.inbound, it.hearing, it.speaking, it.heard, it.shared, it.staged
+
+
+def _run_tick(it: Engine, tick: int) -> None:
+    period.run_lines(0, tick, it.time, *_lines(it))
+    period.run_judging(0, 0, it.time_judging, it.heard, it.judgement, it.shared)
+
+
+def _bell() -> tuple[int, int]:
+    """Descriptors to wait at and to write to: one, or where the system has no such thing (macOS) a pipe's."""
+    if hasattr(os, "eventfd"):
+        event = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        return event, event
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    os.set_blocking(writing, False)
+    return reading, writing
+
+
 def _hasten() -> None:
     """Let this thread go before others, as far as the system grants it; without, a busy machine sends frames late."""
+    if sys.platform != "linux":
+        return
     thread = threading.get_native_id()
     try:
         os.sched_setscheduler(thread, os.SCHED_RR, os.sched_param(os.sched_get_priority_min(os.SCHED_RR)))

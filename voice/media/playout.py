@@ -1,130 +1,107 @@
-"""What a leg is going to say: a queue the event loop fills and the tick thread drains, without a lock.
-
-Each counter has one writer, so neither thread ever waits for the other. `stop` raises the generation; the tick drops
-whatever carries an older one.
-"""
+"""What a leg is going to say, as the event loop sees it: a queue that it fills and the tick drains
+(`engine.playing`), without a lock."""
 
 from collections import deque
-from typing import NamedTuple
 
 import numpy as np
 
-from voice.ports import QUEUE_MS, RATE_HZ, TICK_SAMPLES, Pcm, Played
+from voice.media.engine.arrays import Speaking
+from voice.media.engine.external import observe, publish
+from voice.media.engine.layout import MAX_CHUNKS
+from voice.ports import QUEUE_MS, RATE_HZ, Pcm, Played
 
 SAMPLES_PER_MS = RATE_HZ // 1000
-MAX_CHUNKS = 4096
-"""Pieces that may wait, however short: a minute in ticks of 20 ms, and some."""
 ALLOWANCE_MS = 40
 """Audio that has left and not been heard yet: a usual far jitter buffer."""
 
-
-class _Chunk(NamedTuple):
-    generation: int
-    playback: int
-    pcm: Pcm
-    last: bool
-
-
-class _Standing(NamedTuple):
-    generation: int
-    playback: int
-    sent_samples: int
+_VERSION, _GENERATION, _PLAYBACK, _SAMPLES = range(4)  # of `Speaking.standing`
+_TRIES = 1_000
 
 
 class Playout:
-    """One leg's queue. `allowance_ms` is taken off what has left to tell what has been heard."""
+    """The queue of one row. `allowance_ms` is taken off what has left to tell what has been heard."""
 
-    def __init__(self, allowance_ms: int = ALLOWANCE_MS) -> None:
+    def __init__(self, it: Speaking, row: int, allowance_ms: int = ALLOWANCE_MS) -> None:
+        """The row is free: nothing of its former leg is left."""
+        self._it = it
+        self._row = row
         self._allowance_ms = allowance_ms
-        self._chunks: deque[_Chunk] = deque()
-        # written by the event loop
-        self._generation = 0
-        self._enqueued = 0  # samples ever enqueued
-        self._flushed = 0  # `_enqueued` at the last stop
-        # written by the tick
-        self._offset = 0  # samples of the first chunk that have left
-        self._consumed = 0  # samples ever sent or dropped
-        self._standing: _Standing | None = None
+        self._generation = int(it.generation[row]) + 1
+        self._head = int(it.chunks_head[row])
+        self._enqueued = self._flushed = int(it.consumed[row])
+        self._kept: deque[Pcm] = deque()  # audio of chunks that the tick has not passed yet
+        self._passed = self._head
+        publish(it.generation, row, self._generation)
 
     @property
     def queued_ms(self) -> int:
-        """Audio that waits. Event loop."""
-        return (self._enqueued - max(self._consumed, self._flushed)) // SAMPLES_PER_MS
+        """Audio that waits."""
+        consumed = observe(self._it.consumed, self._row)
+        return (self._enqueued - max(consumed, self._flushed)) // SAMPLES_PER_MS
 
     def play(self, playback: int, pcm: Pcm, *, last: bool) -> bool:
-        """Enqueue; False, and nothing taken, when the queue is full. Event loop. `pcm` is not copied."""
+        """Enqueue; False, and nothing taken, when the queue is full. `pcm` is not copied, and must not change."""
         if pcm.dtype != np.int16 or pcm.ndim != 1:
             raise ValueError(f"audio must be an int16 vector, got {pcm.dtype} {pcm.shape}")
-        if len(self._chunks) >= MAX_CHUNKS or self.queued_ms + pcm.size // SAMPLES_PER_MS > QUEUE_MS:
+        self._forget_passed()
+        if len(self._kept) >= MAX_CHUNKS or self.queued_ms + pcm.size // SAMPLES_PER_MS > QUEUE_MS:
             return False
+        pcm = np.ascontiguousarray(pcm)
+        chunk = self._it.chunks[self._row, self._head % MAX_CHUNKS]
+        chunk["address"], chunk["samples"] = pcm.ctypes.data, pcm.size
+        chunk["playback"], chunk["last"], chunk["generation"] = playback, last, self._generation
+        self._kept.append(pcm)
         self._enqueued += pcm.size
-        self._chunks.append(_Chunk(self._generation, playback, pcm, last))
+        self._head += 1
+        publish(self._it.chunks_head, self._row, self._head)
         return True
 
     def stop(self) -> Played | None:
-        """Drop what waits; where the running playback stood, None when there was none. Event loop.
+        """Drop what waits; where the running playback stood, None when there was none.
 
         `done` when nothing of it waited but its end.
         """
-        generation, standing = self._generation, self._standing
-        head = self._head()
+        generation, playback, samples = self._standing()
+        runs = generation == self._generation
+        self._forget_passed()
+        head = self._it.chunks[self._row, self._passed % MAX_CHUNKS].copy() if self._kept else None
+        if head is not None and head["generation"] != self._generation:
+            head = None
+        self.close()
+        if runs:
+            ends = head is not None and head["playback"] == playback and head["last"] and not head["samples"]
+            return self.heard(playback, samples, done=bool(ends))
+        return None if head is None else Played(int(head["playback"]), 0, False)
+
+    def heard(self, playback: int, samples: int, *, done: bool) -> Played:
+        """What the far end has heard when so many samples have left."""
+        sent_ms = samples // SAMPLES_PER_MS
+        return Played(playback, sent_ms if done else max(0, sent_ms - self._allowance_ms), done)
+
+    def close(self) -> None:
+        """Drop what waits. What is kept is freed once the tick has let go of the row."""
         self._generation += 1
         self._flushed = self._enqueued
-        if standing is not None and standing.generation == generation:
-            if head is not None and head.playback == standing.playback and head.last and not head.pcm.size:
-                return Played(standing.playback, standing.sent_samples // SAMPLES_PER_MS, True)
-            return self._heard(standing)
-        if head is not None and head.generation == generation:
-            return Played(head.playback, 0, False)
-        return None
+        publish(self._it.generation, self._row, self._generation)
 
-    def _head(self) -> _Chunk | None:
-        try:
-            return self._chunks[0]
-        except IndexError:
-            return None
+    def release(self) -> None:
+        """The tick has let go of the row: free what is kept."""
+        publish(self._it.chunks_tail, self._row, self._head)
+        publish(self._it.consumed, self._row, self._enqueued)
+        self._kept.clear()
 
-    def take(self, out: Pcm) -> tuple[Played, ...] | None:
-        """Fill one tick `out` i16[320]; what moved, None when there was nothing to say. Tick thread."""
-        generation = self._generation
-        standing = self._standing
-        if standing is not None and standing.generation != generation:
-            standing = None
-        moved: list[Played] = []
-        filled = 0
-        spoke = False
-        while self._chunks and (filled < TICK_SAMPLES or self._chunks[0].pcm.size == 0):
-            chunk = self._chunks[0]
-            if chunk.generation > generation:  # stopped and played anew since this tick began
-                break
-            if chunk.generation < generation:
-                self._consumed += chunk.pcm.size - self._offset
-                self._offset = 0
-                self._chunks.popleft()
-                continue
-            if standing is None or standing.playback != chunk.playback:
-                standing = _Standing(generation, chunk.playback, 0)
-            count = min(TICK_SAMPLES - filled, chunk.pcm.size - self._offset)
-            out[filled : filled + count] = chunk.pcm[self._offset : self._offset + count]
-            filled += count
-            spoke = True
-            standing = standing._replace(sent_samples=standing.sent_samples + count)
-            self._offset += count
-            self._consumed += count
-            if self._offset == chunk.pcm.size:
-                self._offset = 0
-                self._chunks.popleft()
-                if chunk.last:
-                    moved.append(Played(chunk.playback, standing.sent_samples // SAMPLES_PER_MS, True))
-                    standing = None
-        out[filled:] = 0
-        self._standing = standing
-        if not spoke:
-            return None
-        if standing is not None:
-            moved.append(self._heard(standing))
-        return tuple(moved)
+    def _forget_passed(self) -> None:
+        passed = observe(self._it.chunks_tail, self._row)
+        while self._passed < passed:
+            self._kept.popleft()
+            self._passed += 1
 
-    def _heard(self, standing: _Standing) -> Played:
-        sent_ms = standing.sent_samples // SAMPLES_PER_MS
-        return Played(standing.playback, max(0, sent_ms - self._allowance_ms), False)
+    def _standing(self) -> tuple[int, int, int]:
+        """Generation, playback and samples of what runs; the tick may be writing them."""
+        standing = self._it.standing[self._row]
+        for _ in range(_TRIES):
+            version = observe(standing, _VERSION)
+            found = observe(standing, _GENERATION), observe(standing, _PLAYBACK), observe(standing, _SAMPLES)
+            if version % 2 == 0 and observe(standing, _VERSION) == version:
+                return found
+        return found  # the thread that writes stands still: what was read last is what there is

@@ -9,10 +9,11 @@ Opus, which is rated alike.
 An estimate to compare calls by, not a measurement of speech.
 """
 
+from dataclasses import dataclass
+
 from dialog.events import CallQualityMeasured, StreamQuality
 from voice.media.playout import ALLOWANCE_MS
 from voice.ports import TICK_MS
-from voice.wire.jitter import JitterBuffer
 from voice.wire.reports import Told
 
 _BASE = 93.2
@@ -35,19 +36,31 @@ def mean_opinion(r: float) -> float:
     return max(1.0, 1 + 0.035 * r + r * (r - 60) * (100 - r) * 7e-6)
 
 
-def measure(jitter: JitterBuffer, told: Told) -> CallQualityMeasured | None:
-    """The quality of a leg that heard through `jitter` and was told so much; None when that is nothing.
+@dataclass(frozen=True, slots=True)
+class Arrivals:
+    """What became of a leg's packets, and of the ticks for which there was none; `delay_ms` is the jitter buffer's."""
+
+    received: int = 0
+    lost: int = 0
+    late: int = 0
+    repeated: int = 0
+    overflowed: int = 0
+    concealed: int = 0
+    delay_ms: int = 0
+
+
+def measure(arrivals: Arrivals, told: Told) -> CallQualityMeasured | None:
+    """The quality of a leg whose packets came so, and that was told so much; None when that is nothing.
 
     Each way takes half the round trip, a packet's length, and the delay of the buffer at its end: ours as it stands,
     the far end's as it usually is. Without a round trip the way itself counts as none: the estimate is a best case.
     """
-    stats = jitter.stats
     way_ms = (told.round_trip_ms or 0.0) / 2 + TICK_MS
     inbound = outbound = None
-    came = stats.received - stats.repeated + stats.lost
+    came = arrivals.received - arrivals.repeated + arrivals.lost
     if came > 0:
-        missing = stats.lost + stats.late + stats.overflowed
-        inbound = _stream(came, stats.lost, missing, told.jitter_ms or 0.0, way_ms + jitter.target_ms)
+        missing = arrivals.lost + arrivals.late + arrivals.overflowed
+        inbound = _stream(came, arrivals.lost, missing, told.jitter_ms or 0.0, way_ms + arrivals.delay_ms)
     if told.far_lost is not None and told.far_expected:
         outbound = _stream(
             told.far_expected, told.far_lost, told.far_lost, told.far_jitter_ms or 0.0, way_ms + ALLOWANCE_MS
@@ -58,8 +71,8 @@ def measure(jitter: JitterBuffer, told: Told) -> CallQualityMeasured | None:
         round_trip_ms=None if told.round_trip_ms is None else round(told.round_trip_ms),
         inbound=inbound,
         outbound=outbound,
-        late_packets=stats.late,
-        concealed_frames=stats.concealed,
+        late_packets=arrivals.late,
+        concealed_frames=arrivals.concealed,
     )
 
 

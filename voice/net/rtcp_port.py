@@ -111,7 +111,8 @@ class RtcpPort:
     def _admits(self, data: bytes, source: Address) -> bool:
         if source in (self._declared, self._latched):
             return True
-        if self._leg is None or self._leg.wire.remote is None or source[0] != self._leg.wire.remote[0]:
+        remote = None if self._leg is None else self._leg.remote
+        if self._leg is None or remote is None or source[0] != remote[0]:
             return False
         reception = self._leg.reception
         try:
@@ -139,7 +140,7 @@ class RtcpPort:
         if compound is None or self._leg is None:
             return
         if self._muxed:
-            self._leg.wire.send(compound)
+            self._leg.send_aside(compound)
         elif self.remote is not None:
             with contextlib.suppress(OSError):  # no route, buffer full: the next report tells it all again
                 self._socket.sendto(compound, self.remote)

@@ -1,30 +1,20 @@
 """UDP ports for RTP: an even port of the configured range for each leg, RTCP's after it, and the wire on them."""
 
+import contextlib
 import errno
 import socket
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from ipaddress import ip_address
 from random import Random
 
 from dialog.errors import ConfigurationError, Overloaded, ProtocolError
-from voice.media.wires import Address
+from voice.media.wires import Address, Sealing
 from voice.net.rtcp_port import RtcpPort
 from voice.wire.negotiation import Negotiated
-from voice.wire.rtp import MAX_PACKET, is_rtcp
 from voice.wire.srtp import SecureStream, secured
 
 MAX_TRIES = 256
 """Ports tried before the range is called full."""
-MAX_PER_TICK = 16
-"""Packets taken in one tick from the far end (a burst of 320 ms), and as many from anyone else.
-
-What is beyond is read, dropped and counted: a flood from elsewhere does not push the far end's packets out.
-"""
-MAX_DRAINED = 512
-"""Packets read off the socket in one tick at most; the kernel drops the rest itself."""
-MAX_ASIDE = 4
-"""RTCP datagrams among RTP that may wait for the event loop; the oldest goes first. A far end sends one in seconds."""
 
 
 def media_address(host: str, port: int) -> Address | None:
@@ -42,100 +32,55 @@ def media_address(host: str, port: int) -> Address | None:
 
 
 class UdpWire:
-    """A non-blocking UDP socket as a wire. `excess` counts packets beyond a tick's share, `unsent` those refused
-    by the kernel (no route, buffer full), `unread` the times it gave an error instead of a packet, `rtcp` the
-    datagrams that were RTCP of strangers, or none at all, `forged` those that are not of the far end's key.
+    """A non-blocking UDP socket as a wire, which the engine reads and writes; on the event loop is what it leaves.
 
     With keys agreed on, only what is genuine is given out: nobody latches on to, or keeps, a leg without them.
     """
 
     def __init__(self, sock: socket.socket, remote: Address | None, control: RtcpPort) -> None:
         self.remote = remote
+        self.arrived: Callable[[], None] | None = None
         self.control = control
         self.port: int = sock.getsockname()[1]
-        self.excess = 0
-        self.unsent = 0
-        self.unread = 0
-        self.forged = 0
         self.socket = sock
         self._secure: SecureStream | None = None
-        self._strange = 0
-        self._aside: deque[bytes] = deque(maxlen=MAX_ASIDE)
+
+    @property
+    def file(self) -> int | None:
+        return self.socket.fileno()
+
+    @property
+    def sealing(self) -> Sealing:
+        return Sealing() if self._secure is None else Sealing(*self._secure.sessions, self._secure)
 
     @property
     def losses(self) -> Mapping[str, int]:
-        rtcp = self._strange + self.control.refused
-        return {
-            "excess": self.excess,
-            "unsent": self.unsent,
-            "unread": self.unread,
-            "rtcp": rtcp,
-            "forged": self.forged,
-        }
+        return {"rtcp": self.control.refused}
 
     def agree(self, agreed: Negotiated) -> None:
         """What offer and answer came to: whose reports are believed, and the keys, which may be others than before.
-        Event loop. Raises ProtocolError when an address is none."""
+        Raises ProtocolError when an address is none."""
         control = media_address(agreed.remote_rtcp_addr, agreed.remote_rtcp_port)
         clock_hz = agreed.codec.clock_hz
         self.control.declare(control, muxed=agreed.rtcp_mux, keys=agreed.keys, clock_hz=clock_hz)
         self._secure = secured(agreed.keys, self._secure)
 
     def receive(self) -> list[tuple[bytes, Address]]:
-        packets: list[tuple[bytes, Address]] = []
-        expected = others = 0
-        try:
-            for _ in range(MAX_DRAINED):
-                data, name = self.socket.recvfrom(MAX_PACKET + 1)
-                source = (name[0], name[1])
-                if source == self.remote:
-                    expected += 1
-                else:
-                    others += 1
-                if (expected if source == self.remote else others) <= MAX_PER_TICK:
-                    packets.append((data, source))
-                else:
-                    self.excess += 1
-        except BlockingIOError:
-            pass  # nothing is left
-        except OSError:
-            self.unread += 1
-        return packets if self._secure is None else list(self._opened(packets, self._secure))
+        """The engine reads the socket itself."""
+        return []
 
-    def _opened(self, packets: list[tuple[bytes, Address]], secure: SecureStream) -> Iterator[tuple[bytes, Address]]:
-        """RTCP has its own keys, and is opened where they are."""
-        for data, source in packets:
-            if is_rtcp(data):
-                self.set_aside(data, source)
-            elif (opened := secure.open(data)) is not None:
-                yield opened, source
-            else:
-                self.forged += 1
-
-    def send(self, packet: bytes) -> None:
-        if self.remote is None:
-            return
-        if self._secure is not None and not is_rtcp(packet):
-            sealed = self._secure.seal(packet)
-            if sealed is None:
-                self.unsent += 1
-                return
-            packet = sealed
-        try:
-            self.socket.sendto(packet, self.remote)
-        except OSError:
-            self.unsent += 1
+    def send(self, packet: bytes, remote: Address) -> None:
+        """The engine writes to the socket itself."""
 
     def set_aside(self, data: bytes, source: Address) -> None:
-        if source == self.remote:
-            self._aside.append(data)
-        else:
-            self._strange += 1
+        self.control.receive(data)
+
+    def send_aside(self, packet: bytes, remote: Address) -> None:
+        with contextlib.suppress(OSError):  # no route, buffer full: the next report tells it all again
+            self.socket.sendto(packet, remote)
 
     def flush(self) -> None:
-        """RTCP that came among RTP."""
-        while self._aside:
-            self.control.receive(self._aside.popleft())
+        """Nothing waits here."""
 
     def close(self) -> None:
         self.socket.close()

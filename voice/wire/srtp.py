@@ -1,6 +1,7 @@
 """SRTP and SRTCP (RFC 3711, RFC 7714): packets sealed and opened by libsrtp, under the keys that SDES agreed on."""
 
 import pylibsrtp
+from pylibsrtp._binding import ffi
 
 from voice.wire.sdes import Crypto, Keys, Suite
 
@@ -22,6 +23,7 @@ class Opener:
     def __init__(self, key: Crypto, *, rtcp: bool) -> None:
         self.key = key
         session = _session(key, pylibsrtp.Policy.SSRC_ANY_INBOUND)
+        self.session = _address(session)
         self._unprotect = session.unprotect_rtcp if rtcp else session.unprotect
         self._ssrc = slice(4, 8) if rtcp else slice(8, 12)
         self._sources: set[bytes] = set()
@@ -45,6 +47,7 @@ class Sealer:
     def __init__(self, key: Crypto, *, rtcp: bool) -> None:
         self.key = key
         session = _session(key, pylibsrtp.Policy.SSRC_ANY_OUTBOUND)
+        self.session = _address(session)
         self._protect = session.protect_rtcp if rtcp else session.protect
 
     def seal(self, packet: bytes) -> bytes | None:
@@ -64,6 +67,12 @@ class SecureStream:
         self._sealer = sealer
         self._opener = opener
         self._old = old
+
+    @property
+    def sessions(self) -> tuple[int, int, int]:
+        """Sessions of libsrtp, by address, for whoever calls it itself: to seal, to open, and to open what came under
+        the key before; 0: none. They are there as long as this is."""
+        return self._sealer.session, self._opener.session, 0 if self._old is None else self._old.session
 
     def succeeded_by(self, keys: Keys, *, rtcp: bool) -> "SecureStream":
         """A key that goes on keeps its counts; of one that ends, what is under way is still opened."""
@@ -85,6 +94,11 @@ class SecureStream:
         elif self._old is not None:
             opened = self._old.open(packet)
         return opened
+
+
+def _address(session: pylibsrtp.Session) -> int:
+    """Where libsrtp keeps it."""
+    return int(ffi.cast("intptr_t", session._srtp[0]))
 
 
 def secured(keys: Keys | None, former: SecureStream | None, *, rtcp: bool = False) -> SecureStream | None:

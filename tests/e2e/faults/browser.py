@@ -14,7 +14,8 @@ from dialog.events import TurnUnderstood
 from tests.e2e.faults.conversation import HOURS, Journal, spoken, until
 from tests.e2e.node import Node
 from tests.fakes.browser import FakeBrowser
-from voice.media.opus import CLOCK_HZ, OpusCodec
+from tests.fakes.coders import OpusCoder
+from voice.media.opus import CLOCK_HZ
 from voice.ports import TICK_MS, TICK_SAMPLES, Pcm
 from voice.wire.rtp import RtpPacket
 
@@ -57,7 +58,7 @@ class TalkingBrowser:
 
     async def send(self) -> None:
         """Send a frame every 20 ms, until cancelled."""
-        codec, loop = OpusCodec(), asyncio.get_running_loop()
+        codec, loop = OpusCoder(), asyncio.get_running_loop()
         begun = loop.time()
         silence = np.zeros(TICK_SAMPLES, np.int16)
         for number in count():

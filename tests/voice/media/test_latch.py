@@ -2,114 +2,163 @@
 
 from random import Random
 
-from voice.media.latch import PROOF_PACKETS, RELATCH_TICKS, Latch
-from voice.wire.rtp import RtpPacket
+from tests.voice.media.ticks import Bench, rtp
+from tests.voice.media.wires import FakeWire
+from voice.media.engine.inbound import PROOF_PACKETS, RELATCH_TICKS
+from voice.media.wires import Address
 
 DECLARED = ("10.0.0.1", 4000)
 NAT = ("198.51.100.7", 61_000)
 FORGER = ("203.0.113.9", 9_999)
 
 
-def packet(sequence: int, ssrc: int = 1) -> RtpPacket:
-    return RtpPacket(0, sequence & 0xFFFF, sequence * 160 & 0xFFFF_FFFF, ssrc, b"\xff" * 160)
+def packet(sequence: int, ssrc: int = 1) -> bytes:
+    return rtp(sequence, b"\xff" * 160, ssrc=ssrc)
 
 
-def latched(source: tuple[str, int] = DECLARED, at: int = 0) -> Latch:
-    """A latch that has taken ten packets, numbers 0..9, from `source`."""
-    latch = Latch(DECLARED)
-    for n in range(10):
-        latch.admit(packet(n), source, at)
-    assert latch.remote == source
-    return latch
+class Line:
+    """A leg whose far end was declared, and what comes to it, a packet a tick."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.bench, self.wire = bench, FakeWire(DECLARED)
+        self.leg, _ = bench.leg(self.wire)
+
+    @classmethod
+    async def latched(cls, source: Address = DECLARED) -> "Line":
+        """Ten packets, numbers 0..9, came from `source` and were taken."""
+        line = cls(Bench())
+        for n in range(10):
+            await line.admits(n, source)
+        assert line.leg.remote == source
+        return line
+
+    async def admits(self, sequence: int, source: Address, ssrc: int = 1) -> bool:
+        """Whether the leg takes a packet that comes in this tick."""
+        before = self.leg.stats.packets_received
+        self.wire.inbound = [(packet(sequence, ssrc), source)]
+        await self.bench.run()
+        return self.leg.stats.packets_received > before
 
 
-def test_the_declared_address_is_believed_at_once() -> None:
-    latch = Latch(DECLARED)
-    assert latch.remote == DECLARED
-    assert latch.admit(packet(0), DECLARED, 0)
-    assert latch.remote == DECLARED
+async def test_the_declared_address_is_believed_at_once() -> None:
+    line = Line(Bench())
+    assert await line.admits(0, DECLARED)
+    assert line.leg.remote == DECLARED
 
 
-def test_another_address_is_believed_after_three_packets_in_a_row() -> None:
-    latch = Latch(DECLARED)
-    assert [latch.admit(packet(n), NAT, n) for n in range(4)] == [False, False, True, True]
-    assert latch.remote == NAT
-    assert latch.foreign == PROOF_PACKETS - 1
+async def test_another_address_is_believed_after_three_packets_in_a_row() -> None:
+    line = Line(Bench())
+    assert [await line.admits(n, NAT) for n in range(4)] == [False, False, True, True]
+    assert line.leg.remote == NAT
+    assert line.leg.refusals.foreign == PROOF_PACKETS - 1
+    await line.bench.run()
+    assert line.wire.sent[-1][1] == NAT, "what we say goes there too"
 
 
-def test_packets_that_are_no_stream_prove_nothing() -> None:
+async def test_a_leg_without_an_address_sends_once_it_believes_a_source() -> None:
+    bench, wire = Bench(), FakeWire(None)
+    leg, _ = bench.leg(wire)
+    for n in range(PROOF_PACKETS):
+        assert leg.remote is None
+        assert wire.sent == []
+        wire.inbound = [(packet(n), NAT)]
+        await bench.run()
+    assert leg.remote == NAT
+    assert {to for _, to in wire.sent} == {NAT}
+
+
+async def test_packets_that_are_no_stream_prove_nothing() -> None:
     chance = Random(1)
-    latch = Latch(DECLARED)
+    line = Line(Bench())
     for n in range(0, 2000, 2):
-        assert not latch.admit(packet(n), NAT, n)
-        assert not latch.admit(packet(n, ssrc=chance.getrandbits(32)), FORGER, n)
-    assert latch.remote == DECLARED
-    assert latch.foreign == 2000
+        line.wire.inbound = [(packet(n), NAT), (packet(n, chance.getrandbits(32)), FORGER)]
+        await line.bench.run()
+    assert line.leg.stats.packets_received == 0
+    assert line.leg.remote == DECLARED
+    assert line.leg.refusals.foreign == 2000
 
 
-def test_once_latched_only_that_source_counts() -> None:
-    latch = latched()
+async def test_once_latched_only_that_source_counts() -> None:
+    line = await Line.latched()
     for n in range(10, 1000):
-        assert not latch.admit(packet(n), FORGER, n // 50)
-        assert latch.admit(packet(n), DECLARED, n // 50)
-    assert latch.remote == DECLARED
-    assert latch.foreign == 990
+        line.wire.inbound = [(packet(n), FORGER), (packet(n), DECLARED)]
+        await line.bench.run()
+    assert line.leg.remote == DECLARED
+    assert line.leg.stats.packets_received == 1000
+    assert line.leg.refusals.foreign == 990
 
 
-def test_after_two_seconds_of_silence_another_may_take_over() -> None:
-    latch = latched()
-    assert not any(latch.admit(packet(n), NAT, RELATCH_TICKS - 1) for n in range(10))
-    assert any(latch.admit(packet(n), NAT, RELATCH_TICKS) for n in range(20, 24))
-    assert latch.remote == NAT
+async def test_after_two_seconds_of_silence_another_may_take_over() -> None:
+    line = await Line.latched()
+    taken = [await line.admits(n, NAT) for n in range(RELATCH_TICKS + PROOF_PACKETS)]
+    assert taken == [False] * (RELATCH_TICKS + PROOF_PACKETS - 2) + [True] * 2
+    assert line.leg.remote == NAT
 
 
-def test_the_declared_source_may_take_over_from_another_at_any_time() -> None:
-    latch = latched(NAT)
-    assert [latch.admit(packet(n, ssrc=2), DECLARED, 1) for n in range(3)] == [False, False, True]
-    assert latch.remote == DECLARED
+async def test_the_declared_source_may_take_over_from_another_at_any_time() -> None:
+    line = await Line.latched(NAT)
+    assert [await line.admits(n, DECLARED, ssrc=2) for n in range(3)] == [False, False, True]
+    assert line.leg.remote == DECLARED
 
 
-def test_a_reinvite_opens_the_latch_only_if_the_address_changed() -> None:
-    latch = latched(NAT)
-    latch.declare(DECLARED)
-    assert latch.remote == NAT
+async def test_a_reinvite_opens_the_latch_only_if_the_address_changed() -> None:
+    line = await Line.latched(NAT)
+    line.leg.update_remote(*DECLARED)
+    await line.bench.run()
+    assert line.leg.remote == NAT
     moved = ("10.0.0.2", 4002)
-    latch.declare(moved)
-    assert latch.remote == moved
-    assert latch.admit(packet(0, ssrc=5), moved, 1)
-    assert not latch.admit(packet(11), NAT, 2)
+    line.leg.update_remote(*moved)
+    await line.bench.run()
+    assert line.leg.remote == moved
+    assert await line.admits(0, moved, ssrc=5)
+    assert not await line.admits(11, NAT)
 
 
-def test_a_flood_of_sources_does_not_keep_a_true_one_out() -> None:
+async def test_a_flood_of_sources_does_not_keep_a_true_one_out() -> None:
     chance = Random(2)
-    latch = Latch(DECLARED)
-    for n in range(3):
-        for _ in range(15):
-            latch.admit(
-                packet(chance.getrandbits(16)), (f"203.0.113.{chance.randrange(255)}", chance.randrange(65536)), n
-            )
-        admitted = latch.admit(packet(n), NAT, n)
-    assert admitted
+    line = Line(Bench())
+    for n in range(PROOF_PACKETS):
+        strangers = [(f"203.0.113.{chance.randrange(255)}", chance.randrange(65536)) for _ in range(15)]
+        flood = [(packet(chance.getrandbits(16)), stranger) for stranger in strangers]
+        line.wire.inbound = [*flood, (packet(n), NAT)]
+        await line.bench.run()
+    assert line.leg.remote == NAT
 
 
-def test_another_stream_from_the_right_source_needs_two_packets() -> None:
-    latch = latched()
-    assert not latch.admit(packet(500, ssrc=2), DECLARED, 1)
-    assert latch.admit(packet(501, ssrc=2), DECLARED, 1)
-    assert latch.stray == 1
+async def test_a_flood_at_the_leg_before_does_not_keep_a_true_one_out() -> None:
+    bench = Bench(capacity=1)
+    former = Line(bench)
+    for n in range(31):  # the candidate in the last place is the oldest
+        await former.admits(n, ("203.0.113.9", 1 + n))
+    former.leg.close()
+    await bench.run()
+    line = Line(bench)
+    for n in range(PROOF_PACKETS):
+        line.wire.inbound = [(packet(7 * n), FORGER), (packet(n), NAT)]
+        await bench.run()
+    assert line.leg.remote == NAT
 
 
-def test_forged_streams_never_break_into_a_running_one() -> None:
+async def test_another_stream_from_the_right_source_needs_two_packets() -> None:
+    line = await Line.latched()
+    assert not await line.admits(500, DECLARED, ssrc=2)
+    assert await line.admits(501, DECLARED, ssrc=2)
+    assert line.leg.refusals.stray == 1
+
+
+async def test_forged_streams_never_break_into_a_running_one() -> None:
     chance = Random(3)
-    latch = latched()
+    line = await Line.latched()
     for n in range(10, 500):
-        assert not latch.admit(packet(chance.getrandbits(16), ssrc=chance.getrandbits(32)), DECLARED, 1)
-        assert latch.admit(packet(n), DECLARED, 1)
-    assert latch.stray == 490
+        forged = packet(chance.getrandbits(16), chance.getrandbits(32))
+        line.wire.inbound = [(forged, DECLARED), (packet(n), DECLARED)]
+        await line.bench.run()
+    assert line.leg.stats.packets_received == 500
+    assert line.leg.refusals.stray == 490
 
 
-def test_the_same_stream_may_count_anew() -> None:
-    latch = latched()
-    assert not latch.admit(packet(30_000), DECLARED, 1)
-    assert latch.admit(packet(30_001), DECLARED, 1)
-    assert latch.admit(packet(29_990), DECLARED, 1)  # out of order, not out of the stream
+async def test_the_same_stream_may_count_anew() -> None:
+    line = await Line.latched()
+    assert not await line.admits(30_000, DECLARED)
+    assert await line.admits(30_001, DECLARED)
+    assert await line.admits(29_990, DECLARED)  # out of order, not out of the stream

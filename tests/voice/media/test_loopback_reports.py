@@ -8,6 +8,7 @@ import pytest
 
 from tests.fakes.browser_call import until
 from tests.fakes.lossy_relay import LossyRelay
+from voice.media.codecs import Coding
 from voice.media.leg import MediaLeg
 from voice.media.plane import MediaPlane
 from voice.net.rtp_port import RtpPorts
@@ -45,7 +46,7 @@ async def test_both_ends_know_the_loss_and_the_round_trip(plane: MediaPlane, mux
     for wire in wires:
         wire.remote = rtp
         wire.control.declare(rtcp, muxed=muxed)
-        legs.append(plane.add_leg(wire, "PCMU", 0, 101))
+        legs.append(plane.add_leg(wire, Coding.PCMU, 0, 101))
         wire.control.begin(legs[-1])
     await until(lambda: all(wire.control.told.round_trip_ms is not None for wire in wires), within_s=25)
     await asyncio.sleep(2.2)  # another report of each

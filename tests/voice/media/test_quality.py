@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voice.media.quality import mean_opinion, measure, rating
-from voice.wire.jitter import JitterBuffer
+from tests.voice.media.ticks import PEER, Bench, octets, rtp, tone
+from tests.voice.media.wires import FakeWire
+from voice.media.quality import Arrivals, mean_opinion, measure, rating
 from voice.wire.reports import Told
-from voice.wire.rtp import RtpPacket
 
 
 def test_a_perfect_line() -> None:
@@ -43,22 +43,16 @@ def test_worse_is_never_better(delay_ms: float, loss: float, more_ms: float, mor
     assert 1 <= mean_opinion(bad) <= 4.5
 
 
-def heard(packets: int, *, every: int = 0) -> JitterBuffer:
-    """A buffer that was given a packet a tick, but for one in `every`."""
-    jitter = JitterBuffer()
-    for n in range(packets):
-        if not every or n % every != 1:
-            jitter.push(RtpPacket(0, n, n * 160, 1, bytes(160)), n)
-        jitter.pop(n, quiet=False)
-    return jitter
+EVERY_TENTH_LOST = Arrivals(received=450, lost=50, concealed=50, delay_ms=20)
+ALL_CAME = Arrivals(received=500, delay_ms=20)
 
 
 def test_a_leg_that_nothing_is_known_of() -> None:
-    assert measure(JitterBuffer(), Told()) is None
+    assert measure(Arrivals(), Told()) is None
 
 
 def test_a_far_end_that_reports_nothing() -> None:
-    quality = measure(heard(500, every=10), Told())
+    quality = measure(EVERY_TENTH_LOST, Told())
     assert quality is not None
     assert quality.inbound is not None
     assert (quality.inbound.packets, quality.inbound.lost) == (500, 50)
@@ -68,7 +62,7 @@ def test_a_far_end_that_reports_nothing() -> None:
 
 
 def test_a_far_end_that_hears_badly() -> None:
-    quality = measure(heard(500), Told(100.0, 2.5, far_expected=500, far_lost=50, far_jitter_ms=8.0))
+    quality = measure(ALL_CAME, Told(100.0, 2.5, far_expected=500, far_lost=50, far_jitter_ms=8.0))
     assert quality is not None
     assert quality.round_trip_ms == 100
     assert quality.inbound is not None
@@ -77,3 +71,22 @@ def test_a_far_end_that_hears_badly() -> None:
     assert quality.inbound.mos > 4.3
     assert (quality.outbound.lost, quality.outbound.packets, quality.outbound.jitter_ms) == (50, 500, 8.0)
     assert quality.outbound.mos == pytest.approx(3.2, abs=0.1)
+
+
+async def test_a_leg_of_which_every_tenth_packet_was_lost() -> None:
+    bench, wire = Bench(), FakeWire()
+    leg, _ = bench.leg(wire)
+    assert leg.quality is None
+    for n, payload in enumerate(octets(tone(10_000))):
+        wire.inbound = [(rtp(n, payload), PEER)] if n % 10 != 1 else []
+        await bench.run()
+    assert leg.quality == measure(EVERY_TENTH_LOST, Told())
+
+
+def test_packets_that_came_too_late_or_twice() -> None:
+    quality = measure(Arrivals(received=500, late=10, repeated=20, overflowed=5, concealed=15, delay_ms=40), Told())
+    assert quality is not None
+    assert quality.inbound is not None
+    assert (quality.inbound.packets, quality.inbound.lost) == (480, 0)
+    assert quality.inbound.mos == pytest.approx(mean_opinion(rating(60, 100 * 15 / 480)), abs=0.005)
+    assert (quality.late_packets, quality.concealed_frames) == (10, 15)

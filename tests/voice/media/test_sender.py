@@ -3,104 +3,158 @@
 from itertools import pairwise
 from random import Random
 
+import numpy as np
 import pytest
 
-from voice.media.sender import StreamSender
+from tests.voice.media.ticks import Bench, tone
+from tests.voice.media.wires import FakeWire
+from voice.media.codecs import Coding
+from voice.media.leg import MediaLeg
+from voice.ports import TICK_SAMPLES
 from voice.wire.dtmf import KeyReceiver
 from voice.wire.rtp import RtpPacket, timestamp_step
 
-SILENCE = b"\xff" * 160
+
+class NearTheEnd(Random):
+    """Streams begin so near the end of all counts that they wrap."""
+
+    def getrandbits(self, k: int, /) -> int:
+        return (1 << k) - 3
 
 
-def only(packets: list[bytes]) -> RtpPacket:
-    (packet,) = packets
-    return RtpPacket.parse(packet)
+def sent(wire: FakeWire) -> list[RtpPacket]:
+    return [RtpPacket.parse(data) for data, _ in wire.sent]
 
 
-def test_numbers_run_on_and_timestamps_follow_the_ticks() -> None:
-    sender = StreamSender(8, None, 160, Random(1))
+def speaking(bench: Bench, events: int | None = None, codec: str = "PCMU") -> tuple[MediaLeg, FakeWire]:
+    wire = FakeWire()
+    return bench.leg(wire, codec, events)[0], wire
+
+
+async def test_numbers_run_on_and_timestamps_follow_the_ticks() -> None:
+    bench = Bench()
+    _, wire = speaking(bench, codec="PCMA")
     ticks = [0, 1, 2, 10, 11]
-    packets = [only(sender.audio(SILENCE, tick, talking=False)) for tick in ticks]
+    for tick in ticks:
+        bench.tick = tick
+        await bench.run()
+    packets = sent(wire)
     first = packets[0]
     assert [(packet.sequence - first.sequence) & 0xFFFF for packet in packets] == [0, 1, 2, 3, 4]
     assert [timestamp_step(first.timestamp, packet.timestamp) for packet in packets] == [160 * tick for tick in ticks]
     assert {(packet.ssrc, packet.payload_type) for packet in packets} == {(first.ssrc, 8)}
 
 
-def test_streams_start_at_random() -> None:
-    chance = Random(2)
-    firsts = [only(StreamSender(0, None, 160, chance).audio(SILENCE, 0, talking=False)) for _ in range(20)]
+async def test_streams_start_at_random() -> None:
+    bench = Bench(capacity=20)
+    wires = [speaking(bench)[1] for _ in range(20)]
+    await bench.run()
+    firsts = [sent(wire)[0] for wire in wires]
     for field in ("ssrc", "sequence", "timestamp"):
         assert len({getattr(packet, field) for packet in firsts}) == 20
 
 
-def test_numbers_and_timestamps_wrap() -> None:
-    sender = StreamSender(0, None, 960, Random(3))
-    packets = [only(sender.audio(SILENCE, tick * 1000, talking=True)) for tick in range(70_000)]
-    assert all((b.sequence - a.sequence) & 0xFFFF == 1 for a, b in pairwise(packets))
-    assert all(timestamp_step(a.timestamp, b.timestamp) == 960_000 for a, b in pairwise(packets))
+async def test_numbers_and_timestamps_wrap() -> None:
+    bench = Bench(chance=NearTheEnd())
+    leg, wire = speaking(bench)
+    await bench.run(10)
+    packets = sent(wire)
+    assert [packet.sequence for packet in packets] == [0xFFFD, 0xFFFE, 0xFFFF, 0, 1, 2, 3, 4, 5, 6]
+    assert packets[0].timestamp == 0xFFFF_FFFD
+    assert all(timestamp_step(a.timestamp, b.timestamp) == 160 for a, b in pairwise(packets))
+    assert leg.sending.timestamp == packets[-1].timestamp
 
 
-def test_the_marker_stands_where_talk_begins() -> None:
-    sender = StreamSender(0, None, 160, Random(4))
-    talks = [False, False, True, True, False, True]
-    marks = [only(sender.audio(SILENCE, n, talking=talk)).marker for n, talk in enumerate(talks)]
-    assert marks == [True, False, True, False, False, True]
+async def test_the_marker_stands_where_talk_begins() -> None:
+    bench = Bench()
+    leg, wire = speaking(bench)
+    for talk in (False, False, True, True, False, False, True):
+        if talk:
+            leg.play(1, np.zeros(TICK_SAMPLES, np.int16), last=False)
+        await bench.run()
+    assert [packet.marker for packet in sent(wire)] == [True, False, True, False, False, False, True]
 
 
-def test_keys_take_the_place_of_audio() -> None:
-    sender = StreamSender(0, 101, 160, Random(5))
-    first = only(sender.audio(SILENCE, 0, talking=True))
-    assert sender.press("42")
+async def test_keys_take_the_place_of_audio() -> None:
+    bench = Bench()
+    leg, wire = speaking(bench, events=101)
+    leg.play(1, tone(1_000), last=True)
+    await bench.run()
+    assert leg.send_keys("42")
+    await bench.run(16)
+    assert {packet.payload_type for packet in sent(wire)[1:]} == {101}
     keys = KeyReceiver()
-    heard = ""
-    tick = 1
-    count = 1
-    while sender.keying:
-        packet = sender.key(tick)
-        tick += 1
-        if packet is not None:
-            count += 1
-            heard += keys.receive(RtpPacket.parse(packet))
-    after = only(sender.audio(SILENCE, tick, talking=True))
-    assert heard == "42"
-    assert (after.sequence - first.sequence) & 0xFFFF == count == sender.sent - 1
-    assert timestamp_step(first.timestamp, after.timestamp) == tick * 160
-    assert after.marker
+    assert "".join(keys.receive(packet) for packet in sent(wire)[1:]) == "42"
+    await bench.run()
+    packets = sent(wire)
+    first, after = packets[0], packets[-1]
+    assert (after.sequence - first.sequence) & 0xFFFF == len(packets) - 1 == leg.stats.packets_sent - 1
+    assert timestamp_step(first.timestamp, after.timestamp) == 17 * 160
+    assert (after.payload_type, after.marker) == (0, True)
 
 
-def test_a_far_end_without_telephone_events_gets_no_keys() -> None:
-    sender = StreamSender(0, None, 160, Random(6))
-    assert not sender.press("1")
-    assert not sender.keying
+async def test_keys_are_sent_with_the_number_that_stands_in_the_newest_answer() -> None:
+    bench = Bench()
+    leg, wire = speaking(bench, events=101)
+    leg.send_keys("12")
+    await bench.run(8)
+    leg.renumber_keys(96)
+    await bench.run(8)
+    assert {packet.payload_type for packet in sent(wire)[:7]} == {101}
+    assert {packet.payload_type for packet in sent(wire)[7:]} == {96}
 
 
 @pytest.mark.parametrize("ptime_ms", [10, 20, 30, 40, 60])
-def test_packets_are_as_long_as_the_far_end_wants_them(ptime_ms: int) -> None:
-    sender = StreamSender(0, None, 160, Random(7))
-    sender.packetise(ptime_ms * 8)
-    said = Random(8).randbytes(160 * 60)
-    packets = []
-    for tick in range(60):
-        packets += sender.audio(said[tick * 160 :][:160], tick, talking=tick >= 30)
-    read = [RtpPacket.parse(packet) for packet in packets]
-    assert b"".join(packet.payload for packet in read) == said
+async def test_packets_are_as_long_as_the_far_end_wants_them(ptime_ms: int) -> None:
+    bench = Bench()
+    whole, cut = speaking(bench), speaking(bench)
+    cut[0].packetise(ptime_ms)
+    await bench.run(30)
+    for leg in (whole[0], cut[0]):
+        leg.play(1, tone(600), last=True)
+    await bench.run(30)
+    read = sent(cut[1])
+    assert b"".join(packet.payload for packet in read) == b"".join(packet.payload for packet in sent(whole[1]))
     assert {len(packet.payload) for packet in read} == {ptime_ms * 8}
     assert all(timestamp_step(a.timestamp, b.timestamp) == ptime_ms * 8 for a, b in pairwise(read))
     assert [n for n, packet in enumerate(read) if packet.marker] == [0, 600 // ptime_ms]
 
 
-def test_a_packet_is_of_one_piece_of_time() -> None:
+async def test_a_format_that_cannot_be_cut_stays_at_20_ms() -> None:
+    bench = Bench()
+    wires = [FakeWire(), FakeWire()]
+    for wire, coding in zip(wires, (Coding.OPUS, Coding.L16_16K), strict=True):
+        bench.plane.add_leg(wire, coding, 111, None).packetise(40)
+    await bench.run(10)
+    assert [len(wire.sent) for wire in wires] == [10, 10]
+
+
+async def test_a_packet_is_of_one_piece_of_time() -> None:
     """Left-out ticks, a hold, keys: what was held for a longer packet by then is void."""
-    sender = StreamSender(0, 101, 160, Random(9))
-    sender.packetise(320)
-    first = only([*sender.audio(b"a" * 160, 0, talking=True), *sender.audio(b"b" * 160, 1, talking=True)])
-    assert sender.audio(b"c" * 160, 2, talking=True) == []
-    assert sender.audio(b"d" * 160, 7, talking=True) == []
-    after = only(sender.audio(b"e" * 160, 8, talking=True))
-    assert (after.payload, timestamp_step(first.timestamp, after.timestamp)) == (b"d" * 160 + b"e" * 160, 7 * 160)
-    assert sender.audio(b"f" * 160, 9, talking=True) == []
-    sender.rest()
-    assert sender.audio(b"g" * 160, 10, talking=True) == []
-    resumed = only(sender.audio(b"h" * 160, 11, talking=True))
-    assert (resumed.payload[0], resumed.marker) == (ord("g"), True)
+    bench = Bench()
+    leg, wire = speaking(bench, events=101)
+    leg.packetise(40)
+    await bench.run(3)
+    assert len(sent(wire)) == 1
+    bench.tick = 7
+    await bench.run()
+    assert len(sent(wire)) == 1
+    await bench.run()
+    first, after = sent(wire)
+    assert (len(after.payload), timestamp_step(first.timestamp, after.timestamp)) == (320, 7 * 160)
+    await bench.run()
+    leg.set_direction(send=False, receive=True)
+    await bench.run()
+    leg.set_direction(send=True, receive=True)
+    leg.play(1, tone(200), last=True)
+    await bench.run()
+    assert len(sent(wire)) == 2
+    await bench.run()
+    resumed = sent(wire)[2]
+    assert (timestamp_step(first.timestamp, resumed.timestamp), resumed.marker) == (11 * 160, True)
+    await bench.run()
+    leg.send_keys("1")
+    await bench.run(10)
+    packets = sent(wire)
+    assert {packet.payload_type for packet in packets[3:-1]} == {101}
+    assert timestamp_step(first.timestamp, packets[-1].timestamp) == 22 * 160, "after the key's pause"

@@ -8,6 +8,7 @@ import numpy as np
 from dsp.g711 import MU_LAW, encode_block
 from dsp.tones import DtmfDetector
 from tests.voice.media.wires import FakeWire
+from voice.media.codecs import Coding
 from voice.media.leg import MediaLeg
 from voice.media.plane import MediaPlane
 from voice.ports import Frame, Pcm
@@ -19,9 +20,9 @@ PEER = ("127.0.0.1", 4000)
 class Bench:
     """A plane without its thread, and a clock of ticks."""
 
-    def __init__(self, capacity: int = 4) -> None:
+    def __init__(self, capacity: int = 4, chance: Random | None = None) -> None:
         loop = asyncio.get_running_loop()
-        self.plane = MediaPlane(loop, capacity=capacity, allowance_ms=0, chance=Random(1), clock_ns=lambda: 0)
+        self.plane = MediaPlane(loop, capacity=capacity, allowance_ms=0, chance=chance or Random(1))
         self.tick = 0
 
     async def run(self, ticks: int = 1) -> None:
@@ -31,7 +32,7 @@ class Bench:
             await asyncio.sleep(0)
 
     def leg(self, wire: FakeWire, codec: str = "PCMU", events: int | None = 101) -> tuple[MediaLeg, list[Frame]]:
-        leg = self.plane.add_leg(wire, "PCMU" if codec == "PCMU" else "PCMA", 0 if codec == "PCMU" else 8, events)
+        leg = self.plane.add_leg(wire, Coding(codec), 0 if codec == "PCMU" else 8, events)
         frames: list[Frame] = []
         leg.listen(frames.append)
         return leg, frames

@@ -1,15 +1,20 @@
 """RTP ports: even, bounded, free; and the wire on one."""
 
 import socket
-import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from random import Random
 
+import numpy as np
 import pytest
 
 from dialog.errors import ConfigurationError, Overloaded, ProtocolError
+from tests.voice.media.ticks import Bench, frequency, rtp, tone
+from voice.media.codecs import Coding
+from voice.media.engine.inbound import MAX_PER_TICK, PROOF_PACKETS
+from voice.media.leg import MediaLeg
 from voice.media.wires import Address
-from voice.net.rtp_port import MAX_PER_TICK, RtpPorts, UdpWire, media_address
+from voice.net.rtp_port import RtpPorts, UdpWire, media_address
+from voice.ports import Frame
 
 HOST = "127.0.0.1"
 
@@ -48,69 +53,90 @@ def test_a_range_without_an_even_port_and_a_foreign_address_are_configuration_er
         RtpPorts("192.0.2.1", 22000, 22010, Random(1)).open(None)
 
 
-def received(wire: UdpWire, count: int) -> list[tuple[bytes, Address]]:
-    """Loopback delivers within the send call, almost always."""
-    packets = wire.receive()
-    for _ in range(100):
-        if len(packets) + wire.excess >= count:
-            break
-        time.sleep(0.001)
-        packets += wire.receive()
-    return packets
+@pytest.fixture
+async def bench() -> AsyncIterator[Bench]:
+    bench = Bench()
+    yield bench
+    await bench.plane.close()
 
 
-def test_packets_go_to_the_remote_and_come_with_their_source(wires: list[UdpWire]) -> None:
-    ports = RtpPorts(HOST, 22800, 22899, Random(2))
-    a, b = ports.open(None), ports.open(None)
-    wires += [a, b]
-    a.send(b"nowhere yet")
-    a.remote = (HOST, b.port)
-    a.send(b"one")
-    a.send(b"two")
-    assert received(b, 2) == [(b"one", (HOST, a.port)), (b"two", (HOST, a.port))]
-    assert b.receive() == []
-
-
-def test_a_burst_beyond_a_ticks_share_is_dropped_and_counted(wires: list[UdpWire]) -> None:
-    wire = RtpPorts(HOST, 22800, 22899, Random(3)).open(None)
-    wires.append(wire)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as flood:
-        for n in range(50):
-            flood.sendto(bytes([n]), (HOST, wire.port))
-    packets = received(wire, 50)
-    assert [data for data, _ in packets] == [bytes([n]) for n in range(MAX_PER_TICK)]
-    assert wire.excess == 50 - MAX_PER_TICK
-
-
-def test_a_flood_does_not_push_the_far_end_out(wires: list[UdpWire]) -> None:
-    wire = RtpPorts(HOST, 22800, 22899, Random(3)).open(None)
-    wires.append(wire)
-    with (
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as flood,
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as far,
-    ):
+@pytest.fixture
+def far() -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as far:
+        far.setblocking(False)
         far.bind((HOST, 0))
-        wire.remote = far.getsockname()
+        yield far
+
+
+def leg_at(bench: Bench, remote: Address | None) -> tuple[MediaLeg, UdpWire]:
+    wire = RtpPorts(HOST, 22800, 22899, Random()).open(remote)
+    return bench.plane.add_leg(wire, Coding.PCMU, 0, 101), wire
+
+
+async def test_packets_go_to_the_remote_and_come_with_their_source(bench: Bench) -> None:
+    (one, one_wire), (other, other_wire) = leg_at(bench, None), leg_at(bench, None)
+    heard: list[Frame] = []
+    other.listen(heard.append)
+    one.play(1, tone(2_000), last=True)
+    await bench.run(5)
+    assert (one.stats.packets_sent, other.stats.packets_received) == (0, 0), "nowhere yet"
+    one.update_remote(HOST, other_wire.port)
+    await bench.run(40)
+    assert other.remote == (HOST, one_wire.port), "who sends a stream is where ours goes"
+    assert one.stats.packets_sent == 40
+    assert other.stats.packets_received == 40 - (PROOF_PACKETS - 1)
+    assert one.stats.packets_received > 30
+    assert frequency(np.concatenate([frame.pcm for frame in heard[20:40]])) == pytest.approx(440, abs=5)
+
+
+async def test_legs_of_ipv6_hear_each_other(bench: Bench) -> None:
+    ports = RtpPorts("::1", 22800, 22899, Random(2))
+    wires = ports.open(None), ports.open(None)
+    legs = [bench.plane.add_leg(wire, Coding.PCMU, 0, 101) for wire in wires]
+    legs[0].update_remote("::1", wires[1].port)
+    await bench.run(10)
+    assert legs[1].remote == ("::1", wires[0].port)
+    assert legs[0].stats.packets_received > 5
+
+
+async def test_a_burst_beyond_a_ticks_share_is_dropped_and_counted(bench: Bench, far: socket.socket) -> None:
+    leg, wire = leg_at(bench, far.getsockname())
+    await bench.run()
+    for n in range(50):
+        far.sendto(rtp(n, bytes(160)), (HOST, wire.port))
+    await bench.run()
+    assert leg.stats.packets_received == MAX_PER_TICK
+    assert bench.plane.refused == {"excess": 50 - MAX_PER_TICK}
+    for n in range(MAX_PER_TICK):
+        far.sendto(rtp(50 + n, bytes(160)), (HOST, wire.port))
+    await bench.run()
+    assert leg.stats.packets_received == 2 * MAX_PER_TICK, "in each tick anew"
+
+
+async def test_a_flood_does_not_push_the_far_end_out(bench: Bench, far: socket.socket) -> None:
+    leg, wire = leg_at(bench, far.getsockname())
+    await bench.run()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as flood:
         for _ in range(100):
             flood.sendto(b"junk", (HOST, wire.port))
-        far.sendto(b"audio", (HOST, wire.port))
-    packets = received(wire, 101)
-    assert (b"audio", wire.remote) in packets
-    assert wire.excess == 100 - MAX_PER_TICK
+    far.sendto(rtp(0, bytes(160)), (HOST, wire.port))
+    await bench.run()
+    assert leg.stats.packets_received == 1
+    assert bench.plane.refused == {"excess": 100 - MAX_PER_TICK, "malformed": MAX_PER_TICK}
 
 
-def test_a_socket_that_gives_errors_is_counted() -> None:
-    wire = RtpPorts(HOST, 22800, 22899, Random(4)).open(None)
-    wire.close()
-    assert wire.receive() == []
-    assert wire.losses == {"excess": 0, "unsent": 0, "unread": 1, "rtcp": 0, "forged": 0}
+async def test_what_the_kernel_refuses_is_counted(bench: Bench) -> None:
+    leg, _ = leg_at(bench, (HOST, 0))
+    await bench.run(3)
+    assert bench.plane.refused == {"unsent": 3}
+    assert not leg.closed
 
 
-def test_what_the_kernel_refuses_is_counted(wires: list[UdpWire]) -> None:
-    wire = RtpPorts(HOST, 22800, 22899, Random(4)).open((HOST, 0))
-    wires.append(wire)
-    wire.send(b"to port 0")
-    assert wire.unsent == 1
+async def test_a_plane_that_closes_closes_the_sockets_of_its_legs(bench: Bench) -> None:
+    _, wire = leg_at(bench, None)
+    await bench.run()
+    await bench.plane.close()
+    assert wire.socket.fileno() == -1
 
 
 @pytest.mark.parametrize(

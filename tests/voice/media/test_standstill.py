@@ -1,0 +1,99 @@
+"""What the engine does when it comes too late, and what it says of its punctuality."""
+
+import threading
+import time
+from functools import partial
+
+import numpy as np
+import pytest
+
+from voice.media.engine import period
+from voice.media.engine.arrays import Engine, engine
+from voice.media.engine.external import observe, publish
+from voice.media.engine.layout import LATENESS, SLOTS, Counter
+from voice.media.engine.period import BURST_TICKS, PERIOD_NS
+from voice.media.punctuality import Punctuality
+
+COUNTERS = {counter: int(counter) for counter in Counter}
+
+
+def run(late_ticks: float, *, worked_ticks: int) -> tuple[Engine, int]:
+    """An engine that begins so late, and has worked through so many ticks or more; how late it was when it began."""
+    it = engine(1)
+    counters = it.shared.counters
+    due_ns = time.monotonic_ns() - int(late_ticks * PERIOD_NS)
+    lines = (it.inbound, it.hearing, it.speaking, it.heard, it.shared, it.staged)
+    thread = threading.Thread(target=partial(period.run_lines, due_ns, 0, it.time, *lines))
+    thread.start()
+    while observe(counters, COUNTERS[Counter.SLOTS]) < worked_ticks * SLOTS:
+        time.sleep(0.001)
+    publish(counters, COUNTERS[Counter.STOP], 1)
+    thread.join()
+    return it, time.monotonic_ns() - due_ns
+
+
+def test_a_short_standstill_is_made_up_for() -> None:
+    it, _ = run(BURST_TICKS - 2.5, worked_ticks=20)
+    counters = it.shared.counters
+    assert counters[Counter.SKIPPED] == 0
+    assert counters[Counter.TICK] == (counters[Counter.SLOTS] - 1) // SLOTS, "not one was left out"
+
+
+def test_after_a_long_one_the_oldest_ticks_are_left_out() -> None:
+    it, ran_ns = run(1_000, worked_ticks=20)
+    counters = it.shared.counters
+    skipped = counters[Counter.SKIPPED]
+    assert skipped >= 1_000 - (BURST_TICKS - 1)
+    assert counters[Counter.TICK] - skipped == (counters[Counter.SLOTS] - 1) // SLOTS, "numbers keep time"
+    assert counters[Counter.TICK] <= ran_ns // PERIOD_NS + 1, "and none comes before it is due"
+    assert counters[Counter.TICK] >= ran_ns // PERIOD_NS - BURST_TICKS
+
+
+def test_deadlines_are_absolute() -> None:
+    """However long the work of each slot takes, it does not add up."""
+    it, ran_ns = run(0, worked_ticks=25)
+    assert it.shared.counters[Counter.TICK] >= ran_ns // PERIOD_NS - BURST_TICKS
+
+
+def put(times_ns: list[int], ring: "np.ndarray[tuple[int], np.dtype[np.int64]]", it: Engine, counter: Counter) -> None:
+    """Let the engine have kept these times."""
+    for time_ns in times_ns:
+        count = it.shared.counters[counter]
+        ring[count % LATENESS] = time_ns
+        it.shared.counters[counter] += 1
+
+
+def test_times_are_told_in_shares() -> None:
+    it = engine(1)
+    punctuality = Punctuality(it.shared)
+    assert punctuality.stats.lateness_max_ms == punctuality.stats.work_p99_ms == 0.0
+    put([n * 10_000 for n in range(101)], it.shared.lateness_ns, it, Counter.SENT)
+    put([4_000_000] * 99 + [8_000_000], it.shared.work_ns, it, Counter.SLOTS)
+    put([1_000_000] * 10, it.shared.judged_ns, it, Counter.JUDGED)
+    it.shared.counters[Counter.SKIPPED] = 7
+    stats = punctuality.stats
+    assert (stats.lateness_p50_ms, stats.lateness_p99_ms, stats.lateness_max_ms) == (0.5, 0.99, 1.0)
+    assert stats.work_p50_ms == 4.0
+    assert 4.0 < stats.work_p99_ms < 8.0
+    assert stats.judging_p99_ms == 1.0
+    assert stats.skipped == 7
+
+
+def test_old_times_are_forgotten() -> None:
+    it = engine(1)
+    punctuality = Punctuality(it.shared)
+    put([50_000_000], it.shared.lateness_ns, it, Counter.SENT)
+    put([1_000_000] * (LATENESS - 1), it.shared.lateness_ns, it, Counter.SENT)
+    assert punctuality.stats.lateness_max_ms == 50.0
+    put([1_000_000], it.shared.lateness_ns, it, Counter.SENT)
+    assert punctuality.stats.lateness_max_ms == 1.0
+
+
+def test_times_may_begin_anew() -> None:
+    it = engine(1)
+    punctuality = Punctuality(it.shared)
+    put([50_000_000], it.shared.lateness_ns, it, Counter.SENT)
+    punctuality.forget()
+    assert punctuality.stats.lateness_max_ms == 0.0
+    put([2_000_000], it.shared.lateness_ns, it, Counter.SENT)
+    assert punctuality.stats.lateness_max_ms == pytest.approx(2.0)

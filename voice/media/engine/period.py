@@ -1,0 +1,135 @@
+"""The 20 ms of the line thread and of the judging thread, slot by slot, until they are told to stop.
+
+A period has `SLOTS` parts. The packets of a slot are made in the part before and leave at its beginning: so a frame
+leaves on the beat, however long its slot's work takes.
+"""
+
+import numpy as np
+from numba import types
+
+from dsp.kernel import kernel
+from voice.media.engine.arrays import (
+    HEARD,
+    HEARING,
+    INBOUND,
+    JUDGEMENT,
+    SHARED,
+    SPEAKING,
+    Heard,
+    Hearing,
+    Inbound,
+    Judgement,
+    Shared,
+    Speaking,
+)
+from voice.media.engine.external import load_acquire, nanosleep, store_release, write
+from voice.media.engine.hearing import hear
+from voice.media.engine.inbound import receive
+from voice.media.engine.judging import judge
+from voice.media.engine.layout import LATENESS, SLOTS, STREAMS, Counter, Counters, Records
+from voice.media.engine.obeying import obey
+from voice.media.engine.outbound import now_ns, send
+from voice.media.engine.playing import play
+from voice.media.engine.speaking import speak
+
+PERIOD_NS = 20_000_000
+SLOT_NS = PERIOD_NS // SLOTS
+BURST_TICKS = 5
+"""Ticks made up for at once after a standstill; those before are left out. More would only flood the far buffer."""
+
+_STOP, _TICK, _SKIPPED = int(Counter.STOP), int(Counter.TICK), int(Counter.SKIPPED)
+_WORKED, _JUDGED, _OBEYED = int(Counter.SLOTS), int(Counter.JUDGED), int(Counter.COMMANDS_TAIL)
+_CARRIED = int(Counter.CARRIED_NS)
+
+
+_LINES = (INBOUND, HEARING, SPEAKING, HEARD, SHARED, STREAMS)
+
+
+@kernel(types.void(types.int64[::1], types.int64))
+def _sleep(time: Counters, duration_ns: int) -> None:
+    time[0], time[1] = duration_ns // 1_000_000_000, duration_ns % 1_000_000_000
+    nanosleep(time.ctypes.data, 0)
+
+
+@kernel(types.void(types.int64, types.int64, types.int64[::1], *_LINES))
+def run_lines(
+    start_ns: int,
+    first_tick: int,
+    time: Counters,
+    inbound: Inbound,
+    hearing: Hearing,
+    speaking: Speaking,
+    heard: Heard,
+    shared: Shared,
+    staged: Records,
+) -> None:
+    """The line thread: from `start_ns` on, until the event loop says stop. A `start_ns` of 0 is virtual time: one tick
+    of all slots, at once."""
+    counters = shared.counters
+    part = first_tick * SLOTS  # the slot whose packets are made next, counted on over ticks
+    due_ns = begun_ns = start_ns
+    while load_acquire(counters, _STOP) == 0:
+        slot, tick = part % SLOTS, part // SLOTS
+        obey(inbound, hearing, speaking, shared, staged)
+        rows = shared.slot_rows[slot, : shared.slot_counts[slot]]
+        receive(rows, tick, inbound, shared)
+        received_ns = now_ns(time)
+        hear(slot, tick, speaking.narrow, inbound, hearing, heard, shared)
+        play(rows, tick, inbound.legs, speaking)
+        speak(slot, tick, inbound.legs, hearing, speaking, shared)
+        store_release(shared.heard_slots, slot, tick)
+        store_release(counters, _TICK, tick)
+        part += 1
+        carried_ns = received_ns - begun_ns
+        if start_ns:
+            now = now_ns(time)
+            worked = counters[_WORKED]
+            shared.work_ns[worked % LATENESS] = now - begun_ns
+            store_release(counters, _WORKED, worked + 1)
+            if due_ns > now:
+                _sleep(time, due_ns - now)
+            begun_ns = now_ns(time)
+        send(rows, due_ns, time, inbound, speaking, shared)
+        begun_ns, sent_ns = now_ns(time), begun_ns
+        store_release(counters, _CARRIED, counters[_CARRIED] + carried_ns + begun_ns - sent_ns)
+        if start_ns == 0:
+            if part == (first_tick + 1) * SLOTS:
+                return
+            continue
+        behind = (begun_ns - due_ns) // PERIOD_NS
+        if behind >= BURST_TICKS:
+            skip = behind - (BURST_TICKS - 1)
+            counters[_SKIPPED] += skip
+            part += skip * SLOTS
+            due_ns += skip * PERIOD_NS
+        due_ns += SLOT_NS
+    obey(inbound, hearing, speaking, shared, staged)
+
+
+@kernel(types.void(types.int64, types.int64, types.int64[::1], HEARD, JUDGEMENT, SHARED))
+def run_judging(start_ns: int, event_fd: int, time: Counters, heard: Heard, it: Judgement, shared: Shared) -> None:
+    """The judging thread: looks at each slot when it is due to be heard, and wakes the event loop for what it judged
+    and for commands that were obeyed. A `start_ns` of 0 is virtual time: what was heard, at once."""
+    counters = shared.counters
+    due_ns, told = start_ns, 0
+    while load_acquire(counters, _STOP) == 0:
+        judged = 0
+        for slot in range(SLOTS):
+            if judge(slot, heard, it, shared):
+                judged += heard.counts[shared.judged_slots[slot] & 1, slot]
+        if start_ns == 0:
+            return
+        obeyed = load_acquire(counters, _OBEYED)
+        if judged or obeyed != told:
+            told = obeyed
+            count = counters[_JUDGED]
+            shared.judged_ns[count % LATENESS] = now_ns(time) - due_ns
+            store_release(counters, _JUDGED, count + 1)
+            time[0] = 1
+            write(np.int32(event_fd), time.ctypes.data, 8)
+        due_ns += SLOT_NS
+        wait_ns = due_ns - now_ns(time)
+        if wait_ns > 0:
+            _sleep(time, wait_ns)
+        elif wait_ns < -PERIOD_NS:
+            due_ns -= wait_ns // SLOT_NS * SLOT_NS

@@ -10,8 +10,6 @@ from voice.ports import RATE_HZ, Pcm
 from voice.speech.engines.moonshine import Moonshine
 from voice.speech.engines.moonshine_model import loop_start
 
-RNG = np.random.default_rng(5)
-
 
 @pytest.fixture(scope="module")
 def moonshine() -> Moonshine:
@@ -19,7 +17,8 @@ def moonshine() -> Moonshine:
 
 
 def noise(rms: float, seconds: float) -> Pcm:
-    return RNG.normal(0, rms, int(RATE_HZ * seconds)).astype(np.int16)
+    """The same whatever ran before."""
+    return np.random.default_rng(5).normal(0, rms, int(RATE_HZ * seconds)).astype(np.int16)
 
 
 def tone(hz: tuple[int, ...], seconds: float) -> Pcm:

@@ -44,7 +44,6 @@ from voice.media.engine.layout import (
     Counters,
     Records,
 )
-from voice.ports import TICK_MS
 from voice.wire.dtmf import KEY_TICKS, KEYS
 
 BATCH = 16
@@ -372,7 +371,6 @@ class Speaking(NamedTuple):
 
 
 def speaking(capacity: int) -> Speaking:
-    keys = [tones.dtmf_tone(key, KEY_TICKS * TICK_MS, WIDE_HZ) for key in KEYS]
     return Speaking(
         chunks=np.zeros((capacity, MAX_CHUNKS), CHUNK),
         chunks_head=_counters(capacity),
@@ -385,7 +383,7 @@ def speaking(capacity: int) -> Speaking:
         keys=_bytes(capacity, MAX_KEYS),
         keys_head=_counters(capacity),
         keys_tail=_counters(capacity),
-        tones=np.array(keys).reshape(len(KEYS), KEY_TICKS, WIDE_TICK),
+        tones=tones.key_tones(KEYS, KEY_TICKS),
         told=_pcm(capacity, WIDE_TICK),
         said=_pcm(capacity, HEARD_TICKS, WIDE_TICK),
         parts=_bytes(capacity),

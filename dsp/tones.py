@@ -48,14 +48,18 @@ _HIGH_OVER_LOW = 10 ** (5.5 / 10)  # 4 dB, and what a frequency at the edge of i
 _LOW_OVER_HIGH = 10 ** (10.0 / 10)  # 8 dB, and the same
 _OFF_FREQUENCY = 0.025
 
-# Where things are in the room for a tick, which is one array, so that loops over it become SIMD. A sum is eight real
-# parts and then eight imaginary.
-_SUMS = 0  # [6, 16], of two blocks that were and four that are,
-_NOW = 96  # [5, 16], of a window that was and four that are,
-_POWER = 176  # [4, 8], of those four,
-_ENERGY = 208  # [6], of the blocks
-_WORK = 214
-_KEPT = 32 + 16 + 2  # two blocks, a window and the blocks' energies
+# Where things are in the room for a tick, which is one array, and in what is kept of the last: so that loops over them
+# become SIMD, real parts and imaginary ones stand apart, eight frequencies for each block or window.
+_REAL = 0  # [6, 8] and the same for the imaginary parts: sums of two blocks that were and four that are,
+_IMAGINARY = 48
+_ENERGY = 96  # [6], of those blocks,
+_NOW_REAL = 104  # [5, 8] twice, of a window that was and four that are,
+_NOW_IMAGINARY = 144
+_POWER = 184  # [4, 8], of those four,
+_SOUND = 216  # [160], the tick in floats,
+_SUMS = 376  # [4, 16], the sums of its blocks
+_WORK = 440
+_KEPT = 56  # [2, 8] twice, a window twice, and two energies with six unused: of the blocks and the window that were
 
 _RUN_DIGIT = 0  # columns of the integer state: the digit (1..16, 0 none) that the last windows spoke for
 _RUN = 1  # how many windows
@@ -70,23 +74,23 @@ def _block_table() -> Floats:
 
 
 def _turn_table() -> Floats:
-    """[4 * 8]: cosine and sine of each frequency's turn in a block, and in two."""
+    """[4 * 32]: cosine and sine of each frequency's turn in a block, and in two, once for each window of a tick."""
     radians = 2 * np.pi * np.array(LOW_HZ + HIGH_HZ) / NARROW_HZ * _BLOCK
     turns = [np.cos(radians), np.sin(radians), np.cos(2 * radians), np.sin(2 * radians)]
-    return np.concatenate(turns).astype(np.float32)
+    return np.concatenate([np.tile(turn, _STEPS) for turn in turns]).astype(np.float32)
 
 
 class Detecting(NamedTuple):
     """What every row heard last, and room for the tick at hand."""
 
     table: Floats  # [40 * 16], of `_block_table`
-    turns: Floats  # [4 * 8], of `_turn_table`
+    turns: Floats  # [4 * 32], of `_turn_table`
     most_off: Floats  # [8], tangent of how far beyond that a frequency may turn
     names: Bytes  # [16], the digits in ASCII
-    kept: Floats  # [capacity, 50], the last two blocks and the last window
+    kept: Floats  # [capacity, 56], the last two blocks and the last window
     drift: Floats  # [capacity, 4], how far two frequencies turned beyond what they should
     state: Rows  # [capacity, 4]
-    work: Floats  # [214], room for the tick at hand
+    work: Floats  # [440], room for the tick at hand
 
 
 _vector, _matrix = types.float32[::1], types.float32[:, ::1]
@@ -116,69 +120,79 @@ def forget(it: Detecting, row: int) -> None:
     it.state[row] = 0
 
 
-@kernel("void(i2[:, ::1], i8, f4[::1], f4[::1])")
-def _correlate(pcm: Pcm, row: int, table: Floats, work: Floats) -> None:
+@kernel("boolean(i2[:, ::1], i8, f4[::1])")
+def _weigh(pcm: Pcm, row: int, work: Floats) -> bool:
+    """Take a tick in, and the energy of each of its blocks; whether there is enough of it for a digit in any."""
+    for i in range(NARROW_TICK):
+        work[_SOUND + i] = f32(pcm[row, i])
+    a, b, c, d = f32(0), f32(0), f32(0), f32(0)
+    for i in range(_SOUND, _SOUND + _BLOCK):
+        a += work[i] * work[i]
+        b += work[i + 40] * work[i + 40]
+        c += work[i + 80] * work[i + 80]
+        d += work[i + 120] * work[i + 120]
+    work[_ENERGY + 2], work[_ENERGY + 3], work[_ENERGY + 4], work[_ENERGY + 5] = a, b, c, d
+    loud: bool = max(max(a, b), max(c, d)) >= f32(_QUIETEST / _BLOCKS)
+    return loud
+
+
+@kernel("void(f4[::1], f4[::1])")
+def _correlate(table: Floats, work: Floats) -> None:
     """The sums of the four blocks of a tick: block @ table. A value of the table is read once for all four: reading is
     what takes the time."""
-    for k in range(_SUMS + 32, _SUMS + 96):
+    for k in range(_SUMS, _SUMS + 64):
         work[k] = f32(0)
     for n in range(0, _BLOCK, 4):
-        a0, a1, a2, a3 = f32(pcm[row, n]), f32(pcm[row, n + 1]), f32(pcm[row, n + 2]), f32(pcm[row, n + 3])
-        b0, b1, b2, b3 = f32(pcm[row, n + 40]), f32(pcm[row, n + 41]), f32(pcm[row, n + 42]), f32(pcm[row, n + 43])
-        c0, c1, c2, c3 = f32(pcm[row, n + 80]), f32(pcm[row, n + 81]), f32(pcm[row, n + 82]), f32(pcm[row, n + 83])
-        d0, d1, d2, d3 = f32(pcm[row, n + 120]), f32(pcm[row, n + 121]), f32(pcm[row, n + 122]), f32(pcm[row, n + 123])
-        at = 16 * n
+        at, i = 16 * n, _SOUND + n
+        a0, a1, a2, a3 = work[i], work[i + 1], work[i + 2], work[i + 3]
+        b0, b1, b2, b3 = work[i + 40], work[i + 41], work[i + 42], work[i + 43]
+        c0, c1, c2, c3 = work[i + 80], work[i + 81], work[i + 82], work[i + 83]
+        d0, d1, d2, d3 = work[i + 120], work[i + 121], work[i + 122], work[i + 123]
         for k in range(16):
             t0, t1, t2, t3 = table[at + k], table[at + k + 16], table[at + k + 32], table[at + k + 48]
-            work[_SUMS + 32 + k] += (a0 * t0 + a1 * t1) + (a2 * t2 + a3 * t3)
-            work[_SUMS + 32 + 16 + k] += (b0 * t0 + b1 * t1) + (b2 * t2 + b3 * t3)
-            work[_SUMS + 32 + 32 + k] += (c0 * t0 + c1 * t1) + (c2 * t2 + c3 * t3)
-            work[_SUMS + 32 + 48 + k] += (d0 * t0 + d1 * t1) + (d2 * t2 + d3 * t3)
-
-
-@kernel("void(i2[:, ::1], i8, f4[::1])")
-def _weigh(pcm: Pcm, row: int, work: Floats) -> None:
-    """The energy of each block of a tick."""
-    a, b, c, d = f32(0), f32(0), f32(0), f32(0)
-    for i in range(_BLOCK):
-        a += f32(pcm[row, i]) * f32(pcm[row, i])
-        b += f32(pcm[row, i + 40]) * f32(pcm[row, i + 40])
-        c += f32(pcm[row, i + 80]) * f32(pcm[row, i + 80])
-        d += f32(pcm[row, i + 120]) * f32(pcm[row, i + 120])
-    work[_ENERGY + 2], work[_ENERGY + 3], work[_ENERGY + 4], work[_ENERGY + 5] = a, b, c, d
+            work[_SUMS + k] += (a0 * t0 + a1 * t1) + (a2 * t2 + a3 * t3)
+            work[_SUMS + 16 + k] += (b0 * t0 + b1 * t1) + (b2 * t2 + b3 * t3)
+            work[_SUMS + 32 + k] += (c0 * t0 + c1 * t1) + (c2 * t2 + c3 * t3)
+            work[_SUMS + 48 + k] += (d0 * t0 + d1 * t1) + (d2 * t2 + d3 * t3)
+    for block in range(_STEPS):
+        for k in range(8):
+            work[_REAL + 16 + 8 * block + k] = work[_SUMS + 16 * block + k]
+            work[_IMAGINARY + 16 + 8 * block + k] = work[_SUMS + 16 * block + 8 + k]
 
 
 @kernel("void(f4[:, ::1], i8, f4[::1])")
 def _recall(kept: Floats, row: int, work: Floats) -> None:
-    for k in range(32):
-        work[_SUMS + k] = kept[row, k]
     for k in range(16):
-        work[_NOW + k] = kept[row, 32 + k]
+        work[_REAL + k] = kept[row, k]
+        work[_IMAGINARY + k] = kept[row, 16 + k]
+    for k in range(8):
+        work[_NOW_REAL + k] = kept[row, 32 + k]
+        work[_NOW_IMAGINARY + k] = kept[row, 40 + k]
     work[_ENERGY], work[_ENERGY + 1] = kept[row, 48], kept[row, 49]
 
 
 @kernel("void(f4[:, ::1], i8, f4[::1])")
 def _keep(kept: Floats, row: int, work: Floats) -> None:
-    for k in range(32):
-        kept[row, k] = work[_SUMS + 64 + k]
     for k in range(16):
-        kept[row, 32 + k] = work[_NOW + 64 + k]
+        kept[row, k] = work[_REAL + 32 + k]
+        kept[row, 16 + k] = work[_IMAGINARY + 32 + k]
+    for k in range(8):
+        kept[row, 32 + k] = work[_NOW_REAL + 32 + k]
+        kept[row, 40 + k] = work[_NOW_IMAGINARY + 32 + k]
     kept[row, 48], kept[row, 49] = work[_ENERGY + 4], work[_ENERGY + 5]
 
 
 @kernel("void(f4[::1], f4[::1])")
 def _look(work: Floats, turns: Floats) -> None:
     """Sum three blocks at a time, each turned back to the window's start, and take the powers of the sums."""
-    for window in range(_STEPS):
-        at, to = _SUMS + 16 * window, _NOW + 16 + 16 * window
-        for k in range(8):
-            real, real1, real2 = work[at + k], work[at + 16 + k], work[at + 32 + k]
-            other, other1, other2 = work[at + 8 + k], work[at + 24 + k], work[at + 40 + k]
-            real += (real1 * turns[k] + other1 * turns[8 + k]) + (real2 * turns[16 + k] + other2 * turns[24 + k])
-            other += (other1 * turns[k] - real1 * turns[8 + k]) + (other2 * turns[16 + k] - real2 * turns[24 + k])
-            work[to + k] = real
-            work[to + 8 + k] = other
-            work[_POWER + 8 * window + k] = real * real + other * other
+    for k in range(8 * _STEPS):
+        real, real1, real2 = work[_REAL + k], work[_REAL + 8 + k], work[_REAL + 16 + k]
+        other, other1, other2 = work[_IMAGINARY + k], work[_IMAGINARY + 8 + k], work[_IMAGINARY + 16 + k]
+        real += (real1 * turns[k] + other1 * turns[32 + k]) + (real2 * turns[64 + k] + other2 * turns[96 + k])
+        other += (other1 * turns[k] - real1 * turns[32 + k]) + (other2 * turns[64 + k] - real2 * turns[96 + k])
+        work[_NOW_REAL + 8 + k] = real
+        work[_NOW_IMAGINARY + 8 + k] = other
+        work[_POWER + k] = real * real + other * other
 
 
 @kernel("i8(f4[::1], i8)")
@@ -201,35 +215,39 @@ def _judge(work: Floats, window: int) -> int:
     return low * 4 + high + 1
 
 
-@kernel(types.boolean(types.int64, types.int64, types.int64, types.int64, DETECTING))
-def _steady(row: int, window: int, k: int, group: int, it: Detecting) -> bool:
+@kernel("boolean(i8, i8, i8, i8, f4[:, ::1], f4[::1], f4[::1], f4[::1])")
+def _steady(
+    row: int, window: int, k: int, group: int, drift: Floats, work: Floats, turns: Floats, most_off: Floats
+) -> bool:
     """Whether frequency `k` turned since the window before, in this run so far, by what it should.
 
     The complex sum of the turns beyond that is kept in two columns of `drift` for each group.
     """
-    c, s, at = it.turns[k], it.turns[8 + k], _NOW + 16 * window + k
-    real, imaginary = it.work[at + 16], it.work[at + 24]
+    c, s, at = turns[k], turns[32 + k], 8 * window + k
+    real, imaginary = work[_NOW_REAL + 8 + at], work[_NOW_IMAGINARY + 8 + at]
     turned_real, turned_imaginary = real * c + imaginary * s, imaginary * c - real * s
-    real, imaginary = it.work[at], it.work[at + 8]
-    it.drift[row, 2 * group] += turned_real * real + turned_imaginary * imaginary
-    it.drift[row, 2 * group + 1] += turned_imaginary * real - turned_real * imaginary
-    steady: bool = abs(it.drift[row, 2 * group + 1]) < it.most_off[k] * it.drift[row, 2 * group]
+    real, imaginary = work[_NOW_REAL + at], work[_NOW_IMAGINARY + at]
+    drift[row, 2 * group] += turned_real * real + turned_imaginary * imaginary
+    drift[row, 2 * group + 1] += turned_imaginary * real - turned_real * imaginary
+    steady: bool = abs(drift[row, 2 * group + 1]) < most_off[k] * drift[row, 2 * group]
     return steady
 
 
-@kernel(types.int64(types.int64, types.int64, types.int64, DETECTING))
-def _count(row: int, window: int, found: int, it: Detecting) -> int:
+@kernel("i8(i8, i8, i8, i4[:, ::1], f4[:, ::1], f4[::1], f4[::1], f4[::1])")
+def _count(
+    row: int, window: int, found: int, state: Rows, drift: Floats, work: Floats, turns: Floats, most_off: Floats
+) -> int:
     """Take what a window speaks for into the run; the digit (1..16) that begins with it, or 0."""
-    began, state = 0, it.state
+    began = 0
     if found == 0 or found != state[row, _RUN_DIGIT]:
         state[row, _RUN_DIGIT] = found
         state[row, _RUN] = min(found, 1)
         for k in range(4):
-            it.drift[row, k] = f32(0)
+            drift[row, k] = f32(0)
     else:
         state[row, _RUN] += 1
-        low_steady = _steady(row, window, (found - 1) // 4, 0, it)
-        high_steady = _steady(row, window, (found - 1) % 4 + 4, 1, it)
+        low_steady = _steady(row, window, (found - 1) // 4, 0, drift, work, turns, most_off)
+        high_steady = _steady(row, window, (found - 1) % 4 + 4, 1, drift, work, turns, most_off)
         if state[row, _RUN] >= _HITS and low_steady and high_steady and state[row, _HELD] != found:
             state[row, _HELD] = found
             began = found
@@ -240,20 +258,36 @@ def _count(row: int, window: int, found: int, it: Detecting) -> int:
     return began
 
 
+@kernel("void(i8, i4[:, ::1], f4[:, ::1])")
+def _rest(row: int, state: Rows, kept: Floats) -> None:
+    """A tick in which no window can speak for a digit: what `_count` would do, for all of them."""
+    for k in range(_KEPT):
+        kept[row, k] = f32(0)
+    state[row, _RUN_DIGIT] = state[row, _RUN] = 0
+    state[row, _MISSED] += _STEPS
+    if state[row, _HELD] == 0 or state[row, _MISSED] >= _MISSES:
+        state[row, _HELD] = 0
+        state[row, _MISSED] = 0
+
+
 @kernel(types.void(types.int32[::1], types.int16[:, ::1], _octets, DETECTING))
 def detect(rows: Rows, pcm8k: Pcm, digit: Bytes, it: Detecting) -> None:
     """The kernel behind `DtmfDetector.process`, unchecked."""
+    work, state = it.work, it.state
     for row in rows:
-        _correlate(pcm8k, row, it.table, it.work)
-        _weigh(pcm8k, row, it.work)
-        _recall(it.kept, row, it.work)
-        _look(it.work, it.turns)
-        _keep(it.kept, row, it.work)
         digit[row] = 0
+        loud = _weigh(pcm8k, row, work)
+        if not loud and it.kept[row, 48] + it.kept[row, 49] < f32(_QUIETEST / _BLOCKS):
+            _rest(row, state, it.kept)  # the usual tick: nobody presses a key in silence
+            continue
+        _recall(it.kept, row, work)
+        _correlate(it.table, work)
+        _look(work, it.turns)
+        _keep(it.kept, row, work)
         for window in range(_STEPS):
-            found = _judge(it.work, window)
-            if found or it.state[row, _RUN_DIGIT] or it.state[row, _HELD]:
-                began = _count(row, window, found, it)
+            found = _judge(work, window)
+            if found or state[row, _RUN_DIGIT] or state[row, _HELD]:
+                began = _count(row, window, found, state, it.drift, work, it.turns, it.most_off)
                 if began:
                     digit[row] = it.names[began - 1]
 

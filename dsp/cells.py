@@ -1,8 +1,8 @@
 """The time line of a stream, cut into cells of one tick, with what was received in its place.
 
 Where an octet is a unit of the RTP clock (G.711, G.722), the packets of any length are cut and joined: a cell has a bit
-for each millisecond that is there. Otherwise (Opus) a packet lies whole in the cell in which it begins. A cell lies at
-its number modulo 64.
+for each millisecond that is there. Otherwise (Opus) a packet lies whole in the cell in which it begins, or two do, one
+behind the other, where they are of half a tick. A cell lies at its number modulo 64.
 """
 
 from typing import NamedTuple
@@ -26,13 +26,14 @@ LENGTH = 1  # octets
 TAG = 2  # the format, as told with the packet
 NUMBER = 3  # greatest of the packets in the cell
 BEGUN = 4  # packets that begin in the cell
-_MARKS = 5
+SECOND = 5  # octet at which the second of two whole packets begins; 0: it is one
+_MARKS = 6
 
 WHOLE = (1 << TICK_MS) - 1
 
 
 class Cells(NamedTuple):
-    """`octets` u8[C, 64, 1280] and `marks` i64[C, 64, 5]."""
+    """`octets` u8[C, 64, 1280] and `marks` i64[C, 64, 6]."""
 
     octets: npt.NDArray[np.uint8]
     marks: Numbers
@@ -73,15 +74,27 @@ _PUT = [types.int64, types.int64, types.int64, types.uint8[::1], types.int64, ty
 
 @kernel(types.void(CELLS_TYPE, *_PUT))
 def put(it: Cells, row: int, number: int, tag: int, packet: Bytes, start: int, end: int, cell: int) -> None:
-    """Keep octets `start` to `end` of `packet`, no more than 1280, whole in `cell`. Of two, the first stays."""
+    """Keep octets `start` to `end` of `packet`, no more than 1280, whole in `cell`; two, in their order, if they fit.
+    Of more, or in another format, the first stay."""
     slot = cell & (CELLS - 1)
-    mark, octets = it.marks[row, slot], it.octets[row, slot]
-    if mark[HELD] == 0 and _claim(mark, number, tag):
-        for i in range(end - start):
-            octets[i] = packet[start + i]
-        mark[HELD] = WHOLE
-        mark[LENGTH] = end - start
-        mark[BEGUN] = 1
+    mark, octets, size = it.marks[row, slot], it.octets[row, slot], end - start
+    at = 0
+    if mark[HELD] == 0:
+        mark[LENGTH] = mark[SECOND] = 0
+    elif mark[SECOND] or mark[TAG] != tag or mark[LENGTH] + size > CELL_OCTETS:
+        return
+    elif number > mark[NUMBER]:
+        at = mark[SECOND] = mark[LENGTH]
+    else:
+        mark[SECOND] = size
+        for i in range(mark[LENGTH] - 1, -1, -1):
+            octets[size + i] = octets[i]
+    _claim(mark, number, tag)
+    for i in range(size):
+        octets[at + i] = packet[start + i]
+    mark[HELD] = WHOLE
+    mark[LENGTH] += size
+    mark[BEGUN] += 1
 
 
 @kernel(types.void(CELLS_TYPE, *_PUT, types.int64, types.int64))

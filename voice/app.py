@@ -142,6 +142,7 @@ class _Builder:
             asyncio.get_running_loop(),
             capacity=rows + agents + SPARE_ROWS,
             cancels_echo=settings.media.cancel_echo,
+            dtx=settings.media.dtx,
         )
         plane.start()
         stack.push_async_callback(plane.close)

@@ -35,6 +35,11 @@ class BrowserLine:
         """Of the present peer (voice.media.wires.Control)."""
         return self.peer.told
 
+    def lose(self, share: float) -> None:
+        """The page reports that this share of our packets was lost of late."""
+        if self.leg is not None:
+            self.leg.expect_loss(share)
+
     def close(self) -> None:
         """The peer says goodbye itself, when it ends."""
 
@@ -96,6 +101,7 @@ class BrowserLines(ABC):
 
     def _attach(self, line: BrowserLine, peer: BrowserPeer) -> None:
         peer.deliver_to(line.wire.deliver)
+        peer.report_to(line.lose)
         peer.listen(lambda event: self._on_event(line, peer, event))
         self._tasks.create_task(self._hold(peer), name=f"browser {line.line_id}")
 

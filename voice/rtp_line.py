@@ -70,6 +70,7 @@ class RtpLine:
 
     @staticmethod
     def _direct(leg: MediaLeg, agreed: Negotiated) -> None:
-        """Which way sound flows, and in what pieces."""
+        """Which way sound flows, in what pieces, and whether in pauses."""
         leg.set_direction(send=agreed.direction.sends, receive=agreed.direction.receives)
         leg.packetise(agreed.ptime_ms)
+        leg.allow_pauses(agreed.noise_payload_type)

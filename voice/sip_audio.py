@@ -60,6 +60,7 @@ class SipAudio(RtpLine):
             codecs=tuple(ordered),
             sdes=self._sdes,
             events=self._dtmf.by_event,
+            noise=self._plane.dtx,
         )
 
     def respond(self, offer: bytes | None) -> bytes:
@@ -80,6 +81,7 @@ class SipAudio(RtpLine):
                 self._sdes,
                 self._codecs,
                 events=self._dtmf.by_event,
+                noise=self._plane.dtx,
             )
             self.apply(agreed)
             self._offered, self._answer = offer, agreed.answer_bytes
@@ -87,7 +89,8 @@ class SipAudio(RtpLine):
 
     def agree(self, sdp: bytes) -> None:
         """The far end answered an offer of ours."""
-        self.apply(read_answer(parse_sdp(sdp), self._sdes, self._codecs, events=self._dtmf.by_event))
+        described, by_event = parse_sdp(sdp), self._dtmf.by_event
+        self.apply(read_answer(described, self._sdes, self._codecs, events=by_event, noise=self._plane.dtx))
 
     def begin(self) -> MediaLeg:
         leg = super().begin()

@@ -190,6 +190,15 @@ class MediaLeg:
         """Send packets of `ptime_ms`, 10 to 60, as the far end asks (RFC 8866 section 6.4)."""
         self.row.packetise(ptime_ms)
 
+    def allow_pauses(self, noise_payload_type: int | None) -> None:
+        """While there is nothing to say send comfort noise of this payload type now and then, in place of packets
+        (RFC 3389); None: do not."""
+        self.row.allow_pauses(noise_payload_type)
+
+    def expect_loss(self, share: float) -> None:
+        """The far end reports that this share of our packets was lost of late: Opus adds as much as repairs it."""
+        self.row.expect_loss(share)
+
     def move(self, wire: Wire, coding: Coding, payload_type: int, event_payload_type: int | None) -> None:
         """Another dialog takes the place of the one that the leg was made for (RFC 3891): from the next tick on its
         packets come and go by `wire`, which is the plane's to close. `stats` begin anew. Raises Overloaded."""

@@ -61,7 +61,7 @@ class _Place:
 class MediaPlane:
     """`capacity` legs at most. `allowance_ms`: see `playout.ALLOWANCE_MS`. `chance` numbers the streams.
     `cancels_echo`: of legs at 8 kHz that give back what they are told. `levels`: frames are as loud as ears want them,
-    and not as they came."""
+    and not as they came. `dtx`: legs may send less in pauses, where their far ends take it."""
 
     def __init__(
         self,
@@ -72,12 +72,14 @@ class MediaPlane:
         chance: Random | None = None,
         cancels_echo: bool = False,
         levels: bool = True,
+        dtx: bool = False,
     ) -> None:
         self._loop = loop
         self._allowance_ms = allowance_ms
         self._chance = chance or SystemRandom()
         self._cancels_echo = cancels_echo
         self._levels = levels
+        self.dtx = dtx
         self._engine = engine(capacity)
         self._shared = self._engine.shared
         self._memory = Memory(self._engine, capacity)
@@ -164,7 +166,7 @@ class MediaPlane:
             raise NotReady("the media plane is closed")
         if not self._free:
             raise Overloaded("every media row is taken")
-        row = Row(self._engine, self._free[0], self._post, self._chance)
+        row = Row(self._engine, self._free[0], self._post, self._chance, dtx=self.dtx)
         self._memory.touch(row.number)
         playout = Playout(self._engine.speaking, row.number, self._allowance_ms)
         leg = MediaLeg(self, row, wire, playout, levels=self._levels)

@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from random import Random
 from struct import unpack
 from typing import NamedTuple
 
+from dialog.errors import Overloaded
 from dsp.arrivals import TARGET
 from dsp.kernel import Pcm
 from dsp.parts import Part
@@ -15,7 +17,7 @@ from voice.media.codecs import Coding
 from voice.media.engine.arrays import Engine
 from voice.media.engine.external import observe, publish
 from voice.media.engine.layout import EPOCH, HEARD_TICKS, MAX_KEYS, PACKET, PLAYED, RING_PACKETS, Command
-from voice.media.opus import OpusState
+from voice.media.opus import ExpectedLoss, OpusState
 from voice.media.quality import Arrivals
 from voice.media.socket_address import packed, unpacked
 from voice.media.wires import Address, Sealing, Wire
@@ -43,9 +45,9 @@ class Mark(NamedTuple):
 
 
 class Row:
-    """One leg's. `chance` gives our stream its numbers, as RFC 3550 wants them random."""
+    """One leg's. `chance` gives our stream its numbers, as RFC 3550 wants them random. `dtx`: Opus may pause."""
 
-    def __init__(self, engine: Engine, number: int, post: Post, chance: Random) -> None:
+    def __init__(self, engine: Engine, number: int, post: Post, chance: Random, *, dtx: bool = False) -> None:
         self.number = number
         self.slot = 0
         self._engine = engine
@@ -56,7 +58,9 @@ class Row:
         self._jitter = engine.inbound.buffers.arrivals.jitter[number : number + 1]
         self._post = post
         self._chance = chance
+        self._dtx = dtx
         self._opus: OpusState | None = None
+        self._loss = ExpectedLoss()
         self._keys: object = None  # owner of the SRTP sessions
         self._marks = observe(engine.speaking.played_head, number)
         self._epoch = int(self._leg["epoch"]) + 1
@@ -91,7 +95,7 @@ class Row:
     def _stage(self, wire: Wire, coding: Coding, payload_type: int, event_payload_type: int | None) -> _Owners:
         self.coding = coding
         self._events = event_payload_type is not None
-        opus = _opus_of(coding)
+        opus = self._opus_of(coding)
         stream = self._engine.staged[self.number]
         stream["fd"] = -1 if wire.file is None else wire.file
         stream["reachable"] = wire.remote is not None
@@ -116,6 +120,9 @@ class Row:
 
     def _keep_keys(self, keys: object) -> None:
         self._keys = keys
+
+    def _opus_of(self, coding: Coding) -> OpusState | None:
+        return OpusState(self._loss.percent, dtx=self._dtx) if coding is Coding.OPUS else None
 
     def _keep_opus(self, opus: OpusState | None) -> None:
         self._opus = opus
@@ -148,7 +155,7 @@ class Row:
 
     def switch(self, coding: Coding, payload_type: int) -> None:
         self.coding = coding
-        opus = _opus_of(coding)
+        opus = self._opus_of(coding)
         done = partial(self._keep_opus, opus)
         self._ask(Command.SWITCH, coding.number, payload_type, *_addresses(opus), done=done)
 
@@ -159,6 +166,17 @@ class Row:
 
     def renumber_keys(self, payload_type: int) -> None:
         self._ask(Command.RENUMBER, payload_type)
+
+    def allow_pauses(self, noise_payload_type: int | None) -> None:
+        self._ask(Command.ALLOW_PAUSES, -1 if noise_payload_type is None else noise_payload_type)
+
+    def expect_loss(self, share: float) -> None:
+        """The encoder's settings are the line thread's to change: it may be encoding."""
+        before = self._loss.percent
+        self._loss.add(share)
+        if self._loss.percent != before and self.coding is Coding.OPUS:
+            with suppress(Overloaded):  # it is told again with the next change
+                self._ask(Command.EXPECT_LOSS, self._loss.percent)
 
     def refuse_tones(self) -> None:
         self._tones = False
@@ -305,10 +323,6 @@ class Row:
         if packets:
             publish(it.gone_tail, number, head)
         return packets
-
-
-def _opus_of(coding: Coding) -> OpusState | None:
-    return OpusState() if coding is Coding.OPUS else None
 
 
 def _addresses(opus: OpusState | None) -> tuple[int, int]:

@@ -104,9 +104,12 @@ class RtcpPort:
         if self._timer is None or self._leg is None:
             return
         try:
-            self._reports.receive(data, asyncio.get_running_loop().time(), self._leg.sending.packets)
+            lost = self._reports.receive(data, asyncio.get_running_loop().time(), self._leg.sending.packets)
         except ProtocolError:
             self.refused += 1
+            return
+        if lost is not None:
+            self._leg.expect_loss(lost)
 
     def _admits(self, data: bytes, source: Address) -> bool:
         if source in (self._declared, self._latched):

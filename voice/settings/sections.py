@@ -25,6 +25,11 @@ class MediaSettings(Section):
     cancel_echo: bool = Field(
         default=True, description="cancel the echo of telephones that give back what they are told, once it is measured"
     )
+    dtx: bool = Field(
+        default=False,
+        description="send next to nothing in pauses: comfort noise where a far end takes it, and Opus's own; off: "
+        "packets go steadily, as NATs and far ends that hang up on silence like it",
+    )
 
     @model_validator(mode="after")
     def _range(self) -> Self:

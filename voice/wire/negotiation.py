@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from dialog.errors import NoCommonCodec, NotEncrypted, ProtocolError
 from voice.wire.rtp import RTCP_TYPES
 from voice.wire.sdes import PLAIN, SECURE, Crypto, Keys, Sdes
-from voice.wire.sdp import STATIC, Attribute, Codec, Direction, Media, Origin, Session
+from voice.wire.sdp import COMFORT_NOISE, STATIC, Attribute, Codec, Direction, Media, Origin, Session
 
 EVENT_RANGE = "0-16"
 """DTMF and flash (RFC 4733 section 3.2)."""
@@ -31,6 +31,7 @@ _IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 _MUX = Attribute("rtcp-mux")
 _PAYLOAD_TYPE = {codec: payload_type for payload_type, codec in STATIC.items()} | {Codec.OPUS: "96"}
 _PARAMETERS = {Codec.OPUS: "useinbandfec=1;maxplaybackrate=16000;sprop-maxcapturerate=16000"}
+_NOISE = ("CN", 8_000)
 _RTCP = re.compile(r"([0-9]{1,5})(?: IN IP[46] ([^ ]{1,255}))? ?\Z")
 _SPOKEN = {(codec.upper(), codec.clock_hz): codec for codec in Codec}
 
@@ -38,7 +39,7 @@ _SPOKEN = {(codec.upper(), codec.clock_hz): codec for codec in Codec}
 @dataclass(frozen=True, slots=True)
 class Negotiated:
     """What two sides agreed on. `direction` is ours; `answer_bytes` is empty when the peer made the answer; without
-    `keys` packets are not encrypted."""
+    `keys` packets are not encrypted; without `noise_payload_type` there is no comfort noise in place of packets."""
 
     answer_bytes: bytes
     codec: Codec
@@ -52,6 +53,7 @@ class Negotiated:
     direction: Direction
     ptime_ms: int
     keys: Keys | None = None
+    noise_payload_type: int | None = None
 
 
 def make_offer(
@@ -65,17 +67,19 @@ def make_offer(
     sdes: Sdes = NO_KEYS,
     *,
     events: bool = True,
+    noise: bool = False,
 ) -> bytes:
     """Offer one audio stream, received at `local_host`:`rtp_port`, best codec first (RFC 3264 section 5).
 
     With `events`, keys have a payload type for each clock, the first of them `event_payload_type` (RFC 4733 section
-    2.1). RTCP may come to the port after RTP's, or to the same one (RFC 5761 section 5.1.1). By SRTP where `sdes`
+    2.1); with `noise` comfort noise may take the place of packets (RFC 3389). RTCP may come to the port after RTP's, or to the same one (RFC 5761 section 5.1.1). By SRTP where `sdes`
     demands it.
     """
     encodings = {_PAYLOAD_TYPE[codec]: codec for codec in codecs}
+    noise = noise and any(codec.clock_hz == _NOISE[1] for codec in codecs)
     clocks = sorted({codec.clock_hz for codec in codecs if events})
     keys = {str(payload_type): clock for payload_type, clock in enumerate(clocks, start=event_payload_type)}
-    audio = _our_audio(rtp_port, encodings, keys, direction, rtcp_mux=True)
+    audio = _our_audio(rtp_port, encodings, keys, direction, noise=noise, rtcp_mux=True)
     if sdes.offer:
         audio = _secured(audio, SECURE, *sdes.offer)
     return bytes(Session(Origin("-", session_id, version, local_host), local_host, (), (audio,)))
@@ -91,17 +95,19 @@ def answer(
     codecs: tuple[Codec, ...] = G711,
     *,
     events: bool = True,
+    noise: bool = False,
 ) -> Negotiated:
     """Answer an offer (RFC 3264 section 6): the first audio stream we can speak is taken, the rest refused.
 
     The codec is the first of `codecs` that is offered; of the two laws of G.711 the one that is offered first.
     `version` must grow by one with every new answer or offer of a call. `events` says whether telephone-events are
-    taken. Raises NoCommonCodec and NotEncrypted (to be answered with 488), ProtocolError.
+    taken, `noise` whether comfort noise is. Raises NoCommonCodec and NotEncrypted (to be answered with 488),
+    ProtocolError.
     """
     media: list[Media] = []
     agreed: Negotiated | None = None
     for offered in session.media:
-        found = None if agreed else _agree(session, offered, codecs, sdes, sdes.answer_to, events=events)
+        found = None if agreed else _agree(session, offered, codecs, sdes, sdes.answer_to, events=events, noise=noise)
         if found is None:
             media.append(Media(offered.kind, 0, offered.protocol, offered.formats[:1]))
             continue
@@ -109,7 +115,8 @@ def answer(
         event = found.event_payload_type
         keys = {} if event is None else {str(event): found.codec.clock_hz}
         encodings = {str(found.payload_type): found.codec}
-        audio = _our_audio(rtp_port, encodings, keys, found.direction, rtcp_mux=found.rtcp_mux)
+        noisy = found.noise_payload_type is not None
+        audio = _our_audio(rtp_port, encodings, keys, found.direction, noise=noisy, rtcp_mux=found.rtcp_mux)
         media.append(audio if found.keys is None else _secured(audio, offered.protocol, found.keys.ours))
     if agreed is None:
         raise _nothing_agreed("offer", sdes)
@@ -118,14 +125,19 @@ def answer(
 
 
 def read_answer(
-    session: Session, sdes: Sdes = NO_KEYS, codecs: tuple[Codec, ...] = G711, *, events: bool = True
+    session: Session,
+    sdes: Sdes = NO_KEYS,
+    codecs: tuple[Codec, ...] = G711,
+    *,
+    events: bool = True,
+    noise: bool = False,
 ) -> Negotiated:
-    """What the peer's answer to an offer of ours, made with the same `sdes`, `codecs` and `events`, agreed on.
+    """What the peer's answer to an offer of ours, made with the same `sdes`, `codecs`, `events` and `noise`, agreed on.
 
     Raises NoCommonCodec, NotEncrypted, ProtocolError.
     """
     for media in session.media[:1]:
-        agreed = _agree(session, media, codecs, sdes, sdes.answered_by, events=events)
+        agreed = _agree(session, media, codecs, sdes, sdes.answered_by, events=events, noise=noise)
         if agreed is not None:
             return agreed
     raise _nothing_agreed("answer", sdes)
@@ -145,6 +157,7 @@ def _agree(
     find_keys: Callable[[Media], Keys | None],
     *,
     events: bool,
+    noise: bool,
 ) -> Negotiated | None:
     """What we can agree on with one stream of the peer's; None when nothing.
 
@@ -163,6 +176,7 @@ def _agree(
     payload_type = min(wanted, key=lambda pt: _rank(wanted[pt], codecs))
     codec = wanted[payload_type]
     timed = [pt for pt in media.formats if events and encodings.get(pt) == ("TELEPHONE-EVENT", codec.clock_hz)]
+    noisy = noise and encodings.get(COMFORT_NOISE) == _NOISE and codec.clock_hz == _NOISE[1]
     host = media.connection or session.connection
     if host is None:
         raise ProtocolError("SDP without connection address")
@@ -189,21 +203,30 @@ def _agree(
         direction=theirs.mirrored,
         ptime_ms=_ptime_ms(media),
         keys=keys,
+        noise_payload_type=int(COMFORT_NOISE) if noisy else None,
     )
 
 
 def _our_audio(
-    port: int, encodings: dict[str, Codec], events: dict[str, int], direction: Direction, *, rtcp_mux: bool
+    port: int,
+    encodings: dict[str, Codec],
+    events: dict[str, int],
+    direction: Direction,
+    *,
+    noise: bool,
+    rtcp_mux: bool,
 ) -> Media:
     attributes = [Attribute("rtpmap", f"{pt} {codec.encoding}") for pt, codec in encodings.items()]
     attributes += [Attribute("fmtp", f"{pt} {_PARAMETERS[it]}") for pt, it in encodings.items() if it in _PARAMETERS]
+    noises = (COMFORT_NOISE,) if noise else ()
+    attributes += [Attribute("rtpmap", f"{pt} {_NOISE[0]}/{_NOISE[1]}") for pt in noises]
     for event, clock_hz in events.items():
         attributes.append(Attribute("rtpmap", f"{event} telephone-event/{clock_hz}"))
         attributes.append(Attribute("fmtp", f"{event} {EVENT_RANGE}"))
     attributes += [Attribute("ptime", str(PTIME_MS)), Attribute(direction.value)]
     if rtcp_mux:
         attributes.append(_MUX)
-    return Media("audio", port, "RTP/AVP", (*encodings, *events), None, tuple(attributes))
+    return Media("audio", port, "RTP/AVP", (*encodings, *noises, *events), None, tuple(attributes))
 
 
 def _rank(codec: Codec, codecs: tuple[Codec, ...]) -> int:

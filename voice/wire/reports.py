@@ -78,9 +78,10 @@ class Reports:
             self._round_trip.value, self._jitter.value, self._far_expected, self._far_lost, self._far_jitter.value
         )
 
-    def receive(self, compound: bytes, now: float, sent: int) -> None:
-        """RTCP of the far end came, when `sent` packets had been sent. Raises ProtocolError, and then nothing of it
-        counts."""
+    def receive(self, compound: bytes, now: float, sent: int) -> float | None:
+        """RTCP of the far end came, when `sent` packets had been sent: the share of them that it lost since its report
+        before, None where it does not say. Raises ProtocolError, and then nothing of it counts."""
+        lost: float | None = None
         for report in parse_compound(compound):
             if report.sender is not None:
                 self._sender_report = (report.ssrc, report.sender.middle, now)
@@ -88,6 +89,8 @@ class Reports:
                 if block.ssrc == self._ssrc:
                     self._far_expected = sent
                     self._hear(block, now)
+                    lost = block.fraction / 256
+        return lost
 
     def report(self, now: float, sending: Sending | None, reception: Reception | None) -> bytes | None:
         """The next compound packet, SR or RR with SDES (section 6.1); None before the first packet either way."""

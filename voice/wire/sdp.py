@@ -45,6 +45,9 @@ class Codec(StrEnum):
 STATIC = {"0": Codec.PCMU, "8": Codec.PCMA, "9": Codec.G722}
 """Payload types that need no rtpmap (RFC 3551 table 4)."""
 
+COMFORT_NOISE = "13"
+"""And that of comfort noise (RFC 3389 section 4), beside formats of 8 kHz clock."""
+
 
 class Direction(StrEnum):
     """Which way media flows, as the describing side sees it (RFC 8866 section 6.7)."""
@@ -126,7 +129,8 @@ class Media:
 
     def encodings(self) -> dict[str, tuple[str, int]]:
         """Payload type to encoding name in capitals and clock rate in Hz; what is not mapped is left out."""
-        found = {pt: (codec.value, 8000) for pt, codec in STATIC.items() if pt in self.formats}
+        static = {pt: codec.value for pt, codec in STATIC.items()} | {COMFORT_NOISE: "CN"}
+        found = {pt: (name, 8000) for pt, name in static.items() if pt in self.formats}
         for attribute in self.attributes:
             match = _RTPMAP.match(attribute.value or "") if attribute.name == "rtpmap" else None
             if match and match[1] in self.formats:

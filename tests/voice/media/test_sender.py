@@ -120,6 +120,26 @@ async def test_packets_are_as_long_as_the_far_end_wants_them(ptime_ms: int) -> N
     assert [n for n, packet in enumerate(read) if packet.marker] == [0, 600 // ptime_ms]
 
 
+@pytest.mark.parametrize("waits", [0, 1, 2])
+@pytest.mark.parametrize("ptime_ms", [10, 20])
+async def test_what_waits_for_a_long_packet_goes_in_short_ones_when_those_are_asked_for(
+    ptime_ms: int, waits: int
+) -> None:
+    bench = Bench()
+    whole, cut = speaking(bench), speaking(bench)
+    cut[0].packetise(60)
+    for leg in (whole[0], cut[0]):
+        leg.play(1, tone(600), last=True)
+    await bench.run(6 + waits)
+    cut[0].packetise(ptime_ms)
+    await bench.run(5)
+    read = sent(cut[1])
+    assert b"".join(packet.payload for packet in read) == b"".join(packet.payload for packet in sent(whole[1]))
+    assert [len(packet.payload) for packet in read] == [480] * 2 + [ptime_ms * 8] * ((5 + waits) * 20 // ptime_ms)
+    assert all(timestamp_step(a.timestamp, b.timestamp) == len(a.payload) for a, b in pairwise(read))
+    assert cut[0].losses["unsent"] == 0
+
+
 async def test_a_format_that_cannot_be_cut_stays_at_20_ms() -> None:
     bench = Bench()
     wires = [FakeWire(), FakeWire()]

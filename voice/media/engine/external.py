@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pylibsrtp._binding
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.core.extending import intrinsic
 
 from dsp.kernel import kernel
@@ -63,6 +64,8 @@ opus_decode = _external("opus_decode", _address(library().opus_decode), _i32,
 opus_encode = _external("opus_encode", _address(library().opus_encode), _i32,
                         _pointer, _pointer, _i32, _pointer, _i32)  # fmt: skip
 
+llvmlite.binding.add_symbol("centralino_opus_encoder_ctl", _address(library().opus_encoder_ctl))
+
 srtp_protect = _external("srtp_protect", _libsrtp("srtp_protect"), _i32, _pointer, _pointer, _pointer)
 srtp_unprotect = _external("srtp_unprotect", _libsrtp("srtp_unprotect"), _i32, _pointer, _pointer, _pointer)
 
@@ -107,9 +110,22 @@ def _sample_at(_context: Any, address: Any, index: Any) -> Any:
     return types.int16(types.int64, types.int64), generate
 
 
+def _set_encoder(_context: Any, encoder: Any, request: Any, value: Any) -> Any:
+    """opus_encoder_ctl(encoder, request, value). It takes what follows the request as C's variadic functions do, which
+    on some machines is not how others take it."""
+
+    def generate(_target: Any, builder: ir.IRBuilder, _signature: Any, arguments: Any) -> ir.Value:
+        kind = ir.FunctionType(ir.IntType(32), [ir.IntType(64), ir.IntType(32)], var_arg=True)
+        function = cgutils.get_or_insert_function(builder.module, kind, "centralino_opus_encoder_ctl")
+        return builder.call(function, arguments)
+
+    return types.int32(types.int64, types.int32, types.int32), generate
+
+
 load_acquire = cast("Callable[[Counters, int], int]", intrinsic(_load_acquire))
 store_release = cast("Callable[[Counters, int, int], int]", intrinsic(_store_release))
 sample_at = cast("Callable[[int, int], int]", intrinsic(_sample_at))
+opus_encoder_ctl = cast("Callable[[int, int, int], int]", intrinsic(_set_encoder))
 
 
 @kernel("i8(i8[::1], i8)")

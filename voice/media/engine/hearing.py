@@ -7,7 +7,7 @@ import numpy as np
 from numba import types
 
 from dsp import echo, g711, g722, noise, stretch
-from dsp.cells import LENGTH, TAG
+from dsp.cells import LENGTH, SECOND, TAG
 from dsp.jitter import CELL, FRAME, LOST, SILENCE, cover, moved, peek_next, pop, want
 from dsp.kernel import Bytes, Pcm, Rows, f32, i16, i32, kernel
 from dsp.limiter import limit
@@ -73,6 +73,26 @@ def _run_opus(decoder: int, payload: Bytes, size: int, out: Pcm, most: int, fec:
     return int(opus_decode(decoder, address, i32(size), out.ctypes.data, i32(most), i32(fec)))
 
 
+@kernel(types.int64(INBOUND, types.int64, types.int64, HEARING))
+def _decode_opus(inbound: Inbound, row: int, held: int, it: Hearing) -> int:
+    """Decode the frame that was fetched, one packet or two, behind the `held` samples of the backlog; how many it
+    holds then."""
+    leg, backlog, size = inbound.legs[row], it.backlog[row], inbound.legs[row].payload_size
+    second = inbound.buffers.cells.marks[row, inbound.buffers.frame[row, CELL], SECOND]
+    leg.exact = held == 0 and second == 0
+    begin = 0
+    for end in (second if second else size, size):
+        if begin < end:
+            most = min(_LONGEST_OPUS, backlog.size - held)
+            got = _run_opus(leg.decoder, it.payload[row, begin:], end - begin, backlog[held:], most, 0)
+            if got < 0:
+                leg.malformed += 1
+            leg.exact &= got == _WIDE
+            held += max(got, 0)
+            begin = end
+    return int(held)
+
+
 @kernel(types.void(INBOUND, types.int64, types.int64, HEARING))
 def _open_opus(inbound: Inbound, row: int, tick: int, it: Hearing) -> None:
     """Packets of any duration: what a long one holds beyond this tick is kept for the next ones, which are then no
@@ -83,11 +103,7 @@ def _open_opus(inbound: Inbound, row: int, tick: int, it: Hearing) -> None:
     if held < _WIDE:
         kind = _fetch(inbound, row, tick, it)
     if held < _WIDE and kind == FRAME:
-        got = _run_opus(leg.decoder, it.payload[row], leg.payload_size, backlog[held:], _LONGEST_OPUS, 0)
-        if got < 0:
-            leg.malformed += 1
-        leg.exact = got == _WIDE and held == 0
-        held += max(got, 0)
+        held = _decode_opus(inbound, row, held, it)
         if held >= 2 * _WIDE:  # the packets that follow lie behind all of it
             cover(inbound.buffers, row, held // _WIDE - 1)
     if held < _WIDE:
@@ -95,10 +111,11 @@ def _open_opus(inbound: Inbound, row: int, tick: int, it: Hearing) -> None:
         following = peek_next(inbound.buffers, row) if kind == LOST else -1
         if following >= 0 and held == 0:
             cells = inbound.buffers.cells
-            size = cells.marks[row, following, LENGTH]
+            mark = cells.marks[row, following]
+            size = mark[SECOND] if mark[SECOND] else mark[LENGTH]
             got = _run_opus(leg.decoder, cells.octets[row, following], size, backlog, _WIDE, 1)
         if got != _WIDE:
-            got = _run_opus(leg.decoder, it.payload[row], 0, backlog[held:], _WIDE, 0)
+            got = _run_opus(leg.decoder, it.payload[row], 0, backlog[held:], _WIDE - held, 0)
         held += max(got, 0)
     for i in range(held, _WIDE):
         backlog[i] = i16(0)

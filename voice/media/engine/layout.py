@@ -36,8 +36,8 @@ FRAME_OCTETS = 1_280
 LATENESS = 65_536
 """Times that are kept."""
 EPOCH = 1 << 40
-MAX_OUT = 2
-"""Packets that one tick may complete, of 10 ms."""
+MAX_OUT = 6
+"""Packets that one tick may complete: 10 ms each, of all that waited for one of 60 ms."""
 
 
 class Format(IntEnum):
@@ -65,6 +65,8 @@ class Command(IntEnum):
     RENUMBER = 8
     REFUSE_TONES = 9
     SECURE = 10
+    EXPECT_LOSS = 11
+    ALLOW_PAUSES = 12
 
 
 _I8 = np.int64
@@ -85,7 +87,7 @@ LEG = np.dtype(
         # our stream
         ("out_ssrc", _I8), ("out_sequence", _I8), ("out_start", _I8), ("sent", _I8), ("sent_octets", _I8),
         ("unsent", _I8), ("late_frames", _I8), ("talking", _I8), ("marked", _I8), ("held", _I8), ("held_since", _I8),
-        ("out_count", _I8),
+        ("out_count", _I8), ("noise_type", _I8), ("silent_ticks", _I8),
         # keys that we press
         ("key", _I8), ("key_tick", _I8), ("key_stamp", _I8),
         ("keying", _I8), ("toning", _I8), ("echo_until", _I8),
@@ -93,7 +95,7 @@ LEG = np.dtype(
         ("chunk_offset", _I8), ("playing", _I8), ("audible", _I8),
         # rooms
         ("room", _I8), ("part", _I8), ("passage", _I8), ("passed_from", _I8), ("payload_size", _I8), ("exact", _I8),
-        ("following", _I8),
+        ("following", _I8), ("company", _I8),
         # hearing
         ("backlog", _I8),
         # SRTP sessions and codecs, which Python owns; 0: none

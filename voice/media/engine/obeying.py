@@ -4,10 +4,10 @@ from numba import types
 
 from dsp import echo, g722, limiter, noise, plc, polyphase, stretch
 from dsp.jitter import clear_row, open_row
-from dsp.kernel import kernel
+from dsp.kernel import i32, kernel
 from voice.media.engine.arrays import HEARING, INBOUND, SHARED, SPEAKING, Hearing, Inbound, Shared, Speaking
 from voice.media.engine.copying import copy, silence
-from voice.media.engine.external import load_acquire, store_release
+from voice.media.engine.external import load_acquire, opus_encoder_ctl, store_release
 from voice.media.engine.layout import (
     ADDRESS,
     CANDIDATES,
@@ -21,6 +21,7 @@ from voice.media.engine.layout import (
     Records,
 )
 from voice.media.engine.plan import arrange
+from voice.media.opus import SET_PACKET_LOSS
 
 _OPEN, _CLOSE, _MOVE, _DIRECT, _DECLARE = (
     int(Command.OPEN),
@@ -29,13 +30,15 @@ _OPEN, _CLOSE, _MOVE, _DIRECT, _DECLARE = (
     int(Command.DIRECT),
     int(Command.DECLARE),
 )
-_ENTER, _SWITCH, _PACKETISE, _RENUMBER, _REFUSE_TONES, _SECURE = (
+_ENTER, _SWITCH, _PACKETISE, _RENUMBER, _REFUSE_TONES, _SECURE, _EXPECT_LOSS, _ALLOW_PAUSES = (
     int(Command.ENTER),
     int(Command.SWITCH),
     int(Command.PACKETISE),
     int(Command.RENUMBER),
     int(Command.REFUSE_TONES),
     int(Command.SECURE),
+    int(Command.EXPECT_LOSS),
+    int(Command.ALLOW_PAUSES),
 )
 _HEAD, _TAIL = int(Counter.COMMANDS_HEAD), int(Counter.COMMANDS_TAIL)
 _PCMA = int(Format.PCMA)
@@ -66,7 +69,7 @@ def _settle(row: int, it: Inbound, staged: Records) -> None:
     leg.fd, leg.format = stream.fd, stream.format
     leg.units, leg.divisible = stream.units, stream.divisible
     leg.payload_type, leg.event_type = stream.payload_type, stream.event_type
-    leg.former_type = leg.former_format = -1
+    leg.former_type = leg.former_format = leg.noise_type = -1
     leg.packet_octets = leg.held = leg.held_since = 0
     leg.reachable = leg.declared = stream.reachable
     leg.latched = leg.resync_length = 0
@@ -75,7 +78,7 @@ def _settle(row: int, it: Inbound, staged: Records) -> None:
     for i in range(CANDIDATES):
         it.candidates[row, i].used = 0
     leg.out_ssrc, leg.out_sequence, leg.out_start = stream.out_ssrc, stream.out_sequence, stream.out_start
-    leg.received = leg.sent = leg.sent_octets = leg.talking = leg.out_count = 0
+    leg.received = leg.sent = leg.sent_octets = leg.talking = leg.out_count = leg.silent_ticks = 0
     leg.marked = 1
     leg.seal, leg.open, leg.open_former, leg.sources = stream.seal, stream.open, stream.open_former, 0
     leg.decoder, leg.encoder = stream.decoder, stream.encoder
@@ -202,6 +205,11 @@ def _do(command: Counters, it: Inbound, shared: Shared, staged: Records) -> bool
         if leg.open != words[1]:  # else the former key may be forgotten already
             leg.sources, leg.open_former = 0, words[2]
         leg.seal, leg.open = words[0], words[1]
+    elif what == _EXPECT_LOSS:
+        if leg.encoder:
+            opus_encoder_ctl(leg.encoder, i32(SET_PACKET_LOSS), i32(words[0]))
+    elif what == _ALLOW_PAUSES:
+        leg.noise_type, leg.silent_ticks = words[0], 0
     arrange(leg.slot, it.legs, shared)
     return anew
 

@@ -19,7 +19,8 @@ def hears(part: int, other: int) -> bool:
 
 @kernel(types.void(LEGS, types.int32[::1]))
 def _connect(legs: Records, room: Rows) -> None:
-    """Give each member of a room its passage, or none: the one other that it hears, if both speak one format."""
+    """Give each member of a room its company, those that it hears, and its passage, or none: the one that it hears, if
+    both speak one format."""
     for row in room:
         leg = legs[row]
         heard, source = 0, -1
@@ -27,6 +28,7 @@ def _connect(legs: Records, room: Rows) -> None:
             if other != row and hears(leg.part, legs[other].part):
                 heard += 1
                 source = other
+        leg.company = heard
         leg.passage = source if heard == 1 and legs[source].format == leg.format else -1
 
 
@@ -37,7 +39,7 @@ def arrange(slot: int, legs: Records, shared: Shared) -> None:
     narrow = wide = tones = echoes = members = rooms = 0
     for row in rows:
         leg = legs[row]
-        leg.passage = -1
+        leg.passage, leg.company = -1, 0
         if leg.format <= _L16_8K:
             shared.narrow_rows[slot, narrow] = row
             narrow += 1

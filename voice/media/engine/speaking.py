@@ -6,7 +6,7 @@ Timestamps follow the ticks, sent or not; sequence numbers the packets (RFC 3550
 import numpy as np
 from numba import types
 
-from dsp import g711, g722
+from dsp import g711, g722, noise
 from dsp.kernel import Bytes, Pcm, Rows, f32, i16, i32, kernel
 from dsp.mix import mix
 from dsp.polyphase import convert
@@ -22,6 +22,9 @@ _HEADER = 12
 _END_REPEATS = 3  # RFC 4733 section 2.5.1.4
 _VOLUME = 10  # -10 dBm0
 _LARGEST_OPUS = 1_200
+_UNSENT_OPUS = 2  # octets: a frame of no more is none, in a pause (RFC 7587 section 3.1.3)
+_PAUSE_AFTER, _PAUSE_RENEWED = 10, 20  # ticks: what Opus does, too
+_NOISE_LEVEL = round(-noise.SOFTEST_GUESS_DBFS)
 _NARROW, _WIDE = 160, 320
 _AHEAD = g722.Encoder.DELAY_SAMPLES
 
@@ -60,11 +63,16 @@ def _emit(
     leg.out_count += 1
 
 
+@kernel(types.int64(LEGS, types.int64, types.int64))
+def _stamp(legs: Records, row: int, tick: int) -> int:
+    leg = legs[row]
+    return int((leg.out_start + (tick - leg.start) * leg.units) & 0xFFFFFFFF)
+
+
 @kernel(types.void(LEGS, types.int64, SPEAKING, types.int64, types.boolean, types.uint8[::1], types.int64))
 def _packetise(legs: Records, row: int, it: Speaking, tick: int, talking: bool, payload: Bytes, size: int) -> None:
     """The packets that the frame of `tick` completes; the marker stands where talk begins."""
-    leg = legs[row]
-    stamp = (leg.out_start + (tick - leg.start) * leg.units) & 0xFFFFFFFF
+    leg, stamp = legs[row], _stamp(legs, row, tick)
     if leg.held and (stamp - leg.held_since) & 0xFFFFFFFF != leg.held:  # ticks were left out
         leg.held = 0
     if leg.held == 0:
@@ -93,9 +101,8 @@ def _packetise(legs: Records, row: int, it: Speaking, tick: int, talking: bool, 
 @kernel(types.void(LEGS, types.int64, SPEAKING, types.int64))
 def _key_packet(legs: Records, row: int, it: Speaking, tick: int) -> None:
     """The telephone-event of this tick (RFC 4733), none in the pause after a key."""
-    leg = legs[row]
-    stamp = (leg.out_start + (tick - leg.start) * leg.units) & 0xFFFFFFFF
-    leg.talking = leg.held = 0
+    leg, stamp = legs[row], _stamp(legs, row, tick)
+    leg.talking = leg.held = leg.silent_ticks = 0
     if not step_key(legs, row, it):
         return
     if leg.key_tick == 1:
@@ -107,6 +114,30 @@ def _key_packet(legs: Records, row: int, it: Speaking, tick: int) -> None:
     event[1] = (0x80 if leg.key_tick >= KEY_TICKS else 0) | _VOLUME
     _write(event, 2, 2, min(leg.key_tick, KEY_TICKS) * leg.units)
     _emit(legs, row, it, leg.event_type, leg.key_stamp, leg.key_tick == 1, event, 4)
+
+
+@kernel(types.boolean(LEGS, types.int64, types.boolean))
+def _pauses(legs: Records, row: int, talking: bool) -> bool:
+    """Whether so long nobody has said anything to a leg that packets may stop; a packet that was begun is filled
+    first. Whoever is with others hears them, silent or not."""
+    leg = legs[row]
+    if talking or leg.company:
+        leg.silent_ticks = 0
+    elif leg.silent_ticks < _PAUSE_AFTER or leg.held == 0:
+        leg.silent_ticks += 1
+    return bool(leg.silent_ticks > _PAUSE_AFTER)
+
+
+@kernel(types.void(LEGS, types.int64, SPEAKING, types.int64))
+def _noise_packet(legs: Records, row: int, it: Speaking, tick: int) -> None:
+    """In a pause: comfort noise in place of packets, at once and then now and then (RFC 3389 section 4). Silence is
+    always the same, so its level never changes: it is told again because a packet may be lost, and because NATs and
+    far ends forget who is silent. What comes after a pause has the marker (RFC 3551 section 4.1)."""
+    leg = legs[row]
+    leg.talking, leg.marked = 0, 1
+    if (leg.silent_ticks - _PAUSE_AFTER - 1) % _PAUSE_RENEWED == 0:
+        it.event[0] = _NOISE_LEVEL
+        _emit(legs, row, it, leg.noise_type, _stamp(legs, row, tick), False, it.event, 1)
 
 
 @kernel(types.int64(LEGS, types.int64, types.int32[::1], types.int32[::1], HEARING))
@@ -252,12 +283,15 @@ def speak(slot: int, tick: int, legs: Records, hearing: Hearing, it: Speaking, s
         leg.last_tick = tick
         leg.out_count = 0
         if not leg.audible:
-            leg.talking = leg.held = 0
+            leg.talking = leg.held = leg.silent_ticks = 0
             leg.passed_from = -1
             continue
+        talking = leg.playing == 1 or _sounds(told)
         if leg.keying:
             leg.passed_from = -1
             _key_packet(legs, row, it, tick)
+        elif leg.noise_type >= 0 and _pauses(legs, row, talking):
+            _noise_packet(legs, row, it, tick)
         else:
             source = _passed(legs, row, members, sizes, hearing)
             size = _NARROW
@@ -272,6 +306,9 @@ def speak(slot: int, tick: int, legs: Records, hearing: Hearing, it: Speaking, s
                 copy(hearing.payload[source], payload, size)
             else:
                 size = _linear_frame(legs, row, it, payload)
-            _packetise(legs, row, it, tick, leg.playing == 1 or _sounds(told), payload, size)
+            if leg.format == _OPUS and size <= _UNSENT_OPUS:
+                leg.marked = 1
+            else:
+                _packetise(legs, row, it, tick, talking, payload, size)
         if leg.out_count:
             leg.late_frames += missed

@@ -34,12 +34,14 @@ from tests.fakes.browser import FakeBrowser, rtp
 from tests.fakes.browser_call import until
 from tests.fakes.coders import OpusCoder
 from tests.fakes.house import House, house
+from tests.voice.media.ticks import expected_loss
 from voice.browser import KEYS_AT_ONCE, BrowserCalls
 from voice.config import Settings
 from voice.net.ice_guard import IceAddress, IceGuard
 from voice.net.webrtc import BrowserPeer, PeerState
 from voice.ports import TICK_MS, TICK_SAMPLES
 from voice.settings.sections import LimitSettings
+from voice.wire.rtcp import Report, ReportBlock
 from voice.wire.rtp import RtpPacket
 
 HERE = "192.0.2.1"
@@ -169,6 +171,20 @@ async def test_what_a_page_says_comes_back_from_the_echo_number() -> None:
         heard = np.concatenate([codec.decode(RtpPacket.parse(packet).payload) for packet in page.heard])
         spectrum = np.abs(np.fft.rfft(heard[-16_000:].astype(float)))
         assert abs(float(np.argmax(spectrum)) * 16_000 / min(heard.size, 16_000) - 440) < 5
+
+
+async def test_a_page_that_loses_packets_is_sent_what_repairs_it() -> None:
+    async with clicks() as it:
+        await it.click()
+        (page,), (leg,) = it.pages, it.house.plane._legs.values()
+        await until(lambda: bool(page.heard))
+        assert expected_loss(leg) == 10
+        await until(lambda: bool(page.reports))
+        block = ReportBlock(leg.sending.ssrc, fraction=77, lost=5, highest=0, jitter=0, last_report=0, delay=0)
+        await page.send(bytes(Report(0x1234, None, (block,))))
+        await until(lambda: it.peers[0].told.far_lost is not None)
+        await it.house.tick(TICK_MS)
+        assert expected_loss(leg) == 15
 
 
 async def test_a_page_presses_keys_and_more_than_a_hand_can_are_dropped() -> None:

@@ -80,3 +80,28 @@ async def test_opus_by_sip_has_a_clock_of_its_own_and_keeps_it() -> None:
         it.phone.heard()
         await it.house.tick(100)
         assert {packet.payload_type for packet in it.phone.heard()} == {111}, "the call goes on as it was"
+
+
+async def test_a_caller_who_takes_comfort_noise_is_sent_it_in_pauses_if_the_node_may() -> None:
+    async with exchange() as it:
+        it.house.plane.dtx = True
+        await it.talking(it.phone.sdp(formats="8 13 101"))
+        await it.house.tick(6_000)
+        heard = it.phone.heard()
+        assert {packet.payload_type for packet in heard} == {8, 13}
+        assert len(heard) < 200
+        it.phone.invite()
+        assert (await it.phone.answer()).media()[1] == ["8", "9", "0", "13", "101"]
+        it.phone.ack(it.phone.sdp(formats="8 101"))
+        await it.phone.settled()
+        it.phone.heard()
+        await it.house.tick(600)
+        packets = it.phone.heard()
+        assert {packet.payload_type for packet in packets} == {8}
+        assert len(packets) >= 29
+
+
+async def test_a_node_that_may_not_pause_takes_no_comfort_noise() -> None:
+    async with exchange() as it:
+        it.phone.invite(it.phone.sdp(formats="8 13 101"))
+        assert (await it.phone.answer()).media()[1] == ["8", "101"]

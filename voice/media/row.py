@@ -95,6 +95,7 @@ class Row:
     def _stage(self, wire: Wire, coding: Coding, payload_type: int, event_payload_type: int | None) -> _Owners:
         self.coding = coding
         self._events = event_payload_type is not None
+        self._noise: int | None = None  # payload type of what is sent in pauses
         opus = self._opus_of(coding)
         stream = self._engine.staged[self.number]
         stream["fd"] = -1 if wire.file is None else wire.file
@@ -168,7 +169,9 @@ class Row:
         self._ask(Command.RENUMBER, payload_type)
 
     def allow_pauses(self, noise_payload_type: int | None) -> None:
-        self._ask(Command.ALLOW_PAUSES, -1 if noise_payload_type is None else noise_payload_type)
+        if noise_payload_type != self._noise:
+            self._ask(Command.ALLOW_PAUSES, -1 if noise_payload_type is None else noise_payload_type)
+            self._noise = noise_payload_type
 
     def expect_loss(self, share: float) -> None:
         """The encoder's settings are the line thread's to change: it may be encoding."""

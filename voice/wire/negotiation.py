@@ -72,8 +72,8 @@ def make_offer(
     """Offer one audio stream, received at `local_host`:`rtp_port`, best codec first (RFC 3264 section 5).
 
     With `events`, keys have a payload type for each clock, the first of them `event_payload_type` (RFC 4733 section
-    2.1); with `noise` comfort noise may take the place of packets (RFC 3389). RTCP may come to the port after RTP's, or to the same one (RFC 5761 section 5.1.1). By SRTP where `sdes`
-    demands it.
+    2.1); with `noise` comfort noise may take the place of packets (RFC 3389). RTCP may come to the port after RTP's, or
+    to the same one (RFC 5761 section 5.1.1). By SRTP where `sdes` demands it.
     """
     encodings = {_PAYLOAD_TYPE[codec]: codec for codec in codecs}
     noise = noise and any(codec.clock_hz == _NOISE[1] for codec in codecs)

@@ -9,12 +9,16 @@ import numpy.typing as npt
 import pytest
 import soxr
 from hibari import Hibari
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.fakes.coders import OpusCoder
-from tests.voice.media.ticks import PEER, Bench
+from tests.voice.media.ticks import PEER, Bench, expected_loss
 from tests.voice.media.wires import FakeWire
 from voice.media import opus
 from voice.media.codecs import Coding
+from voice.media.engine.layout import COMMANDS
+from voice.media.opus import LEAST_LOSS_PERCENT, MOST_LOSS_PERCENT, ExpectedLoss, OpusState, library
 from voice.ports import RATE_HZ, TICK_SAMPLES, Frame
 from voice.wire.rtp import RtpPacket, timestamp_step
 
@@ -258,3 +262,67 @@ async def test_garbage_is_counted_and_never_breaks_the_leg(speech: Samples) -> N
     before = len(browser.heard) + TICK_SAMPLES
     await browser.send(*good)
     assert likeness(speech, browser.heard[before:]) > 0.9
+
+
+async def test_the_encoder_expects_what_the_far_end_reports_to_lose() -> None:
+    browser = Browser()
+    await browser.bench.run()
+    assert expected_loss(browser.leg) == LEAST_LOSS_PERCENT
+    for share, percent in ((0.4, 20), (0.4, 25), (0.0, 25), (0.0, 23), (0.0, 20)):
+        browser.leg.expect_loss(share)
+        await browser.bench.run()
+        assert expected_loss(browser.leg) == percent
+    browser.leg.switch(Coding.OPUS, 112)
+    await browser.bench.run()
+    assert expected_loss(browser.leg) == 20, "another encoder goes on with what is known of the way"
+
+
+async def test_reports_on_a_leg_without_opus_ask_nothing_of_the_engine() -> None:
+    bench = Bench()
+    leg, _ = bench.leg(FakeWire())
+    for share in [0.5, 0.0] * COMMANDS:
+        leg.expect_loss(share)
+    leg.packetise(40)
+    await bench.run()
+    assert leg.row["packet_octets"] == 320
+
+
+async def test_reports_that_come_faster_than_the_engine_obeys_are_passed_over() -> None:
+    browser = Browser()
+    for share in [1.0, *[0.0] * 8] * COMMANDS:
+        browser.leg.expect_loss(share)
+    await browser.bench.run(2)
+    browser.leg.expect_loss(1.0)
+    await browser.bench.run()
+    assert expected_loss(browser.leg) == MOST_LOSS_PERCENT
+
+
+@given(st.lists(st.floats(0, 1)))
+def test_expected_loss_is_bounded_and_never_beyond_what_was_told(shares: list[float]) -> None:
+    expected = ExpectedLoss()
+    for share in shares:
+        before = expected.percent
+        expected.add(share)
+        assert LEAST_LOSS_PERCENT <= expected.percent <= MOST_LOSS_PERCENT
+        assert min(before, 100 * share - 1) <= expected.percent <= max(before, 100 * share + 1)
+
+
+def test_the_least_that_is_expected_is_the_least_that_libopus_repairs_in_full_band(speech: Samples) -> None:
+    """With another libopus this may be another number."""
+    has_repair, wideband = library().opus_packet_has_lbrr, (8, 9, 10, 11)
+    has_repair.argtypes = [ctypes.c_char_p, ctypes.c_int32]
+
+    def encode(percent: int) -> list[bytes]:
+        state, out = OpusState(percent), ctypes.create_string_buffer(1_275)
+        sizes_and_payloads = []
+        for frame in ticks(speech):
+            size = library().opus_encode(state.encoder_address, frame.ctypes.data, TICK_SAMPLES, out, 1_275)
+            sizes_and_payloads.append(out.raw[:size])
+        return sizes_and_payloads
+
+    def fit(payloads: list[bytes]) -> bool:
+        repairs = sum(has_repair(payload, len(payload)) for payload in payloads)
+        return repairs > len(payloads) / 2 and all(payload[0] >> 3 in wideband for payload in payloads)
+
+    assert fit(encode(LEAST_LOSS_PERCENT))
+    assert not any(fit(encode(percent)) for percent in (2, 5, LEAST_LOSS_PERCENT - 1))

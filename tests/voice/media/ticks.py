@@ -1,6 +1,7 @@
 """A plane in virtual time, and what its tests say and measure."""
 
 import asyncio
+import ctypes
 from random import Random
 
 import numpy as np
@@ -10,6 +11,7 @@ from dsp.tones import DtmfDetector
 from tests.voice.media.wires import FakeWire
 from voice.media.codecs import Coding
 from voice.media.leg import MediaLeg
+from voice.media.opus import library
 from voice.media.plane import MediaPlane
 from voice.ports import Frame, Pcm
 from voice.wire.rtp import RtpPacket
@@ -65,3 +67,10 @@ def keys_in(pcm8k: Pcm) -> str:
         detector.process(np.zeros(1, np.int32), np.ascontiguousarray(tick), digit)
         found += digit.tobytes()
     return found.replace(b"\0", b"").decode()
+
+
+def expected_loss(leg: MediaLeg) -> int:
+    """What a leg's Opus encoder expects to be lost, in percent."""
+    get_packet_loss, percent = 4015, ctypes.c_int()
+    assert library().opus_encoder_ctl(leg.row["encoder"], get_packet_loss, ctypes.byref(percent)) == 0
+    return percent.value

@@ -8,7 +8,7 @@ from random import Random
 
 from tests.fakes.clock import virtual_time
 from tests.fakes.telephone import free
-from tests.voice.media.ticks import Bench
+from tests.voice.media.ticks import Bench, expected_loss
 from voice.media.codecs import Coding
 from voice.media.engine.inbound import MAX_ASIDE
 from voice.media.leg import MediaLeg
@@ -101,9 +101,9 @@ class Call:
             await self.bench.run()
             await asyncio.sleep(0.02)
 
-    def block(self, lost: int, about: int | None = None) -> bytes:
+    def block(self, lost: int, about: int | None = None, fraction: int = 0) -> bytes:
         """A receiver report of the far end about our stream."""
-        told = ReportBlock(self.leg.sending.ssrc if about is None else about, 0, lost, 0, 0, 0, 0)
+        told = ReportBlock(self.leg.sending.ssrc if about is None else about, fraction, lost, 0, 0, 0, 0)
         return bytes(Report(THEIRS, None, (told,)))
 
     @property
@@ -112,12 +112,14 @@ class Call:
 
 
 @asynccontextmanager
-async def calling(*, muxed: bool = False, declared: Address | None = None) -> AsyncIterator[Call]:
+async def calling(
+    *, muxed: bool = False, declared: Address | None = None, coding: Coding = Coding.PCMU
+) -> AsyncIterator[Call]:
     """`declared`: where SDP said that the far end's RTCP is; else where it is."""
     bench, peer = Bench(), Peer()
     wire = RtpPorts(HOST, 23_000, 23_999, Random()).open(peer.rtp)
     wire.control.declare(declared or peer.rtcp, muxed=muxed)
-    leg = bench.plane.add_leg(wire, Coding.PCMU, 0, 101)
+    leg = bench.plane.add_leg(wire, coding, 0, 101)
     wire.control.begin(leg)
     try:
         yield Call(bench, peer, wire, leg)
@@ -268,3 +270,15 @@ async def test_a_plane_that_closes_says_goodbye_for_its_legs() -> None:
         await it.bench.plane.close()
         assert len(it.peer.told()) == 1
         assert free(it.port)
+
+
+@virtual_time
+async def test_opus_adds_what_repairs_the_loss_that_is_reported() -> None:
+    async with calling(muxed=True, coding=Coding.OPUS) as it:
+        await it.run(5)
+        it.peer.report(it.wire.port, it.block(5, fraction=77), muxed=True)
+        await it.run(0.1)
+        assert expected_loss(it.leg) == 15
+        it.peer.report(it.wire.port, it.block(5, fraction=77, about=1), muxed=True)
+        await it.run(0.1)
+        assert expected_loss(it.leg) == 15

@@ -53,6 +53,48 @@ def test_keys_as_events_may_be_out_of_the_question() -> None:
     assert read_answer(parse_sdp(presumptuous), events=False).event_payload_type is None
 
 
+def test_comfort_noise_is_agreed_on_where_both_want_it() -> None:
+    offer = make_offer("192.0.2.1", 20_000, 7, 3, noise=True)
+    assert parse_sdp(offer).media[0].formats == ("0", "8", "13", "101")
+    assert b"a=rtpmap:13 CN/8000\r\n" in offer
+    theirs = answer(parse_sdp(offer), "192.0.2.7", 40_000, 9, 1, noise=True)
+    assert theirs.noise_payload_type == 13
+    assert parse_sdp(theirs.answer_bytes).media[0].formats == ("0", "13", "101")
+    assert read_answer(parse_sdp(theirs.answer_bytes), noise=True).noise_payload_type == 13
+    assert read_answer(parse_sdp(theirs.answer_bytes)).noise_payload_type is None
+    unwilling = answer(parse_sdp(offer), "192.0.2.7", 40_000, 9, 1)
+    assert unwilling.noise_payload_type is None
+    assert b"CN/8000" not in unwilling.answer_bytes
+    assert read_answer(parse_sdp(unwilling.answer_bytes), noise=True).noise_payload_type is None
+
+
+@pytest.mark.parametrize(
+    ("formats", "mapped", "agreed"),
+    [
+        ("0 13", "", 13),
+        ("9 13", "", 13),
+        ("0 13", "a=rtpmap:13 CN/8000\r\n", 13),
+        ("0 13", "a=rtpmap:13 CN/16000\r\n", None),
+        ("0 13", "a=rtpmap:13 telephone-event/8000\r\n", None),
+        ("0 98", "a=rtpmap:98 CN/8000\r\n", None),
+        ("96 13", "a=rtpmap:96 opus/48000/2\r\n", None),
+        ("0", "a=rtpmap:13 CN/8000\r\n", None),
+    ],
+)
+def test_comfort_noise_is_what_rfc_3389_calls_so_beside_a_format_of_its_clock(
+    formats: str, mapped: str, agreed: int | None
+) -> None:
+    session = "v=0\r\no=- 1 1 IN IP4 192.0.2.7\r\ns=-\r\nc=IN IP4 192.0.2.7\r\nt=0 0\r\n"
+    offer = f"{session}m=audio 40000 RTP/AVP {formats}\r\n{mapped}"
+    found = answer(parse_sdp(offer.encode()), "192.0.2.1", 20_000, 7, 1, codecs=tuple(Codec), noise=True)
+    assert found.noise_payload_type == agreed
+    assert (b"CN/8000" in found.answer_bytes) == (agreed is not None)
+
+
+def test_an_offer_of_opus_alone_has_no_comfort_noise() -> None:
+    assert b"CN" not in make_offer("192.0.2.1", 20_000, 7, 3, codecs=(Codec.OPUS,), noise=True)
+
+
 @pytest.mark.parametrize(
     ("theirs", "ours"),
     [

@@ -142,6 +142,14 @@ def test_a_round_trip_that_cannot_be_is_none(reply: ReportBlock) -> None:
     assert reports.told.far_lost == 0
 
 
+def test_what_was_lost_since_the_report_before() -> None:
+    reports = reporting()
+    about_us, about_another = ReportBlock(OURS, 64, 3, 0, 0, 0, 0), ReportBlock(OURS + 1, 128, 3, 0, 0, 0, 0)
+    assert reports.receive(bytes(Report(THEIRS, None, (about_another, about_us))), 60.0, 100) == 0.25
+    assert reports.receive(bytes(Report(THEIRS, None, (about_another,))), 61.0, 100) is None
+    assert reports.receive(bytes(Report(THEIRS)), 62.0, 100) is None
+
+
 def test_a_far_end_that_lost_more_than_was_sent() -> None:
     reports = reporting()
     reports.receive(bytes(Report(THEIRS, None, (ReportBlock(OURS, 0, 1 << 22, 0, 0, 0, 0),))), 60.0, 100)

@@ -16,7 +16,6 @@ import numpy.typing as npt
 import pylibsrtp._binding
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 from numba.core.extending import intrinsic
 
 from dsp.kernel import kernel
@@ -115,9 +114,9 @@ def _set_encoder(_context: Any, encoder: Any, request: Any, value: Any) -> Any:
     on some machines is not how others take it."""
 
     def generate(_target: Any, builder: ir.IRBuilder, _signature: Any, arguments: Any) -> ir.Value:
+        module, name = builder.module, "centralino_opus_encoder_ctl"
         kind = ir.FunctionType(ir.IntType(32), [ir.IntType(64), ir.IntType(32)], var_arg=True)
-        function = cgutils.get_or_insert_function(builder.module, kind, "centralino_opus_encoder_ctl")
-        return builder.call(function, arguments)
+        return builder.call(module.globals.get(name) or ir.Function(module, kind, name), arguments)
 
     return types.int32(types.int64, types.int32, types.int32), generate
 

@@ -198,6 +198,9 @@ async def test_opus_pauses_by_itself() -> None:
     assert (first.marker, packets[-1].marker) == (True, False)
     assert timestamp_step(packets[0].timestamp, first.timestamp) == 120 * 960
     assert timestamp_step(last.timestamp, first.timestamp) > 960
+    steps = [timestamp_step(a.timestamp, b.timestamp) for a, b in pairwise(packets)]
+    after_gaps = [n for n, step in enumerate(steps, start=1) if step > 960]
+    assert [n for n, packet in enumerate(packets) if packet.marker] == [0, *after_gaps]
     far, before = OpusCoder(), packets[0].timestamp
     heard = []
     for packet in packets:

@@ -8,6 +8,10 @@ it, the leg begins anew.
 A filter needs a second of speech to learn from. So the last second of each leg is kept, both ways, and a leg that gets
 a canceller goes through it again, some ticks at a time, until it has caught up: what is heard from then on is free of
 echo. While a leg has a canceller it is heard `DELAY_MS` later, by the suppressor's overlapping windows.
+
+Until then our voice still comes back, and is speech. So each tick says whether it may be `ours`: no louder than what was
+played in the last quarter of a second comes back at most. While nothing is measured that is by a bound, which a leg
+without echo has at almost nothing after 0.3 s; once it is, by the loss; and of a canceller at work, by what that leaves.
 """
 
 import weakref
@@ -18,8 +22,8 @@ import numpy.typing as npt
 from numba import types
 
 from dsp import speex
-from dsp.echo_loss import ECHO_LOSS, EchoLoss, echo_loss, forget_echo, measure_echo, power
-from dsp.kernel import NARROW_HZ, WIDE_HZ, Floats, Pcm, Rows, check_rows, check_shape, f32, i32, kernel, record
+from dsp.echo_loss import BLOCKS, ECHO_LOSS, LAGS, EchoLoss, echo_loss, forget_echo, measure_echo, power
+from dsp.kernel import NARROW_HZ, WIDE_HZ, Bytes, Floats, Pcm, Rows, check_rows, check_shape, f32, i32, kernel, record
 
 NEEDED_DB = 35.0
 """Echo return loss under which a leg gets a canceller: what a VAD still takes for speech."""
@@ -40,6 +44,11 @@ _PAST = 50  # ticks that a canceller learns from as it is begun
 _TICKS = 64  # ticks kept: these, and what was said up to the longest delay before
 _EXTRA = 4  # ticks of its past that a leg goes through in a tick, besides the present one ...
 _EXTRA_IN_ALL = 8  # ... and all legs together
+_UNKNOWN = 64.0  # ticks of something played (`EchoLoss.heard`), 2 s of them, in which any leg may have an echo ...
+_LIKELY = 0.3  # ... and confidence from which one may have it later
+_LOUDEST = 0.25  # power gain over which nothing is an echo, whatever may be: 6 dB, the loss of a bad hybrid
+_COLOUR = 2.0  # a tick may come back so much stronger than the mean of them, by its spectrum
+_LEFT = 0.03  # of an echo's power a canceller leaves less
 
 _NOISE_SUPPRESS_DB, _ECHO_SUPPRESS_DB, _ECHO_SUPPRESS_ACTIVE_DB = 0, -40, -6
 
@@ -60,6 +69,7 @@ class Cancelling(NamedTuple):
     wrong: Rows  # [C] ticks that the canceller made louder, less the others
     begin: Rows  # [C] samples from what is said to what the filter begins with
     slot: Rows  # [C] place in the pool, or -1
+    ours: Bytes  # [C] 1: what the latest tick holds may be an echo of ours, and nothing else
     taken: Rows  # [most] 1 where a place is taken
     echo: Handles  # [most] Speex's states
     rest: Handles  # [most]
@@ -70,8 +80,8 @@ class Cancelling(NamedTuple):
 
 _rows, _pcm, _counts = types.int32[::1], types.int16[:, ::1], types.int64[::1]
 CANCELLING = record(
-    [ECHO_LOSS, _pcm, _pcm, _counts, _counts, *[_rows] * 6, types.intp[::1], types.intp[::1], _rows]
-    + [types.int16[::1]] * 2,
+    [ECHO_LOSS, _pcm, _pcm, _counts, _counts, *[_rows] * 5, types.uint8[::1], _rows, types.intp[::1], types.intp[::1]]
+    + [_rows, types.int16[::1], types.int16[::1]],
     Cancelling,
 )
 
@@ -91,6 +101,7 @@ def cancelling(capacity: int, hz: int, most: int) -> Cancelling:
         wrong=np.zeros(capacity, np.int32),
         begin=np.zeros(capacity, np.int32),
         slot=np.full(capacity, -1, np.int32),
+        ours=np.zeros(capacity, np.uint8),
         taken=np.zeros(most, np.int32),
         echo=np.zeros(most, np.intp),
         rest=np.zeros(most, np.intp),
@@ -205,6 +216,22 @@ def _fade(begin: Pcm, end: Pcm, out: Pcm) -> None:
         out[i] = np.int16(i32(np.rint(value)))
 
 
+@kernel(types.boolean(CANCELLING, types.int64, types.int16[::1], types.float32))
+def _is_ours(it: Cancelling, row: int, heard: Pcm, left: float) -> bool:
+    """Whether an echo explains how loud a tick is, of which `left` (power) is heard."""
+    loss = it.loss
+    if loss.idle[row] * BLOCKS > LAGS:
+        return False
+    gain = min(loss.most[row] * f32(_COLOUR), f32(_LOUDEST))
+    if it.slot[row] >= 0 or it.seen[row] > 0:
+        gain = f32(10) ** (loss.loss_db[row] * f32(-0.1)) * f32(_COLOUR)
+    loudest = f32(0)
+    for played in loss.played[row]:
+        loudest = max(loudest, played)
+    explained: bool = power(heard) <= loudest * gain * left
+    return explained
+
+
 @kernel(types.void(types.int32[::1], types.int16[:, ::1], types.int16[:, ::1], CANCELLING))
 def cancel(rows: Rows, said: Pcm, heard: Pcm, it: Cancelling) -> None:
     """One tick: `said` i16[C, n] is played on the legs while `heard` i16[C, n] comes in, which loses its echo."""
@@ -214,12 +241,16 @@ def cancel(rows: Rows, said: Pcm, heard: Pcm, it: Cancelling) -> None:
     extra = _EXTRA_IN_ALL
     for row in rows:
         if it.slot[row] < 0:
+            may = it.loss.confidence[row] >= f32(_LIKELY) or it.loss.heard[row, 3] < f32(_UNKNOWN)
+            it.ours[row] = may and _is_ours(it, row, heard[row], f32(1))
             continue
         behind = it.ticks[row] - 1 - it.done[row]
         more = min(behind, extra, _EXTRA)
         extra -= more
         for _ in range(1 + more):
             _clean(it, row)
+        if behind > 0:
+            it.wrong[row] = 0  # it is learning
         wrong = it.wrong[row] >= _WRONG
         leaves = wrong or it.missed[row] >= _AWAY
         if more == behind:
@@ -230,6 +261,7 @@ def cancel(rows: Rows, said: Pcm, heard: Pcm, it: Cancelling) -> None:
             else:
                 for i in range(heard.shape[1]):
                     heard[row, i] = it.cleaned[i]
+        it.ours[row] = _is_ours(it, row, heard[row], f32(1) if behind > 0 else f32(_LEFT))
         if leaves:
             _give_back(it, row)
         if wrong:
@@ -241,11 +273,13 @@ def forget_cancelling(it: Cancelling, row: int) -> None:
     """Another call begins in `row`."""
     _give_back(it, row)
     forget_echo(it.loss, row)
-    it.said[row] = 0
-    it.heard[row] = 0
+    if it.ticks[row] > 0:  # a row that was never used is as it was made: no time is spent on it
+        it.said[row] = 0
+        it.heard[row] = 0
     it.ticks[row] = 0
     it.seen[row] = 0
     it.missed[row] = 0
+    it.ours[row] = 0
 
 
 def _forget_all(it: Cancelling) -> None:
@@ -273,6 +307,11 @@ class EchoCanceller:
     def confidence(self) -> Floats:
         """Of `loss_db`, 0..1."""
         return self._state.loss.confidence
+
+    @property
+    def ours(self) -> Bytes:
+        """1 where an echo of what was played explains the latest tick: nobody need have spoken in it."""
+        return self._state.ours
 
     def has(self, row: int) -> bool:
         """Whether `row` has a canceller."""

@@ -6,6 +6,10 @@ slope of a straight line through them is the power gain of the echo path (what t
 spoils the fit). Sums are kept for all lags to 250 ms and forget with a time constant of two seconds, counted while
 something is played. No samples are multiplied with each other, so this costs a hundredth of an echo canceller and may
 watch every leg.
+
+Long before the fit is sure there is a bound: all that was played by the longest lag ago has come back by now, so the
+echo path gains no more than all that was heard, whoever said it, over what was played by then. The least such ratio of
+a call holds. It is there 0.3 s after the first word that is played, and where nothing comes back it is small at once.
 """
 
 from typing import NamedTuple
@@ -23,6 +27,7 @@ _SMOOTHED = 0.75  # of the envelope a block before: 16 ms, so that an echo of ma
 _KEPT = 0.99  # of the sums, a tick
 _PLAYED = 1e-6  # power from which a block is something played: -60 dBFS
 _LEAST_TICKS = 20  # of something played, before anything is concluded ...
+_ENOUGH = 1e-3  # power of blocks played, in all, from which the bound is drawn: 20 ms at -37 dBFS
 _DOUBT = 20.0  # ... and after so many ticks what the echo does not explain counts twice: few syllables agree by chance
 
 
@@ -38,10 +43,11 @@ class EchoLoss(NamedTuple):
     loss_db: Floats  # [C] echo return loss
     delay_ms: Floats  # [C]
     confidence: Floats  # [C] correlation of the envelopes, 0..1; 0 while too little was played
+    most: Floats  # [C] power gain of the echo path, at most; 1 while nothing is known
 
 
 _matrix, _vector = types.float32[:, ::1], types.float32[::1]
-ECHO_LOSS = record([_matrix] * 5 + [types.int32[::1]] + [_vector] * 3, EchoLoss)
+ECHO_LOSS = record([_matrix] * 5 + [types.int32[::1]] + [_vector] * 4, EchoLoss)
 
 
 def echo_loss(capacity: int) -> EchoLoss:
@@ -60,6 +66,7 @@ def echo_loss(capacity: int) -> EchoLoss:
         floats(),
         floats(),
         floats(),
+        np.ones(capacity, np.float32),
     )
 
 
@@ -130,6 +137,8 @@ def measure_echo(rows: Rows, said: Pcm, heard: Pcm, it: EchoLoss) -> None:
                     products[lag] += now * earlier[lag]
                     totals[lag] += earlier[lag]
                     squares[lag] += earlier[lag] * earlier[lag]
+        if listening and totals[LAGS - 1] >= f32(_ENOUGH):
+            it.most[row] = min(it.most[row], sums[1] / totals[LAGS - 1])
         if listening and sums[3] >= f32(_LEAST_TICKS):
             _conclude(row, it)
 
@@ -146,6 +155,7 @@ def forget_echo(it: EchoLoss, row: int) -> None:
     it.loss_db[row] = 0
     it.delay_ms[row] = 0
     it.confidence[row] = 0
+    it.most[row] = 1
 
 
 class EchoLossMeter:
@@ -157,6 +167,7 @@ class EchoLossMeter:
         self.loss_db = self._state.loss_db
         self.delay_ms = self._state.delay_ms
         self.confidence = self._state.confidence
+        self.most = self._state.most
 
     def process(self, rows: Rows, said: Pcm, heard: Pcm) -> None:
         """One tick at 8 or 16 kHz: `said` was played on each leg while `heard` came in, both i16[C, 160 or 320]."""

@@ -3,10 +3,14 @@
 from functools import cache
 
 import numpy as np
+import numpy.typing as npt
 
 from dsp.g711 import MU_LAW, decode_block, encode_block
 from dsp.kernel import Pcm
+from dsp.resample import resample
 from tests.dsp.speech import prompts
+
+Doubles = npt.NDArray[np.float64]
 
 _DECAY_MS = {"hybrid": 1.5, "room": 25.0}
 _LENGTH_MS = {"hybrid": 8, "room": 100}
@@ -25,19 +29,32 @@ def talk(seconds: float, seed: int) -> Pcm:
     return np.concatenate(parts)[:size]
 
 
-def echo_of(played: Pcm, loss_db: float, delay_ms: float, *, path: str = "hybrid", seed: int = 0) -> Pcm:
+def wide_talk(seconds: float, seed: int) -> Pcm:
+    """The same at 16 kHz: over 4 kHz the person's sound is a mirror of what is below, 12 dB weaker."""
+    narrow = talk(seconds, seed)
+    mirrored = np.zeros(2 * narrow.size)
+    mirrored[::2] = narrow / 2  # with zeros between them samples have their spectrum twice, at half its height
+    return clipped(resample(narrow, 8_000, 16_000) + mirrored)
+
+
+def response_of(delay_ms: float, path: str = "hybrid", seed: int = 0, hz: int = 8_000) -> Doubles:
+    """What an impulse comes back as."""
+    per_ms = hz // 1_000
+    time_ms = np.arange(per_ms * _LENGTH_MS[path]) / per_ms
+    decaying = np.random.default_rng(seed).standard_normal(time_ms.size) * np.exp(-time_ms / _DECAY_MS[path])
+    return np.concatenate([np.zeros(int(per_ms * delay_ms)), decaying])
+
+
+def echo_of(
+    played: Pcm, loss_db: float, delay_ms: float, *, path: str = "hybrid", seed: int = 0, hz: int = 8_000
+) -> Pcm:
     """The echo of `played`, so much weaker and later, over a line with a little noise."""
-    rng = np.random.default_rng(seed)
-    time_ms = np.arange(8 * _LENGTH_MS[path]) / 8
-    response = rng.standard_normal(time_ms.size) * np.exp(-time_ms / _DECAY_MS[path])
-    echo = np.convolve(played.astype(np.float64), np.concatenate([np.zeros(int(8 * delay_ms)), response]))[
-        : played.size
-    ]
+    echo = np.convolve(played.astype(np.float64), response_of(delay_ms, path, seed, hz))[: played.size]
     echo *= 10 ** (-loss_db / 20) * np.linalg.norm(played.astype(np.float64)) / np.linalg.norm(echo)
-    return clipped(echo + 10 * rng.standard_normal(played.size))
+    return clipped(echo + 10 * np.random.default_rng(seed + 1_000).standard_normal(played.size))
 
 
-def clipped(x: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Pcm:
+def clipped(x: Doubles) -> Pcm:
     pcm: Pcm = np.clip(np.rint(x), -32_768, 32_767).astype(np.int16)
     return pcm
 

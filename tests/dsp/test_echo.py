@@ -12,7 +12,7 @@ from dsp.echo import Cancelling, EchoCanceller, cancel, cancelling
 from dsp.kernel import Pcm
 from dsp.resample import resample
 from dsp.vad import SileroVad
-from tests.dsp.echoes import clipped, echo_of, gain_db, over_g711, talk
+from tests.dsp.echoes import clipped, echo_of, gain_db, over_g711, talk, wide_talk
 
 ROW = np.zeros(1, np.int32)
 SECOND = 50  # ticks
@@ -74,6 +74,71 @@ def test_our_own_voice_is_no_barge_in_and_a_callers_is() -> None:
         assert not found[caught_up : talks.start].any()
         assert not found[talks.stop + 10 :].any()
         assert found[talks].mean() > 0.9 * speech(caller)[talks].mean()
+
+
+def voiced(said: Pcm, heard: Pcm, *, holds: bool = True) -> Flags:
+    """In which ticks the VAD hears a caller in what is left of `heard`, where it may be no echo of ours."""
+    canceller, vad, found = EchoCanceller(1, 8_000, most=1), SileroVad(1), []
+    probability, awake = np.zeros(1, np.float32), np.ones(1, np.uint8)
+    for played, came in zip(said.reshape(-1, 1, 160), heard.reshape(-1, 1, 160), strict=True):
+        tick = came.copy()
+        canceller.process(ROW, played.copy(), tick)
+        awake[0] = not (holds and canceller.ours[0])
+        vad.process(ROW, tick, probability, awake)
+        found.append(probability[0] >= 0.5)
+    return np.array(found)
+
+
+def longest(found: Flags) -> int:
+    """How many in a row."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], found, [0]])))
+    return int((edges[1::2] - edges[::2]).max(initial=0))
+
+
+@pytest.mark.parametrize("path", ["hybrid", "room"])
+@pytest.mark.parametrize("loss_db", [6, 12, 20, 30])
+def test_our_own_voice_is_no_barge_in_before_it_is_cancelled_either(path: str, loss_db: float) -> None:
+    for seed in range(3):
+        for delay_ms in (5, 120, 200):
+            said = over_g711(talk(6, seed))
+            heard = over_g711(echo_of(said, loss_db, delay_ms, path=path, seed=seed))
+            assert voiced(said, heard, holds=False).sum() > 8
+            assert longest(voiced(said, heard)) < 10, "voice over the bot is meant after 200 ms"
+
+
+@pytest.mark.parametrize("loss_db", [None, 30, 20, 12, 6])
+@pytest.mark.parametrize("begin_s", [0.8, 1.2, 2, 4])
+def test_who_speaks_over_us_is_heard_as_soon_as_without_us(loss_db: float | None, begin_s: float) -> None:
+    later = []
+    for seed in range(5):
+        said, caller, begin = over_g711(talk(begin_s + 2, seed)), talk(3, seed + 90), int(begin_s * SECOND) * 160
+        caller = caller[int(np.argmax(np.abs(caller) > 300)) :][: said.size - begin]
+        line = np.rint(10 * np.random.default_rng(seed).standard_normal(said.size)).astype(np.int16)
+        echo = line if loss_db is None else echo_of(said, loss_db, 60, path="room", seed=seed)
+        alone, over = line.astype(np.float64), echo.astype(np.float64)
+        alone[begin : begin + caller.size] += caller
+        over[begin : begin + caller.size] += caller
+        times = [
+            int(np.argmax(voiced(played, over_g711(clipped(came)))[begin // 160 :]))
+            for played, came in ((np.zeros_like(said), alone), (said, over))
+        ]
+        later.append(times[1] - times[0])
+    assert np.median(later) <= 2
+    assert max(later) <= 10, "200 ms"
+
+
+def test_nothing_is_ours_while_nothing_is_played_nor_on_a_line_that_gives_nothing_back() -> None:
+    said, caller = talk(6, 1), talk(6, 80)
+    said[: SECOND * 160] = 0
+    caller[2 * SECOND * 160 : 3 * SECOND * 160] = 0
+    canceller, ours, speaks = EchoCanceller(1, 8_000, most=1), [], []
+    for played, came in zip(said.reshape(-1, 1, 160), caller.reshape(-1, 1, 160), strict=True):
+        canceller.process(ROW, played.copy(), came.copy())
+        ours.append(canceller.ours[0] == 1)
+        speaks.append(np.abs(came).max() > 500)
+    assert not np.any(ours[:SECOND])
+    assert np.any(ours[SECOND : 3 * SECOND])
+    assert not np.logical_and(ours, speaks)[int(2.5 * SECOND) :].any()
 
 
 def direct(state: Cancelling, first: int, said: Pcm, heard: Pcm) -> Pcm:
@@ -194,6 +259,22 @@ def test_at_16_khz_too() -> None:
     clean, had = cancelled(*wide, hz=16_000)
     assert had[2 * SECOND]
     assert gain_db(clean[3 * 16_000 :], wide[1][3 * 16_000 :]) > 20
+
+
+@pytest.mark.parametrize("path", ["hybrid", "room"])
+@pytest.mark.parametrize(("loss_db", "least_db"), [(6, 20), (12, 20), (20, 20), (30, 14)])
+def test_an_echo_of_all_that_16_khz_carry_is_gone(path: str, loss_db: float, least_db: float) -> None:
+    for seed, delay_ms in enumerate((5, 60, 120)):
+        said = wide_talk(7, seed)
+        heard = echo_of(said, loss_db, delay_ms, path=path, seed=seed, hz=16_000)
+        clean, had = cancelled(said, heard, hz=16_000)
+        assert 0 < int(np.argmax(had)) < 2 * SECOND
+        later = slice(4 * 16_000, None)
+        assert gain_db(clean[later], heard[later]) > least_db
+        upper = [
+            float(np.sum(np.abs(np.fft.rfft(x[later])[x[later].size // 4 :]) ** 2)) for x in (heard, clean)
+        ]  # over 4 kHz
+        assert 10 * np.log10(upper[0] / upper[1]) > least_db - 6
 
 
 def test_there_are_as_many_as_there_are_and_reset_gives_one_back() -> None:

@@ -1,7 +1,6 @@
 """The echo meter: right about echoes, silent about people who merely speak."""
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,10 +8,9 @@ from hypothesis import strategies as st
 from dsp.echo_loss import EchoLossMeter
 from dsp.kernel import Pcm
 from dsp.resample import resample
-from tests.dsp.echoes import echo_of, over_g711, talk
+from tests.dsp.echoes import Doubles, echo_of, over_g711, talk
 
 ROW = np.zeros(1, np.int32)
-Doubles = npt.NDArray[np.float64]
 
 
 def measured(said: Pcm, heard: Pcm, tick: int = 160) -> Doubles:
@@ -85,6 +83,49 @@ def test_a_room_is_measured_within_2_db_and_late_by_its_middle() -> None:
         assert 80 <= np.median(sure[:, 1]) <= 104
 
 
+def bounds(said: Pcm, heard: Pcm) -> Doubles:
+    """Of the gain in dB, after every tick."""
+    meter, found = EchoLossMeter(1), []
+    for played, came in zip(said.reshape(-1, 1, 160), heard.reshape(-1, 1, 160), strict=True):
+        meter.process(ROW, played.copy(), came.copy())
+        found.append(meter.most[0])
+    return 10 * np.log10(np.array(found, np.float64))
+
+
+def test_the_bound_is_all_that_was_heard_over_all_that_was_played_by_then() -> None:
+    rng = np.random.default_rng(4)
+    said = np.rint(np.repeat(rng.uniform(200, 3_000, 100), 160) * rng.standard_normal(16_000)).astype(np.int16)
+    heard = echo_of(said, 14, 60)
+    played, came, least = envelope(said), envelope(heard), 1.0
+    earlier = np.concatenate([np.zeros(63), played[:-63]])
+    sums, expected = np.zeros(2), []
+    for tick in range(100):
+        blocks = slice(5 * tick, 5 * tick + 5)
+        sums = sums * 0.99 + (came[blocks].sum(), earlier[blocks].sum())
+        least = min(least, sums[0] / sums[1]) if sums[1] >= 1e-3 else least
+        expected.append(10 * np.log10(least))
+    np.testing.assert_allclose(bounds(said, heard), expected, atol=0.01)
+
+
+@pytest.mark.parametrize("path", ["hybrid", "room"])
+@pytest.mark.parametrize("loss_db", [6, 12, 20, 30])
+@pytest.mark.parametrize("delay_ms", [5, 60, 120])
+def test_the_bound_is_one_and_close_after_two_seconds(path: str, loss_db: float, delay_ms: float) -> None:
+    for seed in range(3):
+        said = over_g711(talk(8, seed))
+        found = bounds(said, over_g711(echo_of(said, loss_db, delay_ms, path=path, seed=seed)))
+        assert found[-1] > -loss_db - 3
+        assert found[100] < max(-loss_db + 6, 0)
+
+
+def test_where_nothing_comes_back_the_bound_falls_at_once() -> None:
+    for seed in range(8):
+        said = talk(3, seed)
+        quiet = np.rint(10 * np.random.default_rng(seed).standard_normal(said.size)).astype(np.int16)
+        first = int(np.argmax(said.reshape(-1, 160).max(axis=1) > 1_000))
+        assert bounds(said, quiet)[first + 20] < -35
+
+
 def test_16_khz_is_measured_like_8() -> None:
     said = talk(5, 1)
     heard = echo_of(said, 15, 90)
@@ -147,6 +188,7 @@ def test_rows_are_apart_and_reset_forgets() -> None:
             np.testing.assert_allclose((meter.loss_db[row], meter.delay_ms[row], meter.confidence[row]), expected)
             meter.reset(row)
         assert not meter.confidence.any()
+        assert (meter.most == 1).all()
 
 
 def test_what_does_not_fit_is_refused() -> None:

@@ -63,6 +63,16 @@ class G722Coder:
         return pcm.reshape(-1)
 
 
+class LinearCoder:
+    """Little-endian samples, as streams bring them."""
+
+    def encode(self, pcm: Pcm) -> bytes:
+        return pcm.astype("<i2").tobytes()
+
+    def decode(self, payload: bytes) -> Pcm:
+        return np.frombuffer(payload, "<i2").astype(np.int16)
+
+
 class G711Coder:
     """By one law, and the engine's own rate conversion."""
 
@@ -89,6 +99,8 @@ def coder(coding: Coding) -> Coder:
             return OpusCoder()
         case Coding.G722:
             return G722Coder()
+        case Coding.L16_16K:
+            return LinearCoder()
         case Coding.PCMA:
             return G711Coder(A_LAW)
         case _:

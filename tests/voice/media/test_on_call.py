@@ -1,6 +1,5 @@
 """What goes wrong in operation: strangers, an event loop that stands still, a node that is full for a moment."""
 
-import asyncio
 from random import Random
 
 import numpy as np
@@ -12,7 +11,6 @@ from tests.voice.media.wires import FakeWire
 from voice.media.codecs import Coding
 from voice.media.engine.inbound import MAX_ASIDE
 from voice.media.engine.layout import COMMANDS
-from voice.media.plane import MediaPlane
 from voice.net.rtp_port import RtpPorts
 from voice.ports import Played
 from voice.rtp_line import RtpLine
@@ -84,9 +82,7 @@ async def test_what_was_played_to_its_end_is_told_though_the_event_loop_stood_st
 
 
 async def test_a_leg_that_is_closed_lets_go_of_its_echo_canceller() -> None:
-    bench = Bench(1)
-    bench.plane = MediaPlane(asyncio.get_running_loop(), capacity=1, chance=Random(1), cancels_echo=True)
-    wire = FakeWire()
+    bench, wire = Bench(1, cancels_echo=True), FakeWire()
     leg, _ = bench.leg(wire)
     noise = np.random.default_rng(1).normal(0, 3_000, 16 * 4_000).astype(np.int16)
     assert leg.play(1, noise, last=True)

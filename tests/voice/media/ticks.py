@@ -22,9 +22,9 @@ PEER = ("127.0.0.1", 4000)
 class Bench:
     """A plane without its thread, and a clock of ticks."""
 
-    def __init__(self, capacity: int = 4, chance: Random | None = None) -> None:
-        loop = asyncio.get_running_loop()
-        self.plane = MediaPlane(loop, capacity=capacity, allowance_ms=0, chance=chance or Random(1))
+    def __init__(self, capacity: int = 4, chance: Random | None = None, *, cancels_echo: bool = False) -> None:
+        loop, chance = asyncio.get_running_loop(), chance or Random(1)
+        self.plane = MediaPlane(loop, capacity=capacity, allowance_ms=0, chance=chance, cancels_echo=cancels_echo)
         self.tick = 0
 
     async def run(self, ticks: int = 1) -> None:

@@ -50,7 +50,7 @@ BATCH = 16
 DATAGRAM_OCTETS = 2_048
 """Longest datagram taken for RTP; more than any link here carries whole."""
 CANCELLERS = 32
-"""Legs whose echo may be cancelled at once: each costs 30 us a tick."""
+"""Legs of either rate whose echo may be cancelled at once: each costs 30 us a tick, at 16 kHz 75."""
 
 _BACKLOG = 3_840  # 240 ms
 
@@ -117,6 +117,8 @@ class Shared(NamedTuple):
     tone_counts: Counters
     echo_rows: Rows
     echo_counts: Counters
+    wide_echo_rows: Rows
+    wide_echo_counts: Counters
     member_rows: Rows
     member_counts: Counters
     room_sizes: Rows
@@ -129,7 +131,7 @@ class Shared(NamedTuple):
 def shared(capacity: int) -> Shared:
     """For `capacity` legs, like all that follow."""
     lists: dict[str, Any] = {}
-    for name in ("slot", "narrow", "wide", "tone", "echo", "member"):
+    for name in ("slot", "narrow", "wide", "tone", "echo", "wide_echo", "member"):
         lists |= {f"{name}_rows": _rows(SLOTS, capacity), f"{name}_counts": _counters(SLOTS)}
     return Shared(
         counters=_counters(len(Counter)),
@@ -219,6 +221,7 @@ class Hearing(NamedTuple):
     stretching: stretch.Stretching
     stretching_wide: stretch.Stretching
     cancelling: echo.Cancelling
+    cancelling_wide: echo.Cancelling
     limiting: limiter.Limiting
     widening: polyphase.Converting
     narrowing: polyphase.Converting
@@ -249,6 +252,7 @@ def hearing(capacity: int) -> Hearing:
         stretching=stretch.stretching(capacity),
         stretching_wide=stretch.stretching(capacity, WIDE_TICK),
         cancelling=echo.cancelling(capacity, NARROW_HZ, min(CANCELLERS, capacity)),
+        cancelling_wide=echo.cancelling(capacity, WIDE_HZ, min(CANCELLERS, capacity)),
         limiting=limiter.limiting(capacity),
         widening=polyphase.converting(capacity, NARROW_HZ, WIDE_HZ),
         narrowing=polyphase.converting(capacity, WIDE_HZ, NARROW_HZ),
@@ -271,6 +275,7 @@ class Heard(NamedTuple):
     numbers: Counters  # [2, C]: which tick of the leg it is
     births: Counters  # [2, C]: and which leg of those that were in the row
     echoes: Bytes  # [2, C]: keys may be an echo of ours
+    ours: Bytes  # [2, C]: and so may voice
     voice: Floats  # [C]: the probability of voice, as judged last
     aiming: gain.Aiming  # the gain that ears want
 
@@ -285,6 +290,7 @@ def heard(capacity: int) -> Heard:
         numbers=_counters(2, capacity),
         births=_counters(2, capacity),
         echoes=_bytes(2, capacity),
+        ours=_bytes(2, capacity),
         voice=_floats(capacity),
         aiming=gain.aiming(capacity),
     )

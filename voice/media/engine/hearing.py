@@ -173,6 +173,15 @@ def _settle(rows: Rows, tick: int, inbound: Inbound, it: Hearing, line: stretch.
             moved(inbound.buffers, row, tick, f32(line.moved[row] * _TICK_MS / samples))
 
 
+@kernel(types.void(types.int32[::1], types.int16[:, ::1], types.int16[:, ::1], INBOUND, echo.CANCELLING))
+def _cancel(rows: Rows, said: Pcm, heard: Pcm, inbound: Inbound, line: echo.Cancelling) -> None:
+    """What comes back of what was `said` is taken out of `heard`; such a leg's payloads, which have it, go no further."""
+    echo.cancel(rows, said, heard, line)
+    for row in rows:
+        if line.slot[row] >= 0:
+            inbound.legs[row].exact = 0
+
+
 @kernel(types.void(types.int32[::1], types.int32[::1], types.int64, types.int16[:, ::1], INBOUND, HEARING))
 def _hear_narrow(rows: Rows, echoing: Rows, tick: int, said: Pcm, inbound: Inbound, it: Hearing) -> None:
     """`said` i16[C, 160] is what each leg was told in the tick before, of which `echoing` may give some back."""
@@ -190,12 +199,13 @@ def _hear_narrow(rows: Rows, echoing: Rows, tick: int, said: Pcm, inbound: Inbou
         stretch.feed(it.taking[:taking], it.narrow, it.stretching)
     stretch.stretch(rows, it.quiet, it.narrow, it.stretching)
     _settle(rows, tick, inbound, it, it.stretching)
-    echo.cancel(echoing, said, it.narrow, it.cancelling)
+    _cancel(echoing, said, it.narrow, inbound, it.cancelling)
     convert(rows, it.narrow, it.wide, it.widening)
 
 
-@kernel(types.void(types.int32[::1], types.int64, INBOUND, HEARING))
-def _hear_wide(rows: Rows, tick: int, inbound: Inbound, it: Hearing) -> None:
+@kernel(types.void(types.int32[::1], types.int32[::1], types.int64, types.int16[:, ::1], INBOUND, HEARING))
+def _hear_wide(rows: Rows, echoing: Rows, tick: int, said: Pcm, inbound: Inbound, it: Hearing) -> None:
+    """The same of legs at 16 kHz; `said` i16[C, 320]."""
     for turn in range(_plan(rows, tick, inbound, it, it.stretching_wide)):
         taking = concealed = 0
         for row in rows:
@@ -213,13 +223,20 @@ def _hear_wide(rows: Rows, tick: int, inbound: Inbound, it: Hearing) -> None:
         stretch.feed(it.taking[:taking], it.wide, it.stretching_wide)
     stretch.stretch(rows, it.quiet, it.wide, it.stretching_wide)
     _settle(rows, tick, inbound, it, it.stretching_wide)
+    _cancel(echoing, said, it.wide, inbound, it.cancelling_wide)
     convert(rows, it.wide, it.narrow, it.narrowing)
 
 
-@kernel(types.void(types.int64, types.int64, types.int16[:, ::1], INBOUND, HEARING, HEARD, SHARED))
-def hear(slot: int, tick: int, said: Pcm, inbound: Inbound, it: Hearing, heard: Heard, shared: Shared) -> None:
+_SAID = types.int16[:, ::1]
+
+
+@kernel(types.void(types.int64, types.int64, _SAID, _SAID, INBOUND, HEARING, HEARD, SHARED))
+def hear(
+    slot: int, tick: int, said: Pcm, said_wide: Pcm, inbound: Inbound, it: Hearing, heard: Heard, shared: Shared
+) -> None:
     """One tick of a slot's legs, into `wide` and, where it stands for a while, into `heard`; what there is to be judged
-    goes to the judging thread."""
+    goes to the judging thread. `said` i16[C, 160] and `said_wide` i16[C, 320]: what the legs were told in the tick
+    before, each at its own rate."""
     rows = shared.slot_rows[slot, : shared.slot_counts[slot]]
     narrow = shared.narrow_rows[slot, : shared.narrow_counts[slot]]
     wide = shared.wide_rows[slot, : shared.wide_counts[slot]]
@@ -229,7 +246,8 @@ def hear(slot: int, tick: int, said: Pcm, inbound: Inbound, it: Hearing, heard: 
         echoing = shared.echo_rows[slot, : shared.echo_counts[slot]]
         _hear_narrow(narrow, echoing, tick, said, inbound, it)
     if wide.size:
-        _hear_wide(wide, tick, inbound, it)
+        echoing = shared.wide_echo_rows[slot, : shared.wide_echo_counts[slot]]
+        _hear_wide(wide, echoing, tick, said_wide, inbound, it)
     for row in rows:
         copy_samples(it.wide[row], it.levelled[row])
     limit(rows, it.levelled, heard.aiming.gain_db, it.limiting)
@@ -246,6 +264,7 @@ def hear(slot: int, tick: int, said: Pcm, inbound: Inbound, it: Hearing, heard: 
         heard.numbers[turn, row] = number
         heard.births[turn, row] = leg.epoch
         heard.echoes[turn, row] = tick <= leg.echo_until
+        heard.ours[turn, row] = it.cancelling.ours[row] | it.cancelling_wide.ours[row]
     heard.counts[turn, slot] = rows.size
     for i in range(toned.size):
         heard.toned_rows[turn, slot, i] = toned[i]

@@ -40,6 +40,9 @@ def judge(slot: int, heard: Heard, it: Judgement, shared: Shared) -> bool:
         it.digit[row] = 0
     measure_rows(rows, narrow, it.level, it.peak)
     gate.gate(rows, it.level, heard.voice, it.awake, it.gating)
+    for row in rows:
+        if heard.ours[turn, row]:
+            it.awake[row] = 0
     vad.listen(rows, narrow, it.awake, heard.voice, it.listening)
     gain.aim(rows, it.level, heard.voice, _TICK_S, heard.aiming)
     tones.detect(toned, narrow, it.digit, it.detecting)

@@ -55,6 +55,7 @@ def _forget_sound(row: int, hearing: Hearing, speaking: Speaking) -> None:
     polyphase.forget(hearing.narrowing, row)
     polyphase.forget(speaking.narrowing, row)
     echo.forget_cancelling(hearing.cancelling, row)
+    echo.forget_cancelling(hearing.cancelling_wide, row)
     limiter.forget(hearing.limiting, row)
     g722.forget(hearing.g722, row)
     g722.forget(speaking.g722, row)

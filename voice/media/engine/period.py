@@ -74,7 +74,7 @@ def run_lines(
         rows = shared.slot_rows[slot, : shared.slot_counts[slot]]
         receive(rows, tick, inbound, shared)
         received_ns = now_ns(time)
-        hear(slot, tick, speaking.narrow, inbound, hearing, heard, shared)
+        hear(slot, tick, speaking.narrow, speaking.told, inbound, hearing, heard, shared)
         play(rows, tick, inbound.legs, speaking)
         speak(slot, tick, inbound.legs, hearing, speaking, shared)
         store_release(shared.heard_slots, slot, tick)

@@ -9,9 +9,9 @@ A filter needs a second of speech to learn from. So the last second of each leg 
 a canceller goes through it again, some ticks at a time, until it has caught up: what is heard from then on is free of
 echo. While a leg has a canceller it is heard `DELAY_MS` later, by the suppressor's overlapping windows.
 
-Until then our voice still comes back, and is speech. So each tick says whether it may be `ours`: no louder than what was
-played in the last quarter of a second comes back at most. While nothing is measured that is by a bound, which a leg
-without echo has at almost nothing after 0.3 s; once it is, by the loss; and of a canceller at work, by what that leaves.
+Until then our voice still comes back, and is speech. So each tick says whether it may be `ours`: whether it is no
+louder than an echo of what was played in the last quarter of a second. How loud that is at most says a bound, which
+falls within 0.3 s where nothing comes back; then the loss that was measured; and then what a canceller leaves of it.
 """
 
 import weakref
@@ -80,8 +80,8 @@ class Cancelling(NamedTuple):
 
 _rows, _pcm, _counts = types.int32[::1], types.int16[:, ::1], types.int64[::1]
 CANCELLING = record(
-    [ECHO_LOSS, _pcm, _pcm, _counts, _counts, *[_rows] * 5, types.uint8[::1], _rows, types.intp[::1], types.intp[::1]]
-    + [_rows, types.int16[::1], types.int16[::1]],
+    [ECHO_LOSS, _pcm, _pcm, _counts, _counts, *[_rows] * 5, types.uint8[::1], _rows, *[types.intp[::1]] * 2, _rows]
+    + [types.int16[::1]] * 2,
     Cancelling,
 )
 

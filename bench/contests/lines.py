@@ -73,12 +73,12 @@ def _noise(batch: int) -> Contest:
     return Contest(lambda: comfort.process(rows, out))
 
 
-def _echo(batch: int) -> tuple[list[Pcm], list[Pcm]]:
+def _echo(batch: int, tick: int = 160) -> tuple[list[Pcm], list[Pcm]]:
     """What is said to each row in two seconds, and what is heard: bursts and their echo, 12 dB weaker, 40 ms later."""
-    bursts = np.repeat(np.random.default_rng(2).uniform(0.1, 1, (batch, 100)), 160, axis=1)
-    said = (sound(batch, 16_000) * bursts).astype(np.int16)
-    heard = np.roll(said, 320, axis=1) // 4
-    return ticks_of(said, 160), ticks_of(heard, 160)
+    bursts = np.repeat(np.random.default_rng(2).uniform(0.1, 1, (batch, 100)), tick, axis=1)
+    said = (sound(batch, 100 * tick) * bursts).astype(np.int16)
+    heard = np.roll(said, 2 * tick, axis=1) // 4
+    return ticks_of(said, tick), ticks_of(heard, tick)
 
 
 def _echo_loss(batch: int) -> Contest:
@@ -101,20 +101,24 @@ def _echo_loss(batch: int) -> Contest:
     return Contest(work, {"numpy": their_work}, ticks=20)
 
 
-def _echo_cancel(batch: int) -> Contest:
+def _echo_cancel(hz: int) -> Prepare:
     """Every row has a canceller."""
-    rows, (said, heard) = every_row(batch), _echo(batch)
-    canceller, out = EchoCanceller(batch, 8_000, most=batch), np.zeros((batch, 160), np.int16)
 
-    def work() -> None:
-        for played, came in zip(said, heard, strict=True):
-            out[:] = came
-            canceller.process(rows, played, out)
+    def prepare(batch: int) -> Contest:
+        rows, (said, heard) = every_row(batch), _echo(batch, hz // 50)
+        canceller, out = EchoCanceller(batch, hz, most=batch), np.zeros((batch, hz // 50), np.int16)
 
-    work()
-    if not all(canceller.has(row) for row in range(batch)):
-        raise ArithmeticError("not every row has a canceller")
-    return Contest(work, ticks=len(said))
+        def work() -> None:
+            for played, came in zip(said, heard, strict=True):
+                out[:] = came
+                canceller.process(rows, played, out)
+
+        work()
+        if not all(canceller.has(row) for row in range(batch)):
+            raise ArithmeticError("not every row has a canceller")
+        return Contest(work, ticks=len(said))
+
+    return prepare
 
 
 CONTESTS: dict[str, Prepare] = {
@@ -124,5 +128,6 @@ CONTESTS: dict[str, Prepare] = {
     "stretch_search": _stretch(100),
     "noise": _noise,
     "echo_loss": _echo_loss,
-    "echo_cancel": _echo_cancel,
+    "echo_cancel": _echo_cancel(8_000),
+    "echo_cancel_wide": _echo_cancel(16_000),
 }

@@ -8,7 +8,7 @@ from bench import kernels
 from bench.contests import KERNELS
 from bench.contests.contest import check_alike, sound
 
-ALONE = {"conceal", "echo_cancel", "gain", "gate", "jitter", "limiter", "noise", "progress"}
+ALONE = {"conceal", "echo_cancel", "echo_cancel_wide", "gain", "gate", "jitter", "limiter", "noise", "progress"}
 ALONE |= {"stretch_nothing", "stretch_search"}
 """No library does the same as these."""
 

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from dsp.kernel import Pcm
-from dsp.resample import resample
-from tests.dsp.echoes import clipped, gain_db, response_of, talk, wide_talk
+from tests.dsp.echoes import clipped, gain_db, response_of, wide_talk
 from tests.fakes.coders import coder
 from tests.voice.media.ticks import PEER, Bench
 from tests.voice.media.wires import FakeWire

@@ -175,7 +175,7 @@ def _settle(rows: Rows, tick: int, inbound: Inbound, it: Hearing, line: stretch.
 
 @kernel(types.void(types.int32[::1], types.int16[:, ::1], types.int16[:, ::1], INBOUND, echo.CANCELLING))
 def _cancel(rows: Rows, said: Pcm, heard: Pcm, inbound: Inbound, line: echo.Cancelling) -> None:
-    """What comes back of what was `said` is taken out of `heard`; such a leg's payloads, which have it, go no further."""
+    """What comes back of what was `said` is taken out of `heard`; payloads, which hold it, do not go on as they are."""
     echo.cancel(rows, said, heard, line)
     for row in rows:
         if line.slot[row] >= 0:

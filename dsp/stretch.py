@@ -6,6 +6,8 @@ played twice and shrinks by one that is left out (WSOLA: Verhelst and Roelands, 
 where it is into where it would be that much earlier or later, which is heard only where the two are not alike, and
 then nothing is done. Where nobody speaks any length may go or come. Lengths are then chosen so that nothing is left on
 the line: from there on a tick is the samples of one packet, untouched and not delayed, and its octets may be passed on.
+So a line of whole ticks is left alone for less than half a tick; one that is cut anyway grows by any lack that a pitch
+period may fill, and nothing shrinks by more than is wanted: too short a delay loses packets, too long a one does not.
 
 One tick of one row: as many frames as `needed` says are taken from the jitter buffer, decoded and brought by `feed`;
 then `stretch` gives the tick.
@@ -131,8 +133,9 @@ def _move(it: Stretching, row: int, quiet: int) -> int:
     if it.rest[row] > 0:
         it.rest[row] -= 1
         return 0
-    wanted = abs(want) > tick // 2
-    if held < tick or (held % tick == 0 and not wanted):
+    cut = held % tick != 0
+    wanted = abs(want) > tick // 2 or (cut and want > tick * _SHORTEST_MS / _MS)
+    if held < tick or not (cut or wanted):
         return 0
     for i in range(tick + held):
         signal[i] = f32(it.line[row, i])
@@ -142,7 +145,7 @@ def _move(it: Stretching, row: int, quiet: int) -> int:
         return _even(held, want, tick)
     longest = tick * _LONGEST_MS // _MS
     if want < 0:
-        longest = min(longest, held - tick)
+        longest = min(longest, held - tick, -want)
     return _period(signal, tick, 1 if want > 0 else -1, longest) if wanted else 0
 
 

@@ -95,9 +95,10 @@ class StretchingOracle:
             even = [by for by in range(-self.tick, self.tick + 1) if (len(self.line) + by) % self.tick == 0]
             possible = [by for by in even if self.tick - by <= len(self.line)]
             return {by for by in possible if abs(want - by) == min(abs(want - each) for each in possible)}
-        if abs(want) <= self.tick // 2:
+        lacks = want > self.tick // 8 and len(self.line) % self.tick
+        if abs(want) <= self.tick // 2 and not lacks:
             return {0}
-        scores = self._scores(1 if want > 0 else -1)
+        scores = {by: score for by, score in self._scores(1 if want > 0 else -1).items() if by >= min(want, 0)}
         likeness = max(scores.values(), default=0.0)
         found = {by for by, score in scores.items() if score > max(likeness, 0.8) - 1e-4}
         return found if likeness > 0.8 + 1e-4 else found | {0}

@@ -230,6 +230,15 @@ def test_a_want_is_met_within_half_a_tick_and_then_left(want: float) -> None:
     assert len(set(left[150:])) == 1
 
 
+@pytest.mark.parametrize("hz", [90, 150, 220, 313, 437])
+@pytest.mark.parametrize("want", [-40.0, -20.0, 20.0, 40.0])
+def test_without_a_pause_too_hardly_anything_is_lacking_in_the_end(want: float, hz: float) -> None:
+    """Half a tick may be too much; a delay that shrinks is never shorter than is wanted."""
+    tone = np.rint(9_000 * np.sin(2 * np.pi * hz * np.arange(160 * 200) / 8_000)).astype(np.int16)
+    left, _ = settled(list(frames_of(tone, 160)), 100, want)
+    assert -10 <= left[-1] <= (2.5 if want > 0 else 0)
+
+
 @pytest.mark.parametrize("ppm", [-200, 200])
 def test_drift_is_taken_up(ppm: int) -> None:
     """Ten minutes of a far end whose clock is off by so much, and a buffer that wants the delay it began with."""

@@ -86,6 +86,12 @@ def begin(it: Arrivals, row: int, transit: int, tick: int) -> None:
     it.state[row, BASE] = transit
 
 
+@kernel(types.void(ARRIVALS, types.int64))
+def shift(it: Arrivals, row: int) -> None:
+    """The ticks come at another time than before: old transits cannot be compared with those to come."""
+    it.fastest[row, :] = _SLOW
+
+
 @kernel(types.void(ARRIVALS, types.int64, types.int64, types.int64))
 def add(it: Arrivals, row: int, transit: int, tick: int) -> None:
     """Count a packet that took `transit` ticks (arrival less place; only differences mean anything)."""

@@ -366,6 +366,13 @@ def moved(it: Buffers, row: int, tick: int, ms: float) -> None:
     it.reception.counts[row, STRETCHED_MS if ms > 0 else SHORTENED_MS] += np.int64(abs(ms) + 0.5)
 
 
+@kernel(types.void(BUFFERS, types.int64))
+def shift(it: Buffers, row: int) -> None:
+    """The ticks come at another time than before, so the delay is another: it is set right at the next chance."""
+    arrivals.shift(it.arrivals, row)
+    it.line[row, _SHRINKING] = 1
+
+
 class JitterBuffers:
     """Buffers for `capacity` rows, for Python."""
 

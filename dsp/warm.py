@@ -132,6 +132,7 @@ def _jitter() -> None:
     jitter.pause(it, 0)
     jitter.want(it, 0, 0, 0.0)
     jitter.moved(it, 0, 0, 0.0)
+    jitter.shift(it, 0)
     buffer.pop(0, 0)
     jitter.peek_next(it, 0)
     jitter.cover(it, 0, 1)

@@ -13,7 +13,7 @@ import traceback
 from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from random import Random, SystemRandom
 from typing import Any
@@ -46,16 +46,17 @@ _RINGS = 4_096
 """Octets that are read of a bell at once: all that wait, or all but."""
 # plain numbers: numba takes 50 us to find out what member of an enumeration it is given
 _STOP, _HEAD, _TAIL = int(At.STOP), int(At.COMMANDS_HEAD), int(At.COMMANDS_TAIL)
+_MOVED = int(At.MOVED)
 _ASIDE_HEAD, _ASIDE_TAIL, _ASIDE_LOST = int(At.ASIDE_HEAD), int(At.ASIDE_TAIL), int(At.ASIDE_LOST)
 
 
 @dataclass(slots=True)
 class _Place:
-    """A room of legs: its number in the engine, the slot of all its legs, and how many there are."""
+    """A room of legs: its number in the engine, the slot of all its legs, and who is in it."""
 
     number: int
     slot: int
-    members: int = 0
+    members: "dict[MediaLeg, Part]" = field(default_factory=dict)
 
 
 class MediaPlane:
@@ -87,6 +88,7 @@ class MediaPlane:
         self._slots: list[list[MediaLeg]] = [[] for _ in range(SLOTS)]
         self._legs: dict[int, MediaLeg] = {}  # by row, from the command that opens it to the one that closes it
         self._read = [-1] * SLOTS  # ticks of each slot that were delivered
+        self._moves = 0  # of legs from slot to slot that are known here
         self._posted = 0
         self._obeyed: deque[tuple[int, Callable[[], None]]] = deque()
         self._places: dict[Room, _Place] = {}
@@ -125,7 +127,7 @@ class MediaPlane:
 
     def start(self) -> None:
         """Start the threads. Call it before the first socket opens: what is compiled is loaded by then."""
-        _run_tick(engine(1), 0)
+        _run(engine(1), 0, SLOTS)
         self.run_threads()
 
     def run_threads(self) -> None:
@@ -134,7 +136,7 @@ class MediaPlane:
         self._loop.add_reader(heard, self._wake, heard)
         start_ns = time.monotonic_ns() + _START_NS
         it = self._engine
-        lines = partial(period.run_lines, start_ns, 0, it.time, *_lines(it))
+        lines = partial(period.run_lines, start_ns, 0, 0, it.time, *_lines(it))
         judging = partial(period.run_judging, start_ns, rung, it.time_judging, it.heard, it.judgement, it.shared)
         for name, run in (("media lines", lines), ("media judging", judging)):
             thread = threading.Thread(target=self._run, args=(run,), name=name, daemon=True)
@@ -187,17 +189,23 @@ class MediaPlane:
         if room is not None and place is None:
             self._rooms += 1
             place = _Place(self._rooms, leg.row.slot)
-        slot = leg.row.slot if place is None else place.slot
-        leg.row.enter(0 if place is None else place.number, part, slot)
+        if place is None:
+            leg.row.enter(0, part, leg.row.slot)
+        else:
+            self._settle(place, leg)
+            leg.row.enter(place.number, part, place.slot)
         self._leave_room(leg)
         if room is not None and place is not None:
-            place.members += 1
+            place.members[leg] = part
             self._places[room] = place
             leg.room = room
-        if slot != leg.row.slot:
-            self._slots[leg.row.slot].remove(leg)
-            self._slots[slot].append(leg)
-            leg.row.slot = slot
+
+    def _settle(self, place: _Place, leg: MediaLeg) -> None:
+        """Of the slots that fit the first two of a room, it takes the one for which the other's packets wait less."""
+        others = [other for other in place.members if other is not leg]
+        if len(others) == 1 and 0 < (leg.row.slot - place.slot) % SLOTS < SLOTS // 2:
+            others[0].row.enter(place.number, place.members[others[0]], leg.row.slot)
+            place.slot = leg.row.slot
 
     def release(self, leg: MediaLeg) -> None:
         """The leg is closed: the engine lets go of its row."""
@@ -209,7 +217,7 @@ class MediaPlane:
         if leg.room is None:
             return
         place = self._places[leg.room]
-        place.members -= 1
+        del place.members[leg]
         if not place.members:
             del self._places[leg.room]
         leg.room = None
@@ -258,9 +266,13 @@ class MediaPlane:
 
     def run_tick(self, tick: int) -> None:
         """All legs, one tick, in virtual time: for tests and benches, without threads."""
+        self.run_parts(tick * SLOTS, SLOTS)
+
+    def run_parts(self, first: int, parts: int) -> None:
+        """The same, so many parts of the period, counted on over ticks."""
         for leg in tuple(self._legs.values()):
             leg.take_in()
-        _run_tick(self._engine, tick)
+        _run(self._engine, first, parts)
         self._loop.call_soon(self._deliver)
 
     def _wake(self, bell: int) -> None:
@@ -271,6 +283,7 @@ class MediaPlane:
     def _deliver(self) -> None:
         self._finish()
         self._read_aside()
+        self._follow_moves()
         for slot in range(SLOTS):
             judged = observe(self._shared.judged_slots, slot)
             if judged == self._read[slot]:
@@ -286,6 +299,19 @@ class MediaPlane:
         while self._obeyed and self._obeyed[0][0] <= tail:
             _, done = self._obeyed.popleft()
             done()
+
+    def _follow_moves(self) -> None:
+        """Legs went to the slot of their room, or to the one that fits their packets."""
+        moves = observe(self._shared.counters, _MOVED)
+        if moves == self._moves:
+            return
+        self._moves = moves
+        for leg in self._legs.values():
+            slot = leg.row.present_slot
+            if slot != leg.row.slot and not leg.closed:
+                self._slots[leg.row.slot].remove(leg)
+                self._slots[slot].append(leg)
+                leg.row.slot = slot
 
     def _read_aside(self) -> None:
         counters = self._shared.counters
@@ -313,8 +339,8 @@ def _lines(it: Engine) -> tuple[Any, ...]:
     return it.inbound, it.hearing, it.speaking, it.heard, it.shared, it.staged
 
 
-def _run_tick(it: Engine, tick: int) -> None:
-    period.run_lines(0, tick, it.time, *_lines(it))
+def _run(it: Engine, first: int, parts: int) -> None:
+    period.run_lines(0, first, parts, it.time, *_lines(it))
     period.run_judging(0, 0, it.time_judging, it.heard, it.judgement, it.shared)
 
 

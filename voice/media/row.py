@@ -206,6 +206,11 @@ class Row:
 
     # --- what is read ---
 
+    @property
+    def present_slot(self) -> int:
+        """Where the engine has it."""
+        return self["slot"] if self["epoch"] == self._epoch else self.slot
+
     def __getitem__(self, name: str) -> int:
         """A column of `layout.LEG`."""
         return int(self._leg[name])

@@ -23,7 +23,7 @@ def run(late_ticks: float, *, worked_ticks: int) -> tuple[Engine, int]:
     counters = it.shared.counters
     due_ns = time.monotonic_ns() - int(late_ticks * PERIOD_NS)
     lines = (it.inbound, it.hearing, it.speaking, it.heard, it.shared, it.staged)
-    thread = threading.Thread(target=partial(period.run_lines, due_ns, 0, it.time, *lines))
+    thread = threading.Thread(target=partial(period.run_lines, due_ns, 0, 0, it.time, *lines))
     thread.start()
     while observe(counters, COUNTERS[Counter.SLOTS]) < worked_ticks * SLOTS:
         time.sleep(0.001)

@@ -37,6 +37,7 @@ from voice.media.engine.layout import (
     PLAYED,
     PLAYED_MARK,
     RING_PACKETS,
+    SEEKERS,
     SLOTS,
     SOURCES,
     STREAM,
@@ -123,6 +124,7 @@ class Shared(NamedTuple):
     member_counts: Counters
     room_sizes: Rows
     room_counts: Counters
+    seeking: Rows  # [SEEKERS]: whose phase is looked for; -1: a free place
     lateness_ns: Counters  # [LATENESS]: how late each frame was sent, a ring
     work_ns: Counters  # [LATENESS]: what each slot took
     judged_ns: Counters  # [LATENESS]: from when a slot was heard, or should have been, until it was judged
@@ -141,6 +143,7 @@ def shared(capacity: int) -> Shared:
         judged_slots=np.full(SLOTS, -1),
         room_sizes=_rows(SLOTS, capacity),
         room_counts=_counters(SLOTS),
+        seeking=np.full(SEEKERS, -1, np.int32),
         lateness_ns=_counters(LATENESS),
         work_ns=_counters(LATENESS),
         judged_ns=_counters(LATENESS),

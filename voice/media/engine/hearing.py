@@ -31,7 +31,7 @@ _TICK_MS = 20.0
 def _fetch(inbound: Inbound, row: int, tick: int, it: Hearing) -> int:
     """The frame at the buffer's cursor, into `payload`; what kind it is. On hold it is silence, whatever came."""
     leg, buffers = inbound.legs[row], inbound.buffers
-    kind = pop(buffers, row, tick)
+    kind = pop(buffers, row, tick - leg.start)
     if not leg.receives:
         return SILENCE
     if kind == FRAME:
@@ -153,9 +153,10 @@ def _plan(rows: Rows, tick: int, inbound: Inbound, it: Hearing, line: stretch.St
     most = 0
     samples = line.line.shape[1] // 4
     for row in rows:
-        inbound.legs[row].exact = 0
-        held_ms = f32(line.held[row] * _TICK_MS / samples + inbound.legs[row].backlog // 16)
-        take = min(stretch.needed(line, row, want(inbound.buffers, row, tick, held_ms)), 2)
+        leg = inbound.legs[row]
+        leg.exact = 0
+        held_ms = f32(line.held[row] * _TICK_MS / samples + leg.backlog // 16)
+        take = min(stretch.needed(line, row, want(inbound.buffers, row, tick - leg.start, held_ms)), 2)
         it.take[row] = take
         it.whole[row] = take == 1 and line.held[row] == 0
         most = max(most, take)
@@ -167,10 +168,11 @@ def _settle(rows: Rows, tick: int, inbound: Inbound, it: Hearing, line: stretch.
     """A payload may go on in place of a tick that is its sound and nothing else."""
     samples = line.line.shape[1] // 4
     for row in rows:
+        leg = inbound.legs[row]
         if not it.whole[row] or line.moved[row] != 0 or line.held[row] != 0:
-            inbound.legs[row].exact = 0
+            leg.exact = 0
         if line.moved[row] != 0:
-            moved(inbound.buffers, row, tick, f32(line.moved[row] * _TICK_MS / samples))
+            moved(inbound.buffers, row, tick - leg.start, f32(line.moved[row] * _TICK_MS / samples))
 
 
 @kernel(types.void(types.int32[::1], types.int16[:, ::1], types.int16[:, ::1], INBOUND, echo.CANCELLING))

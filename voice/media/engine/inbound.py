@@ -294,17 +294,18 @@ def take(it: Inbound, shared: Shared, row: int, tick: int, packet: Bytes, size: 
     if not admit(it, row, source, ssrc, sequence, tick):
         return
     leg.received += 1
+    number = tick - leg.start  # a buffer counts the leg's own ticks, whichever slot it is in
     if leg.receives and (kind == leg.payload_type or former):
         length = end - start
         tag = leg.former_format if former else leg.format
         samples = 160 if leg.format == _L16_8K else 320 if leg.format == _L16_16K else 0
         if (length > FRAME_OCTETS and not leg.divisible) or (samples and length != 2 * samples):
             leg.malformed += 1
-            skip(it.buffers, row, sequence, timestamp, ssrc, tick)
+            skip(it.buffers, row, sequence, timestamp, ssrc, number)
             return
-        push(it.buffers, row, sequence, timestamp, ssrc, tag, packet, start, end, tick)
+        push(it.buffers, row, sequence, timestamp, ssrc, tag, packet, start, end, number)
         return
-    skip(it.buffers, row, sequence, timestamp, ssrc, tick)
+    skip(it.buffers, row, sequence, timestamp, ssrc, number)
     if kind == COMFORT_NOISE:
         pause(it.buffers, row)
         noise.take(row, packet[start:end], it.noising)
@@ -365,13 +366,18 @@ def _receive_from_socket(it: Inbound, shared: Shared, row: int, tick: int) -> No
             return
 
 
+@kernel(types.void(types.int64, types.int64, INBOUND, SHARED))
+def receive_row(row: int, tick: int, it: Inbound, shared: Shared) -> None:
+    """Take all that has come for `row` so far; it is for `tick`."""
+    if it.legs[row].fd >= 0:
+        _receive_from_socket(it, shared, row, tick)
+    else:
+        _receive_from_ring(it, shared, row, tick)
+
+
 @kernel(types.void(types.int32[::1], types.int64, INBOUND, SHARED))
 def receive(rows: Rows, tick: int, it: Inbound, shared: Shared) -> None:
     """Take all that has come for `rows` by `tick`."""
     for row in rows:
-        leg = it.legs[row]
-        leg.set_aside = 0
-        if leg.fd >= 0:
-            _receive_from_socket(it, shared, row, tick)
-        else:
-            _receive_from_ring(it, shared, row, tick)
+        it.legs[row].set_aside = 0
+        receive_row(row, tick, it, shared)

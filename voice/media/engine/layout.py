@@ -33,6 +33,8 @@ PLAYED = 256
 ASIDE = 512
 COMMANDS = 4_096
 FRAME_OCTETS = 1_280
+SEEKERS = 16
+"""Legs whose packets' phase is looked for at once: each of them is read in every slot."""
 LATENESS = 65_536
 """Times that are kept."""
 EPOCH = 1 << 40
@@ -81,6 +83,8 @@ LEG = np.dtype(
         # whose packets are believed
         ("reachable", _I8), ("declared", _I8), ("latched", _I8), ("ssrc", _I8), ("sequence", _I8),
         ("admitted_at", _I8), ("resync_length", _I8), ("resync_ssrc", _I8), ("resync_sequence", _I8),
+        # when they come
+        ("seeking", _I8), ("seeking_since", _I8), ("phase", _I8), ("phases", _I8), ("earliest", _I8), ("latest", _I8),
         # counts of what came
         ("received", _I8), ("malformed", _I8), ("foreign", _I8), ("stray", _I8), ("unexpected", _I8),
         ("excess", _I8), ("forged", _I8), ("strange", _I8), ("set_aside", _I8),
@@ -161,3 +165,4 @@ class Counter(IntEnum):
     CARRIED_NS = 10  # what receiving and sending took
     UNJUDGED = 11  # judging thread, like the one that follows
     JUDGED = 12
+    MOVED = 13  # line thread: legs that went to another slot

@@ -3,7 +3,7 @@
 from numba import types
 
 from dsp import echo, g722, limiter, noise, plc, polyphase, stretch
-from dsp.jitter import clear_row, open_row
+from dsp.jitter import clear_row, open_row, shift
 from dsp.kernel import i32, kernel
 from voice.media.engine.arrays import HEARING, INBOUND, SHARED, SPEAKING, Hearing, Inbound, Shared, Speaking
 from voice.media.engine.copying import copy, silence
@@ -40,7 +40,7 @@ _ENTER, _SWITCH, _PACKETISE, _RENUMBER, _REFUSE_TONES, _SECURE, _EXPECT_LOSS, _A
     int(Command.EXPECT_LOSS),
     int(Command.ALLOW_PAUSES),
 )
-_HEAD, _TAIL = int(Counter.COMMANDS_HEAD), int(Counter.COMMANDS_TAIL)
+_HEAD, _TAIL, _MOVED = int(Counter.COMMANDS_HEAD), int(Counter.COMMANDS_TAIL), int(Counter.MOVED)
 _PCMA = int(Format.PCMA)
 
 
@@ -73,7 +73,7 @@ def _settle(row: int, it: Inbound, staged: Records) -> None:
     leg.former_type = leg.former_format = leg.noise_type = -1
     leg.packet_octets = leg.held = leg.held_since = 0
     leg.reachable = leg.declared = stream.reachable
-    leg.latched = leg.resync_length = 0
+    leg.latched = leg.resync_length = leg.seeking = 0
     for i in range(ADDRESS):
         it.remote[row, i] = it.declared[row, i] = stream.remote[i]
     for i in range(CANDIDATES):
@@ -154,8 +154,9 @@ def _declare(row: int, inbound: Inbound, words: Counters) -> None:
 
 
 @kernel(types.void(types.int64, types.int64, LEGS, SHARED))
-def _change_slot(row: int, slot: int, legs: Records, shared: Shared) -> None:
-    """The leg's own count of ticks goes on."""
+def change_slot(row: int, slot: int, legs: Records, shared: Shared) -> None:
+    """Whatever was worked on last, the leg's next tick is the one that follows in its own count. The new slot's plan is
+    to be drawn up."""
     leg = legs[row]
     _leave_slot(row, legs, shared)
     arrange(leg.slot, legs, shared)
@@ -167,6 +168,7 @@ def _change_slot(row: int, slot: int, legs: Records, shared: Shared) -> None:
     leg.slot = slot
     shared.slot_rows[slot, shared.slot_counts[slot]] = row
     shared.slot_counts[slot] += 1
+    store_release(shared.counters, _MOVED, shared.counters[_MOVED] + 1)
 
 
 @kernel(types.boolean(types.int64[::1], INBOUND, SHARED, STREAMS))
@@ -181,7 +183,7 @@ def _do(command: Counters, it: Inbound, shared: Shared, staged: Records) -> bool
         anew = True
     elif what == _CLOSE:
         _leave_slot(row, it.legs, shared)
-        leg.out_count = leg.room = 0
+        leg.out_count = leg.room = leg.seeking = 0
         anew = True  # whoever waits for what it held, as a canceller, does not wait for the row's next leg
     elif what == _MOVE:
         _settle(row, it, staged)
@@ -192,8 +194,9 @@ def _do(command: Counters, it: Inbound, shared: Shared, staged: Records) -> bool
         _declare(row, it, words)
     elif what == _ENTER:
         leg.room, leg.part = words[0], words[1]
-        if words[2] != leg.slot:
-            _change_slot(row, words[2], it.legs, shared)
+        if leg.room > 0 and words[2] != leg.slot:
+            change_slot(row, words[2], it.legs, shared)
+            shift(it.buffers, row)
     elif what == _SWITCH:
         anew = _switch(row, it, words)
     elif what == _PACKETISE:

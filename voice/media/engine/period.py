@@ -29,6 +29,7 @@ from voice.media.engine.judging import judge
 from voice.media.engine.layout import LATENESS, SLOTS, STREAMS, Counter, Counters, Records
 from voice.media.engine.obeying import obey
 from voice.media.engine.outbound import now_ns, send
+from voice.media.engine.phase import seek
 from voice.media.engine.playing import play
 from voice.media.engine.speaking import speak
 
@@ -51,10 +52,11 @@ def _sleep(time: Counters, duration_ns: int) -> None:
     nanosleep(time.ctypes.data, 0)
 
 
-@kernel(types.void(types.int64, types.int64, types.int64[::1], *_LINES))
+@kernel(types.void(types.int64, types.int64, types.int64, types.int64[::1], *_LINES))
 def run_lines(
     start_ns: int,
-    first_tick: int,
+    first: int,
+    parts: int,
     time: Counters,
     inbound: Inbound,
     hearing: Hearing,
@@ -63,14 +65,18 @@ def run_lines(
     shared: Shared,
     staged: Records,
 ) -> None:
-    """The line thread: from `start_ns` on, until the event loop says stop. A `start_ns` of 0 is virtual time: one tick
-    of all slots, at once."""
+    """The line thread: from part `first` on, which is due at `start_ns`, until the event loop says stop. A `start_ns`
+    of 0 is virtual time: so many `parts`, at once; what comes for a whole tick has no phase to be looked for."""
     counters = shared.counters
-    part = first_tick * SLOTS  # the slot whose packets are made next, counted on over ticks
+    part = first  # the slot whose packets are made next, counted on over ticks
+    last = first + parts if start_ns == 0 else -1
+    phases = start_ns != 0 or parts < SLOTS
     due_ns = begun_ns = start_ns
     while load_acquire(counters, _STOP) == 0:
         slot, tick = part % SLOTS, part // SLOTS
         obey(inbound, hearing, speaking, shared, staged)
+        if phases:
+            seek(part, inbound, shared)
         rows = shared.slot_rows[slot, : shared.slot_counts[slot]]
         receive(rows, tick, inbound, shared)
         received_ns = now_ns(time)
@@ -93,7 +99,7 @@ def run_lines(
         begun_ns, sent_ns = now_ns(time), begun_ns
         store_release(counters, _CARRIED, counters[_CARRIED] + carried_ns + begun_ns - sent_ns)
         if start_ns == 0:
-            if part == (first_tick + 1) * SLOTS:
+            if part == last:
                 return
             continue
         behind = (begun_ns - due_ns) // PERIOD_NS

@@ -112,6 +112,14 @@ async def test_a_little_jitter_is_left_room_for() -> None:
     assert call.troubles == [0, 0, 0]
 
 
+async def test_one_packet_that_comes_late_is_not_the_phase() -> None:
+    bench = Bench(capacity=1)
+    call = Call(bench, 4, jitter=(*[0] * 7, 6, *[0] * (LENGTH - 8)))
+    await talk(bench, [call])
+    assert set(call.delays) == {BUFFERED + 1}
+    assert call.troubles == [0, 0, 0]
+
+
 @pytest.mark.parametrize("jitter", [(0, SPREAD + 1), (0, 5)])  # the second as of packets of 10 or 30 ms
 async def test_with_more_jitter_than_that_a_leg_stays(jitter: tuple[int, ...]) -> None:
     bench = Bench(capacity=1)

@@ -15,7 +15,7 @@ from voice.media.engine.obeying import change_slot
 from voice.media.engine.plan import arrange
 
 PACKETS = 10
-"""After so many it is known when they come."""
+"""After so many in a row that keep to their part it is known when they come."""
 MAX_TICKS = 50
 """And after so long it is not: 1 s."""
 SPREAD = 3
@@ -82,11 +82,12 @@ def _goes_on(row: int, part: int, it: Inbound, shared: Shared) -> bool:
     off = (part - leg.phase + SLOTS // 2) % SLOTS - SLOTS // 2
     leg.earliest, leg.latest = min(leg.earliest, off), max(leg.latest, off)
     leg.phases += 1
+    if leg.latest - leg.earliest > SPREAD:  # jitter, or this thread was late: the next begins anew
+        leg.phases = 0
     if leg.phases < PACKETS:
         return True
     leg.seeking = _FOUND
-    if leg.latest - leg.earliest <= SPREAD:
-        _move(row, it.legs, shared)
+    _move(row, it.legs, shared)
     return False
 
 

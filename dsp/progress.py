@@ -1,4 +1,4 @@
-"""Call progress in the audio of who was called: a fax, an answering machine's beep, and silence.
+"""Call progress in the audio of who was called: a fax, an answering machine's beep, what exchanges play, and silence.
 
 Each tick is looked at for one tone that holds nearly all of its energy. Two halves of the tick are correlated with a
 bank of frequencies; the turn of the phase from one half to the other gives the frequency to a hertz or so. Ticks in a
@@ -6,11 +6,16 @@ row of one frequency and one level are a run, and what a run is told by its leng
 
 - a fax that calls (CNG, ITU-T T.30): 1,100 Hz for half a second, then silence;
 - a fax or modem that answers (CED, T.30; ANSam, V.8): 2,100 Hz, told while it lasts, its phase reversed or not;
-- a beep: any other tone of 200 to 2,500 Hz, as long as 0.12 to 2 s, then silence.
+- a beep: any other tone of 200 to 2,500 Hz, as long as 0.12 to 2 s, then silence;
+- the special information tone before an announcement (SIT, ITU-T E.180): 950, 1,400 and 1,800 Hz, one after the other.
 
 Speech and music hold no tone so still, and then fall silent. Ringing, busy and dial tones are two frequencies at once
 or lie between 340 and 500 Hz (ITU-T E.180 and its supplement 2), where no tone is taken for a beep; nor is one of
-several tones in a row, as exchanges play before an announcement.
+several tones in a row.
+
+Busy and congestion tones, of one frequency or two, have nearly all of their energy between 300 and 700 Hz. Four bursts
+of one level, pitch and length, with pauses that are alike and about as long, are one or the other: where they come
+fast, congestion in most countries. Ringing tones pause for longer.
 """
 
 from enum import IntEnum
@@ -30,9 +35,12 @@ class Progress(IntEnum):
     FAX_ANSWERING = 2
     BEEP = 3
     SILENCE = 4
+    BUSY = 5
+    CONGESTION = 6
+    SIT = 7
 
 
-_NOTHING, _FAX_CALLING, _FAX_ANSWERING, _BEEP, _SILENCE = (int(code) for code in Progress)
+_NOTHING, _FAX_CALLING, _FAX_ANSWERING, _BEEP, _SILENCE, _BUSY, _CONGESTION, _SIT = (int(code) for code in Progress)
 
 _HALF = NARROW_TICK // 2
 _FIRST_HZ, _BANK = 200, 48  # lowest frequency of the bank, and how many there are, 50 Hz apart
@@ -53,6 +61,16 @@ _CNG_SHORTEST, _CNG_LONGEST = 20, 30
 _CED_HZ, _CED_OFF_HZ = 2_100.0, 25.0
 _CED_TICKS = 20  # a phase is reversed every 450 ms
 _EXCHANGE_LOWEST_HZ, _EXCHANGE_HIGHEST_HZ = 340.0, 500.0
+_SIT_HZ = (950.0, 1_400.0, 1_800.0)
+_SIT_OFF_HZ = 50.0
+_SIT_SHORTEST, _SIT_LONGEST = 11, 21
+_BAND, _BAND_END = 2, 11  # frequencies of the bank where busy tones are: 300 to 700 Hz
+_BURSTS = 4
+_BURST_LONGEST = 40  # ticks; its pause, too
+_ALIKE = 2  # ticks that two may differ by: each edge falls anywhere in a tick,
+_ALIKE_HZ = 25.0  # and the middle of their energy
+_EDGES = 2  # ticks of a pause that are not silent
+_CONGESTED = 27  # ticks of burst and pause together
 _APART = 5  # ticks between tones that do not belong together,
 _LONG_AGO = 100  # and after which a fax would be another
 
@@ -62,11 +80,17 @@ _AFTER = 2  # ticks since a tone of some length
 _ALONE = 3  # whether no tone came shortly before the run
 _TOLD = 4  # whether a fax was told of, in this sound
 _QUIET = 5  # ticks of silence so far
-_COUNTS = 6
+_STEP = 6  # tones of the SIT so far
+_BURST, _PAUSE, _EDGE = 7, 8, 9  # ticks of the burst that is heard, of the pause, and of it those that are not silent
+_BURST_BEFORE, _PAUSE_BEFORE = 10, 11
+_IN_ROW = 12  # bursts that are alike
+_COUNTS = 13
 _HZ, _POWER, _REST = 0, 1, 2  # columns of the tones: of the run, and what of its power is not the tone,
 _ENDED_HZ, _ENDED_POWER, _ENDED_REST = 3, 4, 5  # of the one that ended,
 _NOISE = 6  # and the sum of the powers after it
-_TONES = 7
+_BURST_POWER, _BURST_HZ = 7, 8  # of the burst that is heard,
+_POWER_BEFORE, _HZ_BEFORE = 9, 10  # and of the one before
+_TONES = 11
 
 
 class Following(NamedTuple):
@@ -74,15 +98,19 @@ class Following(NamedTuple):
 
     table: Floats  # [80, 96], for each sample of half a tick the cosines of the bank, then the negative sines
     halves: Floats  # [2, 96], the sums of the tick at hand
+    strengths: Floats  # [48], the energy at each frequency of the bank
     tone: Floats  # [2], frequency and share of energy of what it holds
-    tones: Floats  # [capacity, 7]
-    counts: Rows  # [capacity, 6]
+    band: Floats  # [2], the same of all that lies where busy tones do: the middle of it
+    tones: Floats  # [capacity, 11]
+    counts: Rows  # [capacity, 13]
     floor: Floats  # [capacity], power below which a tick is silent
     patience: Rows  # [capacity], ticks of silence that are told, 0 never
 
 
 _values, _matrix, _numbers = types.float32[::1], types.float32[:, ::1], types.int32[::1]
-FOLLOWING = record([_matrix, _matrix, _values, _matrix, types.int32[:, ::1], _values, _numbers], Following)
+FOLLOWING = record(
+    [_matrix, _matrix, _values, _values, _values, _matrix, types.int32[:, ::1], _values, _numbers], Following
+)
 
 
 def following(capacity: int) -> Following:
@@ -91,7 +119,9 @@ def following(capacity: int) -> Following:
     it = Following(
         table=np.concatenate([np.cos(radians), -np.sin(radians)], axis=1).astype(np.float32),
         halves=np.zeros((2, 2 * _BANK), np.float32),
+        strengths=np.zeros(_BANK, np.float32),
         tone=np.zeros(2, np.float32),
+        band=np.zeros(2, np.float32),
         tones=np.zeros((capacity, _TONES), np.float32),
         counts=np.zeros((capacity, _COUNTS), np.int32),
         floor=np.zeros(capacity, np.float32),
@@ -105,7 +135,10 @@ def following(capacity: int) -> Following:
 @kernel(types.void(FOLLOWING, types.int64))
 def forget(it: Following, row: int) -> None:
     """Another call begins in `row`."""
-    it.counts[row] = 0
+    for column in range(_COUNTS):
+        it.counts[row, column] = 0
+    for column in range(_TONES):
+        it.tones[row, column] = f32(0)
     it.counts[row, _AFTER] = _LONG_AGO
     it.floor[row] = 0
     it.patience[row] = 0
@@ -150,6 +183,7 @@ def _look(power: float, it: Following) -> None:
         sign = f32(1 - 2 * (k & 1))
         real, imaginary = first[k] + sign * second[k], first[k + _BANK] + sign * second[k + _BANK]
         strength = real * real + imaginary * imaginary
+        it.strengths[k] = strength
         if strength > most:
             best, most = k, strength
     sign = f32(1 - 2 * (best & 1))
@@ -163,6 +197,24 @@ def _look(power: float, it: Following) -> None:
     it.tone[1] = held * f32(2 / _HALF / NARROW_TICK) / (dimmed * dimmed * power)
 
 
+@kernel(types.void(types.float32, FOLLOWING))
+def _sum_band(power: float, it: Following) -> None:
+    """What of a tick's energy lies where busy tones do, and the middle of it; the bank is part of the tick's DFT."""
+    sum_, moment = f32(0), f32(0)
+    for k in range(_BAND, _BAND_END):
+        sum_ += it.strengths[k]
+        moment += it.strengths[k] * f32(_FIRST_HZ + _GRID_HZ * k)
+    it.band[0] = moment / max(sum_, f32(1e-3))
+    it.band[1] = sum_ * f32(2 / NARROW_TICK / NARROW_TICK) / power
+
+
+@kernel("boolean(f4, f4)")
+def _level(power: float, other: float) -> bool:
+    """Whether two are as loud."""
+    level: bool = max(power, other) < min(power, other) * f32(_STILL)
+    return level
+
+
 @kernel("boolean(f4[::1], f4, f4)")
 def _same(run: Floats, hz: float, power: float) -> bool:
     """Whether a tone goes on that of a run."""
@@ -173,15 +225,31 @@ def _same(run: Floats, hz: float, power: float) -> bool:
     return same
 
 
-@kernel("void(i4[::1], f4[::1])")
-def _end(counts: Rows, tones: Floats) -> None:
+@kernel("boolean(i4[::1], f4[::1])")
+def _informs(counts: Rows, tones: Floats) -> bool:
+    """Whether the run that is over was the last tone of the SIT."""
+    step = counts[_STEP] if not counts[_ALONE] else 0
+    long_enough = _SIT_SHORTEST <= counts[_RUN] <= _SIT_LONGEST
+    counts[_STEP] = 0
+    if long_enough and abs(tones[_HZ] - f32(_SIT_HZ[step])) <= f32(_SIT_OFF_HZ):
+        counts[_STEP] = (step + 1) % len(_SIT_HZ)
+        return step == len(_SIT_HZ) - 1
+    return False
+
+
+@kernel("i8(i4[::1], f4[::1])")
+def _end(counts: Rows, tones: Floats) -> int:
     """The run is over; if it was long enough to be a tone, its silence is waited for, unless others were close."""
+    told = _NOTHING
     if counts[_RUN] >= _SHORTEST:
+        if _informs(counts, tones):
+            told = _SIT
         counts[_ENDED] = counts[_RUN] if counts[_ALONE] else 0
         counts[_AFTER] = 0
         tones[_ENDED_HZ], tones[_ENDED_POWER], tones[_ENDED_REST] = tones[_HZ], tones[_POWER], tones[_REST]
         tones[_NOISE] = f32(0)
     counts[_RUN] = 0
+    return told
 
 
 @kernel("void(i4[::1], f4[::1], f4, f4, f4)")
@@ -236,25 +304,69 @@ def _listen(counts: Rows, tones: Floats, power: float) -> int:
     return _NOTHING
 
 
+@kernel("i8(i4[::1], f4[::1])")
+def _count_burst(counts: Rows, tones: Floats) -> int:
+    """What is certain about a cadence, now that a burst is over."""
+    burst, pause = counts[_BURST], counts[_PAUSE]
+    alike = min(burst, pause) >= _SHORTEST and max(burst, pause) <= _BURST_LONGEST
+    alike &= max(burst, pause) < 2 * min(burst, pause) and counts[_EDGE] <= _EDGES
+    alike &= abs(burst - counts[_BURST_BEFORE]) <= _ALIKE and _level(tones[_BURST_POWER], tones[_POWER_BEFORE])
+    alike &= abs(tones[_BURST_HZ] - tones[_HZ_BEFORE]) < f32(_ALIKE_HZ)
+    alike &= counts[_IN_ROW] == 1 or abs(pause - counts[_PAUSE_BEFORE]) <= _ALIKE
+    counts[_IN_ROW] = min(counts[_IN_ROW] + 1, _BURSTS + 1) if alike else 1
+    counts[_BURST_BEFORE], counts[_PAUSE_BEFORE] = burst, pause
+    tones[_POWER_BEFORE], tones[_HZ_BEFORE] = tones[_BURST_POWER], tones[_BURST_HZ]
+    counts[_PAUSE] = counts[_EDGE] = 0
+    if counts[_IN_ROW] != _BURSTS:
+        return _NOTHING
+    return _CONGESTION if burst + pause <= _CONGESTED else _BUSY
+
+
+@kernel("i8(i4[::1], f4[::1], f4, f4, f4)")
+def _beat(counts: Rows, tones: Floats, hz: float, share: float, power: float) -> int:
+    """What is certain about a cadence after a tick of that power, of which `share` lies in the band, around `hz`."""
+    sounds, told = share > f32(_SHARE), _NOTHING
+    if sounds and counts[_BURST] and _level(power, tones[_BURST_POWER]):
+        counts[_BURST] += 1
+        weight = f32(1) / f32(min(counts[_BURST], 8))
+        tones[_BURST_POWER] += (power - tones[_BURST_POWER]) * weight
+        tones[_BURST_HZ] += (hz - tones[_BURST_HZ]) * weight
+        return told
+    if counts[_BURST] >= _SHORTEST:
+        told = _count_burst(counts, tones)
+    else:
+        counts[_PAUSE] += counts[_BURST]
+        counts[_EDGE] += counts[_BURST]
+    counts[_BURST] = sounds
+    if sounds:
+        tones[_BURST_POWER], tones[_BURST_HZ] = power, hz
+    else:
+        counts[_PAUSE] = min(counts[_PAUSE] + 1, _BURST_LONGEST + 1)
+        counts[_EDGE] += power > tones[_POWER_BEFORE] * f32(_HUSH)
+    return told
+
+
 @kernel(types.void(_numbers, types.int16[:, ::1], types.uint8[::1], FOLLOWING))
 def follow(rows: Rows, pcm8k: Pcm, event: Bytes, it: Following) -> None:
     """The kernel behind `ProgressDetector.process`, unchecked."""
     for row in rows:
         counts, tones = it.counts[row], it.tones[row]
         power = _power(pcm8k[row])
-        it.tone[1] = f32(0)
+        it.tone[1] = it.band[1] = f32(0)
         if power > f32(_FAINTEST):
             _correlate(pcm8k[row], it)
             _look(power, it)
+            _sum_band(power, it)
         hz, rest = it.tone[0], power * (f32(1) - it.tone[1])
+        told = _beat(counts, tones, it.band[0], it.band[1], power)
         sounds = it.tone[1] > f32(_SHARE) and f32(_LOWEST_HZ) < hz < f32(_HIGHEST_HZ)
         if sounds and counts[_RUN] and _same(tones, hz, power):
             _go_on(counts, tones, hz, power, rest)
         else:
-            _end(counts, tones)
+            told = max(told, _end(counts, tones))
             if sounds:
                 _begin(counts, tones, hz, power, rest)
-        event[row] = _listen(counts, tones, power)
+        event[row] = max(told, _listen(counts, tones, power))
         counts[_QUIET] = counts[_QUIET] + 1 if power < it.floor[row] else 0
         if counts[_QUIET] == it.patience[row] and counts[_QUIET]:
             if event[row] == _NOTHING:

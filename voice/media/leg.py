@@ -10,6 +10,7 @@ from typing import Protocol
 from dialog.errors import ProtocolError
 from dialog.events import CallQualityMeasured
 from dsp.parts import Part
+from dsp.progress import Progress
 from voice.media.codecs import Coding
 from voice.media.engine.layout import HEARD_TICKS
 from voice.media.playout import Playout
@@ -24,6 +25,9 @@ from voice.wire.rtp import RtpPacket, is_rtcp
 
 FailureSink = Callable[[Exception], None]
 """Called on the event loop, once, when the leg failed; the leg is closed by then."""
+
+ProgressSink = Callable[[Progress], None]
+"""Called on the event loop, before the frame of the tick that made it certain; must return at once."""
 
 TAPE_TICKS = 10
 """Ticks that go to a recording at once."""
@@ -68,10 +72,12 @@ class MediaLeg:
         self._levels = levels
         self._sink: FrameSink | None = None
         self._failure_sink: FailureSink | None = None
+        self._progress_sink: ProgressSink | None = None
         self._control: Control | None = None
         self._tape: Tape | None = None
         self._taped = 0
         self._next = 0
+        self._first = 0
         self._marks: deque[Mark] = deque()
         self._keys = KeyReceiver()
         self._pressed = ""
@@ -146,9 +152,19 @@ class MediaLeg:
     def listen(self, sink: FrameSink) -> None:
         self._sink = sink
 
+    def count_anew(self) -> None:
+        """The call begins now: what was heard before, while it rang, is no part of it, and the next frame is tick 0."""
+        self._first = self._next
+
     def on_failure(self, sink: FailureSink) -> None:
         """Tell `sink` when the leg failed: the engine stopped, or a frame sink raised what it must not."""
         self._failure_sink = sink
+
+    def on_progress(self, sink: ProgressSink | None) -> None:
+        """Tell `sink` what the far end's sound says of the call: a machine, a fax, what exchanges play. None: what was
+        followed costs nothing any more."""
+        self._progress_sink = sink
+        self.row.follow(on=sink is not None)
 
     def play(self, playback: int, pcm: Pcm, *, last: bool) -> bool:
         return not self._closed and self._playout.play(playback, pcm, last=last)
@@ -296,16 +312,25 @@ class MediaLeg:
             self.left_out += judged - self._next - MAX_BEHIND
             self._next = judged - MAX_BEHIND
         if self._sink is None:
-            self._next = judged
             self._pressed = ""
-        if self._next < judged:
+        elif self._next < judged:
             self._marks.extend(self.row.marks())
-        while self._next < judged and not self._closed and self._sink is not None:
+        while self._next < judged and not self._closed:
+            if self._sink is None and self._progress_sink is None:
+                self._next = judged
+                break
             if self.row.has(self._next):
-                self._sink(self._frame(self._next))
+                self._tell(self._next)
             self._next += 1
         if judged - self._taped >= TAPE_TICKS or self._tape is None:
             self._write(judged)
+
+    def _tell(self, tick: int) -> None:
+        """What a tick brought. A sink may close the leg, or give way to another."""
+        if self._progress_sink is not None and (step := self.row.step(tick)):
+            self._progress_sink(step)
+        if self._sink is not None and not self._closed:
+            self._sink(self._frame(tick))
 
     def _frame(self, tick: int) -> Frame:
         voice, level_dbfs, key = self.row.judgement(tick)
@@ -315,7 +340,7 @@ class MediaLeg:
             mark = self._marks.popleft()
             played.append(self._playout.heard(mark.playback, mark.samples, done=mark.done))
         pcm = self.row.for_ears(tick) if self._levels else self.row.heard(tick, tick)
-        return Frame(tick, pcm, voice, level_dbfs, keys, tuple(played))
+        return Frame(tick - self._first, pcm, voice, level_dbfs, keys, tuple(played))
 
     def _write(self, until: int) -> None:
         """What was heard and said before tick `until` goes to the recording."""

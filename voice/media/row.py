@@ -12,6 +12,7 @@ from dialog.errors import Overloaded
 from dsp.arrivals import TARGET
 from dsp.kernel import Pcm
 from dsp.parts import Part
+from dsp.progress import Progress
 from dsp.reception import CONCEALED, FIRST, HIGHEST, LATE, LOST, NEVER, OVERFLOWED, RECEIVED, REPEATED, SSRC, UNIQUE
 from voice.media.codecs import Coding
 from voice.media.engine.arrays import Engine
@@ -185,6 +186,9 @@ class Row:
         self._tones = False
         self._ask(Command.REFUSE_TONES)
 
+    def follow(self, *, on: bool) -> None:
+        self._ask(Command.FOLLOW, on)
+
     def secure(self, sealing: Sealing) -> None:
         *sessions, keys = sealing
         self._ask(Command.SECURE, *sessions, done=partial(self._keep_keys, keys))
@@ -254,6 +258,10 @@ class Row:
         it, place = self._engine.judgement, tick % HEARD_TICKS
         digit = it.digits[self.number, place]
         return float(it.voices[self.number, place]), float(it.levels[self.number, place]), chr(digit) if digit else ""
+
+    def step(self, tick: int) -> Progress:
+        """What a tick of the leg made certain of the call's progress, where that is followed."""
+        return Progress(int(self._engine.judgement.steps[self.number, tick % HEARD_TICKS]))
 
     def marks(self) -> list[Mark]:
         """What was played since this was asked last."""

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 
-from dsp import echo, g722, gain, gate, jitter, limiter, mix, noise, plc, polyphase, stretch, tones, vad
+from dsp import echo, g722, gain, gate, jitter, limiter, mix, noise, plc, polyphase, progress, stretch, tones, vad
 from dsp.kernel import NARROW_HZ, NARROW_TICK, WIDE_HZ, WIDE_TICK, Bytes, Floats, Pcm, Rows, record
 from dsp.levels import Peaks
 from voice.media.engine.layout import (
@@ -66,6 +66,7 @@ _DECLARED: dict[type, Any] = {
     limiter.Limiting: limiter.LIMITING,
     mix.Mixing: mix.MIXING,
     tones.Detecting: tones.DETECTING,
+    progress.Following: progress.FOLLOWING,
     gain.Aiming: gain.AIMING,
     gate.Gating: gate.GATING,
     vad.Listening: vad.LISTENING,
@@ -116,6 +117,8 @@ class Shared(NamedTuple):
     wide_counts: Counters
     tone_rows: Rows
     tone_counts: Counters
+    follow_rows: Rows
+    follow_counts: Counters
     echo_rows: Rows
     echo_counts: Counters
     wide_echo_rows: Rows
@@ -133,7 +136,7 @@ class Shared(NamedTuple):
 def shared(capacity: int) -> Shared:
     """For `capacity` legs, like all that follow."""
     lists: dict[str, Any] = {}
-    for name in ("slot", "narrow", "wide", "tone", "echo", "wide_echo", "member"):
+    for name in ("slot", "narrow", "wide", "tone", "follow", "echo", "wide_echo", "member"):
         lists |= {f"{name}_rows": _rows(SLOTS, capacity), f"{name}_counts": _counters(SLOTS)}
     return Shared(
         counters=_counters(len(Counter)),
@@ -275,6 +278,8 @@ class Heard(NamedTuple):
     counts: Counters  # [2, SLOTS]
     toned_rows: Rows
     toned_counts: Counters
+    followed_rows: Rows
+    followed_counts: Counters
     numbers: Counters  # [2, C]: which tick of the leg it is
     births: Counters  # [2, C]: and which leg of those that were in the row
     echoes: Bytes  # [2, C]: keys may be an echo of ours
@@ -290,6 +295,8 @@ def heard(capacity: int) -> Heard:
         counts=_counters(2, SLOTS),
         toned_rows=_rows(2, SLOTS, capacity),
         toned_counts=_counters(2, SLOTS),
+        followed_rows=_rows(2, SLOTS, capacity),
+        followed_counts=_counters(2, SLOTS),
         numbers=_counters(2, capacity),
         births=_counters(2, capacity),
         echoes=_bytes(2, capacity),
@@ -308,11 +315,14 @@ class Judgement(NamedTuple):
     voices: Floats  # [C, HEARD_TICKS]
     levels: Floats
     digits: Bytes
+    steps: Bytes  # of call progress, where it is followed
     level: Floats  # [C]
     peak: Peaks  # [C]
     digit: Bytes  # [C]
+    step: Bytes  # [C]
     awake: Bytes  # [C]: somebody may be speaking
     detecting: tones.Detecting
+    following: progress.Following
     gating: gate.Gating
     listening: vad.Listening
 
@@ -325,11 +335,14 @@ def judgement(capacity: int) -> Judgement:
         voices=_floats(capacity, HEARD_TICKS),
         levels=_floats(capacity, HEARD_TICKS),
         digits=_bytes(capacity, HEARD_TICKS),
+        steps=_bytes(capacity, HEARD_TICKS),
         level=_floats(capacity),
         peak=np.zeros(capacity, np.uint16),
         digit=_bytes(capacity),
+        step=_bytes(capacity),
         awake=_bytes(capacity),
         detecting=tones.detecting(capacity),
+        following=progress.following(capacity),
         gating=gate.gating(capacity),
         listening=vad.listening(capacity),
     )

@@ -255,6 +255,7 @@ def hear(
     limit(rows, it.levelled, heard.aiming.gain_db, it.limiting)
     turn = tick & 1
     toned = shared.tone_rows[slot, : shared.tone_counts[slot]]
+    followed = shared.follow_rows[slot, : shared.follow_counts[slot]]
     for i in range(rows.size):
         row = rows[i]
         leg = inbound.legs[row]
@@ -271,3 +272,6 @@ def hear(
     for i in range(toned.size):
         heard.toned_rows[turn, slot, i] = toned[i]
     heard.toned_counts[turn, slot] = toned.size
+    for i in range(followed.size):
+        heard.followed_rows[turn, slot, i] = followed[i]
+    heard.followed_counts[turn, slot] = followed.size

@@ -1,8 +1,8 @@
-"""The judging thread's work: what is heard, level, voice, keys in the sound. It never holds up a packet."""
+"""The judging thread's work: what is heard, level, voice, keys and call progress. It never holds up a packet."""
 
 from numba import types
 
-from dsp import gain, gate, tones, vad
+from dsp import gain, gate, progress, tones, vad
 from dsp.kernel import f32, kernel
 from dsp.levels import measure_rows
 from voice.media.engine.arrays import HEARD, JUDGEMENT, SHARED, Heard, Judgement, Shared
@@ -26,6 +26,7 @@ def judge(slot: int, heard: Heard, it: Judgement, shared: Shared) -> bool:
     turn = tick & 1
     rows = heard.rows[turn, slot, : heard.counts[turn, slot]]
     toned = heard.toned_rows[turn, slot, : heard.toned_counts[turn, slot]]
+    followed = heard.followed_rows[turn, slot, : heard.followed_counts[turn, slot]]
     narrow = heard.narrow[turn]
     for row in rows:
         if it.epochs[row] != heard.births[turn, row]:
@@ -37,7 +38,8 @@ def judge(slot: int, heard: Heard, it: Judgement, shared: Shared) -> bool:
             gate.forget(it.gating, row)
             gain.forget(heard.aiming, row)
             tones.forget(it.detecting, row)
-        it.digit[row] = 0
+            progress.forget(it.following, row)
+        it.digit[row] = it.step[row] = 0
     measure_rows(rows, narrow, it.level, it.peak)
     gate.gate(rows, it.level, heard.voice, it.awake, it.gating)
     for row in rows:
@@ -46,6 +48,7 @@ def judge(slot: int, heard: Heard, it: Judgement, shared: Shared) -> bool:
     vad.listen(rows, narrow, it.awake, heard.voice, it.listening)
     gain.aim(rows, it.level, heard.voice, _TICK_S, heard.aiming)
     tones.detect(toned, narrow, it.digit, it.detecting)
+    progress.follow(followed, narrow, it.step, it.following)
     for row in rows:
         number = heard.numbers[turn, row]
         place = number % HEARD_TICKS
@@ -53,6 +56,7 @@ def judge(slot: int, heard: Heard, it: Judgement, shared: Shared) -> bool:
         it.levels[row, place] = it.level[row]
         it.voices[row, place] = heard.voice[row]
         it.digits[row, place] = 0 if heard.echoes[turn, row] else it.digit[row]
+        it.steps[row, place] = it.step[row]
         store_release(it.judged, row, it.epochs[row] * EPOCH + number)
     store_release(shared.judged_slots, slot, tick)
     return True

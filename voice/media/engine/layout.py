@@ -67,8 +67,9 @@ class Command(IntEnum):
     RENUMBER = 8
     REFUSE_TONES = 9
     SECURE = 10
-    EXPECT_LOSS = 11
-    ALLOW_PAUSES = 12
+    FOLLOW = 11
+    EXPECT_LOSS = 12
+    ALLOW_PAUSES = 13
 
 
 _I8 = np.int64
@@ -80,6 +81,7 @@ LEG = np.dtype(
         ("fd", _I8), ("format", _I8), ("units", _I8), ("divisible", _I8),
         ("payload_type", _I8), ("former_type", _I8), ("former_format", _I8), ("event_type", _I8),
         ("sends", _I8), ("receives", _I8), ("tones_allowed", _I8), ("cancels", _I8), ("packet_octets", _I8),
+        ("follows", _I8),
         # whose packets are believed
         ("reachable", _I8), ("declared", _I8), ("latched", _I8), ("ssrc", _I8), ("sequence", _I8),
         ("admitted_at", _I8), ("resync_length", _I8), ("resync_ssrc", _I8), ("resync_sequence", _I8),

@@ -30,13 +30,14 @@ _OPEN, _CLOSE, _MOVE, _DIRECT, _DECLARE = (
     int(Command.DIRECT),
     int(Command.DECLARE),
 )
-_ENTER, _SWITCH, _PACKETISE, _RENUMBER, _REFUSE_TONES, _SECURE, _EXPECT_LOSS, _ALLOW_PAUSES = (
+_ENTER, _SWITCH, _PACKETISE, _RENUMBER, _REFUSE_TONES, _SECURE, _FOLLOW, _EXPECT_LOSS, _ALLOW_PAUSES = (
     int(Command.ENTER),
     int(Command.SWITCH),
     int(Command.PACKETISE),
     int(Command.RENUMBER),
     int(Command.REFUSE_TONES),
     int(Command.SECURE),
+    int(Command.FOLLOW),
     int(Command.EXPECT_LOSS),
     int(Command.ALLOW_PAUSES),
 )
@@ -96,6 +97,7 @@ def _open(row: int, slot: int, it: Inbound, shared: Shared) -> None:
     leg.slot, leg.start, leg.last_tick = slot, tick + 1, tick
     leg.epoch += 1
     leg.sends = leg.receives = leg.tones_allowed = 1
+    leg.follows = 0
     leg.room = leg.part = leg.late_frames = leg.key_tick = leg.echo_until = leg.chunk_offset = leg.playing = 0
     leg.malformed = leg.foreign = leg.stray = leg.unexpected = 0
     leg.excess = leg.forged = leg.strange = leg.dropped_out = leg.unsent = 0
@@ -209,6 +211,8 @@ def _do(command: Counters, it: Inbound, shared: Shared, staged: Records) -> bool
         if leg.open != words[1]:  # else the former key may be forgotten already
             leg.sources, leg.open_former = 0, words[2]
         leg.seal, leg.open = words[0], words[1]
+    elif what == _FOLLOW:
+        leg.follows = words[0]
     elif what == _EXPECT_LOSS:
         if leg.encoder:
             opus_encoder_ctl(leg.encoder, i32(SET_PACKET_LOSS), i32(words[0]))

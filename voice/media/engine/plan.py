@@ -36,7 +36,7 @@ def _connect(legs: Records, room: Rows) -> None:
 def arrange(slot: int, legs: Records, shared: Shared) -> None:
     """Draw up a slot's plan anew: legs came, went, or are not what they were."""
     rows = shared.slot_rows[slot, : shared.slot_counts[slot]]
-    narrow = wide = tones = echoes = wide_echoes = members = rooms = 0
+    narrow = wide = tones = followed = echoes = wide_echoes = members = rooms = 0
     for row in rows:
         leg = legs[row]
         leg.passage, leg.company = -1, 0
@@ -55,6 +55,9 @@ def arrange(slot: int, legs: Records, shared: Shared) -> None:
         if leg.event_type < 0 and leg.tones_allowed:
             shared.tone_rows[slot, tones] = row
             tones += 1
+        if leg.follows:
+            shared.follow_rows[slot, followed] = row
+            followed += 1
     for row in rows:
         room = legs[row].room
         if room <= 0:
@@ -73,5 +76,5 @@ def arrange(slot: int, legs: Records, shared: Shared) -> None:
         rooms += 1
         _connect(legs, shared.member_rows[slot, begun:members])
     shared.narrow_counts[slot], shared.wide_counts[slot], shared.tone_counts[slot] = narrow, wide, tones
-    shared.echo_counts[slot], shared.wide_echo_counts[slot] = echoes, wide_echoes
+    shared.follow_counts[slot], shared.echo_counts[slot], shared.wide_echo_counts[slot] = followed, echoes, wide_echoes
     shared.member_counts[slot], shared.room_counts[slot] = members, rooms

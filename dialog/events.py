@@ -69,6 +69,15 @@ class CallerReplaced(EventModel):
     codec: str
 
 
+class MachineHeard(EventModel):
+    """The far end's sound says that no person is there. `what`: answering_machine, whose beep was heard, so it keeps
+    what is said from here on; fax; or what exchanges play: busy, congestion, unobtainable (the special information
+    tone). But for the first, the call ends with that cause."""
+
+    type: Literal["machine_heard"] = "machine_heard"
+    what: Literal["answering_machine", "fax", "busy", "congestion", "unobtainable"]
+
+
 class SpeechStarted(EventModel):
     """Somebody began to speak; numbered within the call, for each speaker."""
 
@@ -272,6 +281,7 @@ Event = (
     CallStarted
     | CallAnswered
     | CallerReplaced
+    | MachineHeard
     | SpeechStarted
     | PartialHeard
     | FinalHeard

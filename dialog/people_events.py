@@ -82,8 +82,8 @@ class ThirdJoined(EventModel):
 
 class ThirdLeft(EventModel):
     """They are in the call no more, or never were. `why`: dropped (by the agent), hung_up, no_answer, not_allowed (by
-    `dial` of the trunks), busy (a limit was reached), failed (`status` is SIP's, where there is one), or ended: the
-    agent left the call, or the call did."""
+    `dial` of the trunks), busy (a limit was reached), failed (`status` is SIP's, where there is one, or what a busy
+    tone or a fax in the sound stands for), or ended: the agent left the call, or the call did."""
 
     type: Literal["third_left"] = "third_left"
     target: str

@@ -67,9 +67,9 @@ _SIT_SHORTEST, _SIT_LONGEST = 11, 21
 _BAND, _BAND_END = 2, 11  # frequencies of the bank where busy tones are: 300 to 700 Hz
 _BURSTS = 4
 _BURST_LONGEST = 40  # ticks; its pause, too
-_ALIKE = 2  # ticks that two may differ by: each edge falls anywhere in a tick,
+_ALIKE, _ALIKE_PART = 2, 8  # ticks, and part of it, that two may differ by: edges, and a jitter buffer that grows,
 _ALIKE_HZ = 25.0  # and the middle of their energy
-_EDGES = 2  # ticks of a pause that are not silent
+_EDGES = 4  # ticks of a pause that are not silent: its first and last, and what is made up for a lost packet
 _CONGESTED = 27  # ticks of burst and pause together
 _APART = 5  # ticks between tones that do not belong together,
 _LONG_AGO = 100  # and after which a fax would be another
@@ -310,9 +310,10 @@ def _count_burst(counts: Rows, tones: Floats) -> int:
     burst, pause = counts[_BURST], counts[_PAUSE]
     alike = min(burst, pause) >= _SHORTEST and max(burst, pause) <= _BURST_LONGEST
     alike &= max(burst, pause) < 2 * min(burst, pause) and counts[_EDGE] <= _EDGES
-    alike &= abs(burst - counts[_BURST_BEFORE]) <= _ALIKE and _level(tones[_BURST_POWER], tones[_POWER_BEFORE])
+    alike &= abs(burst - counts[_BURST_BEFORE]) <= _ALIKE + burst // _ALIKE_PART
+    alike &= _level(tones[_BURST_POWER], tones[_POWER_BEFORE])
     alike &= abs(tones[_BURST_HZ] - tones[_HZ_BEFORE]) < f32(_ALIKE_HZ)
-    alike &= counts[_IN_ROW] == 1 or abs(pause - counts[_PAUSE_BEFORE]) <= _ALIKE
+    alike &= counts[_IN_ROW] == 1 or abs(pause - counts[_PAUSE_BEFORE]) <= _ALIKE + pause // _ALIKE_PART
     counts[_IN_ROW] = min(counts[_IN_ROW] + 1, _BURSTS + 1) if alike else 1
     counts[_BURST_BEFORE], counts[_PAUSE_BEFORE] = burst, pause
     tones[_POWER_BEFORE], tones[_HZ_BEFORE] = tones[_BURST_POWER], tones[_BURST_HZ]

@@ -11,10 +11,12 @@ from dialog.events import (
     CallEnded,
     CallStarted,
     Event,
+    MachineHeard,
     RecordingGapped,
 )
 from dialog.journal import Journal
 from dialog.ports import HungUp
+from voice.machines import Machine
 from voice.media.recording import Recording
 from voice.minds import Minds
 from voice.ports import TICK_MS, Frame, Leg
@@ -22,6 +24,9 @@ from voice.services import People, Refer, Services
 
 MEDIA_LIMIT_MS = 60_000
 """A leg that sends nothing for this long, and is not on hold, is dead: the far end crashed without a word."""
+
+GREETING_MS = 60_000
+"""How long after the answer a beep may be that of an answering machine."""
 
 LAST_WORDS_MS = 6_000
 """How long a call whose time is over may take to say so."""
@@ -66,6 +71,7 @@ class Call:
         self._heard_ms = 0
         self._recording = recording
         self._gapped = False
+        self._met = False
 
     def end(self, cause: str) -> None:
         """End the call; the first cause counts."""
@@ -75,6 +81,17 @@ class Call:
     def press(self, digits: str) -> None:
         """Keys that came beside the audio."""
         self._minds.press(digits)
+
+    def meet(self, machine: Machine) -> None:
+        """A machine is at the far end, and no person: told once, and the end of the call. An answering machine may be
+        spoken to, so whoever has the call is told, and goes on."""
+        greets = machine == "answering_machine"
+        if self._over.done() or (greets and (self._met or self._now_ms > GREETING_MS)):
+            return
+        self._met = True
+        self.tell(MachineHeard(what=machine))
+        if not greets:
+            self.end(machine)
 
     def command(self, command: Command) -> bool:
         """Carry out what the desk asks; False where the call is not in a state for it, and nothing has changed."""

@@ -14,6 +14,7 @@ from urllib.parse import quote
 import numpy as np
 
 from voice.dialling import Dialling, PlacedCall
+from voice.machines import Machine
 from voice.media.plane import MediaPlane
 from voice.net.rtp_port import RtpPorts
 from voice.net.sip_agent import SipAgent
@@ -45,7 +46,8 @@ LONGEST_MS = 3_600_000
 
 
 class OutgoingLine(PlacedCall):
-    """A call whose sound is kept. Times are ms of its audio clock, which starts with the answer."""
+    """A call whose sound is kept; `machines` are those that it gave away, and when. Times are ms of its audio clock,
+    which starts with the answer."""
 
     def __init__(self, audio: SipAudio) -> None:
         super().__init__(audio)
@@ -55,6 +57,8 @@ class OutgoingLine(PlacedCall):
         self._ticked = asyncio.Event()
         self._playback = 0
         self._done: set[int] = set()
+        self.machines: list[tuple[int, Machine]] = []
+        self.on_machine = lambda machine: self.machines.append((self.now_ms, machine))
 
     @property
     def now_ms(self) -> int:

@@ -2,8 +2,11 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
-from dialog.errors import PeerError, PeerTimeout
+from dialog.errors import CentralinoError, PeerError, PeerTimeout
+from dsp.progress import Progress
+from voice.machines import ANSWERS, STATUSES, Machine
 from voice.media.leg import MediaLeg
 from voice.net.rtp_port import UdpWire
 from voice.net.sip_agent import SipAgent
@@ -18,6 +21,7 @@ from voice.wire.sip.events import (
     InviteRefused,
     ReinviteAcknowledged,
     ReinviteReceived,
+    Ringing,
     SipEvent,
 )
 from voice.wire.sip.message import NO_HEADERS, Address
@@ -34,15 +38,19 @@ class CallRefused(PeerError):
 
 
 class PlacedCall:
-    """One call that we placed. Its `audio` has a leg once it is answered; `ended` tells who ended it; `trunk` is the
-    one that it went through, if it did."""
+    """One call that we placed. Its `audio` has a leg once it is answered; `trunk` is the one that it went through, if
+    any. `ended` tells who ended it, or the machine that answered and that nobody has to do with; `on_machine` is told
+    of any machine that answered."""
 
     def __init__(self, audio: SipAudio) -> None:
         self.audio = audio
         self.trunk = ""
+        self.early = b""
+        """How the far end described its sound before it answered."""
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.answered: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
         self.hang_up: Callable[[], None] = lambda: None
+        self.on_machine: Callable[[Machine], None] = lambda machine: None
 
     @property
     def wire(self) -> UdpWire:
@@ -50,8 +58,30 @@ class PlacedCall:
 
     @property
     def leg(self) -> MediaLeg | None:
-        """There once the call is answered."""
+        """There once the call is answered, or something is to be heard before."""
         return self.audio.leg
+
+    def hear(self) -> MediaLeg:
+        """Let the far end be heard, if it is not yet. Raises NoCommonCodec, Overloaded."""
+        leg = self.audio.leg
+        if leg is None:
+            leg = self.audio.begin()
+            leg.on_progress(self._on_progress)
+        return leg
+
+    def _on_progress(self, progress: Progress) -> None:
+        machine = ANSWERS.get(progress)
+        if machine is None:
+            return
+        status = STATUSES.get(machine)
+        if not self.answered.done():
+            if status is not None:  # else it is music, in place of ringing
+                self.answered.set_exception(CallRefused(status, f"({machine}, heard before any answer)"))
+            return
+        self.on_machine(machine)
+        if status is not None:
+            self.over(machine)
+            self.hang_up()
 
     def over(self, cause: str) -> None:
         """The call is over, whoever ended it."""
@@ -76,6 +106,8 @@ class Dialling:
             case InviteAnswered():
                 if not call.answered.done():  # else nobody waits for it any more, and it has been hung up
                     call.answered.set_result(event.sdp)
+            case Ringing(sdp=bytes(sdp)):
+                self._hear_early(call, sdp)
             case ReinviteReceived():
                 self._reinvited(call, event)
             case ReinviteAcknowledged(answer=bytes(sdp)):
@@ -109,6 +141,7 @@ class Dialling:
         `login` answers a challenge. Raises CallRefused, PeerTimeout, NoCommonCodec, NotEncrypted, Overloaded,
         ProtocolError, OSError.
         """
+        stands = False
         try:
             ref = await self._agent.invite(
                 uri, call.audio.offer(), from_uri, login=login, headers=headers, next_hop=next_hop
@@ -118,14 +151,26 @@ class Dialling:
             call.hang_up = lambda: None if self._agent.hangup(ref) else call.over("us")
             async with asyncio.timeout(limit_s):
                 sdp = await call.answered
-            call.audio.agree(sdp or b"")
-            call.audio.begin()
+            call.audio.agree(sdp or call.early)  # what was said reliably is not said again (RFC 3262 section 5)
+            call.hear().count_anew()
+            stands = True
         except TimeoutError as error:
             raise PeerTimeout(f"{uri} did not answer within {limit_s:g} s") from error
         finally:
-            if call.leg is None:
+            if not stands:
                 call.hang_up()
                 call.audio.close()
+
+    @staticmethod
+    def _hear_early(call: PlacedCall, sdp: bytes) -> None:
+        """Before anybody answers exchanges play that the line is busy. Where nothing can be heard yet, it is the answer
+        that counts."""
+        call.early = sdp
+        if call.answered.done() or not call.audio.one_clock:
+            return
+        with suppress(CentralinoError):
+            call.audio.agree(sdp)
+            call.hear()
 
     def _agreed(self, call: PlacedCall, sdp: bytes) -> None:
         """The far end says what it takes of what we offered; with an answer of no use there is no call."""

@@ -80,6 +80,7 @@ class Placing:
             ended=lambda _cause: self._ended(placed, agent),
             refer=lambda _to: False,  # the far end is ours to hang up on, and not to send away
         )
+        placed.on_machine = call.meet
         placed.ended.add_done_callback(lambda _: call.end("caller"))
 
     def _ended(self, placed: PlacedCall, agent: str) -> None:

@@ -109,6 +109,11 @@ class SipAudio(RtpLine):
         self._offered, self._answer = other._offered, other._answer
 
     @property
+    def one_clock(self) -> bool:
+        """Whether all that may be spoken has one clock: then any of it may be agreed on after any other."""
+        return len({codec.clock_hz for codec in self._spoken}) == 1
+
+    @property
     def encrypted(self) -> bool:
         return self.agreed is not None and self.agreed.keys is not None
 

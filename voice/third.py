@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 
 from dialog.errors import CentralinoError, Overloaded, PeerForbidden, PeerTimeout
 from voice.dialling import CallRefused
+from voice.machines import STATUSES
 from voice.mind import Strand
 from voice.ports import Leg
 
@@ -27,7 +28,7 @@ class OutsideCall(Protocol):
 
     @property
     def ended(self) -> "asyncio.Future[str]":
-        """Done when the call is over, whoever ended it."""
+        """Done when the call is over: who ended it, or the machine that is there."""
         ...
 
     @property
@@ -63,6 +64,12 @@ def why_not(error: CentralinoError) -> tuple[Why, int]:
             return "failed", status
         case _:
             return "failed", 0
+
+
+def why_over(cause: str) -> tuple[Why, int]:
+    """Why a call that was answered is over, as `OutsideCall.ended` tells it; of a machine SIP's status."""
+    status = STATUSES.get(cause, 0)
+    return ("failed", status) if status else ("hung_up", 0)
 
 
 class Third:
@@ -116,7 +123,7 @@ class Third:
         assert leg is not None, "it was answered"
         leg.on_failure(lambda _error: self.leave("failed"))
         self._joined(leg)
-        call.ended.add_done_callback(lambda _: self._gone("hung_up"))
+        call.ended.add_done_callback(lambda ended: self._gone(*why_over(ended.result())))
 
     def _gone(self, why: Why, status: int = 0) -> None:
         if not self._over:

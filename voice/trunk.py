@@ -14,7 +14,8 @@ from voice.calls import Calls
 from voice.config import Settings
 from voice.destinations import Destinations
 from voice.dialling import Dialling
-from voice.line_test import BUSY, RING, RING_S
+from voice.line_test import BUSY, RING, RING_S, TESTS
+from voice.machines import FAX_S, CallingFax
 from voice.media.plane import MediaPlane
 from voice.net.rtp_port import RtpPorts
 from voice.net.sip_agent import SipAgent
@@ -244,8 +245,9 @@ class Trunk:
 
     def _begin(self, line: _Line) -> None:
         invite = line.invite
-        line.call = self._calls.start(
-            line.audio.begin(),
+        leg = line.audio.begin()
+        line.call = call = self._calls.start(
+            leg,
             transport="sip",
             caller=str(invite.from_uri),
             dialled=invite.dialled,
@@ -256,6 +258,9 @@ class Trunk:
             headers=invite.headers,
             refer=lambda to: self._refer(line, to),
         )
+        if line.bot not in TESTS:
+            leg.on_progress(CallingFax(lambda: call.meet("fax")).on_progress)
+            asyncio.get_running_loop().call_later(FAX_S, leg.on_progress, None)
 
     def _refer(self, line: _Line, to: str) -> bool:
         """See `services.Refer`. A mere number is one of the exchange that the caller came by."""

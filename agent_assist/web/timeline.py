@@ -6,7 +6,7 @@ from typing import Literal
 
 from agent_assist.web.handover import handover
 from agent_assist.web.speakers import Speakers
-from agent_assist.web.templates import ending
+from agent_assist.web.templates import ending, words
 from dialog.event import Speaker
 from dialog.events import (
     AudioGapped,
@@ -18,6 +18,7 @@ from dialog.events import (
     EngineRecovered,
     FinalHeard,
     KeysPressed,
+    MachineHeard,
     PlaybackEnded,
     PlaybackStarted,
     Record,
@@ -176,6 +177,9 @@ def _mark(drawn: Timeline, at_ms: int, record: Record) -> None:
         case RecordingGapped(reason=reason):
             drawn.marks.append(Span(at_ms, at_ms, "trouble", f"not all of it is recorded: {reason}"))
             drawn.lines.append(Line(at_ms, "event", "from here on not all of it is recorded", reason))
+        case MachineHeard(what=what):
+            drawn.marks.append(Span(at_ms, at_ms, "event", f"heard: {words(what)}"))
+            drawn.lines.append(Line(at_ms, "event", "no person is there", words(what)))
         case HandoffRequested(reason=reason):
             drawn.marks.append(Span(at_ms, at_ms, "event", f"a person, please: {reason}"))
             drawn.lines.append(Line(at_ms, "event", "a person is asked for", reason))

@@ -12,7 +12,7 @@ import pytest
 from dialog.errors import CentralinoError, NoCommonCodec, NotFound, Overloaded, PeerError, PeerForbidden, PeerTimeout
 from tests.fakes.browser_call import until
 from tests.fakes.clock import virtual_time
-from tests.fakes.house import house
+from tests.fakes.house import House, house
 from tests.fakes.registrar import PASSWORD, Registrar
 from tests.fakes.telephone import HOST, free
 from voice.config import Settings
@@ -87,6 +87,7 @@ class Node:
     trunks: Trunks
     carrier: Carrier
     wires: list[UdpWire]
+    house: House
     obstacle: str = ""
 
     async def call(self, number: str = "0039021234", limit_s: float = 5.0) -> PlacedCall:
@@ -126,6 +127,7 @@ async def node(
             trunks,
             carrier,
             wires,
+            home,
         )
         try:
             yield it

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dialog.errors import PeerForbidden, PeerTimeout
-from dialog.events import CallEnded, CallStarted
+from dialog.events import CallEnded, CallStarted, MachineHeard
 from dialog.people_events import AgentJoined, AgentLeft
 from tests.fakes.desk_calls import FakeCallDesk
 from tests.fakes.house import House, house
@@ -112,6 +112,21 @@ async def test_the_call_ends_and_they_are_hung_up_on() -> None:
         await it.home.tick(60)
         it.home.calls.end_all()
         await it.home.tick(60)
+        assert placed.ended.result() == "us"
+
+
+async def test_a_machine_that_answers_is_told_and_whoever_is_no_answering_machine_is_hung_up_on() -> None:
+    async with calling() as it:
+        placed = it.outside.answer()
+        await it.home.tick(60)
+        placed.on_machine("answering_machine")
+        await it.home.tick(60)
+        assert it.home.told(MachineHeard) == [MachineHeard(what="answering_machine")]
+        assert it.home.told(CallEnded) == [], "the agent may speak to it"
+        placed.on_machine("congestion")
+        await it.home.tick(60)
+        (ended,) = it.home.told(CallEnded)
+        assert ended.cause == "congestion"
         assert placed.ended.result() == "us"
 
 

@@ -142,6 +142,14 @@ async def test_the_caller_is_left_with_them_and_the_call_ends_when_they_hang_up(
         assert call.told(ThirdLeft) == [ThirdLeft(target="112", why="hung_up")]
 
 
+async def test_a_machine_that_answers_is_somebody_who_was_not_reached() -> None:
+    async with talking() as (call, outside):
+        third = await consult(call, outside)
+        third.end("busy")
+        await call.tick(100)
+        assert call.told(ThirdLeft) == [ThirdLeft(target="112", why="failed", status=486)]
+
+
 async def test_put_through_the_caller_hangs_up_and_they_are_hung_up_on() -> None:
     async with talking() as (call, outside):
         third = await consult(call, outside)

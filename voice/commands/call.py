@@ -2,11 +2,12 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import SystemRandom
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -172,6 +173,7 @@ async def _call(to: str, way: Way, steps: Sequence[Step], audio: Path, *, as_jso
             outcome |= {"status": 200, "heard": await converse(line, steps, speech.ears, speech.mouth)}
             line.hang_up()
             outcome |= {"cause": await line.ended, "duration_ms": line.now_ms, "audio": str(audio)}
+            outcome |= {"machines": [{"at_ms": at_ms, "what": what} for at_ms, what in line.machines]}
             soundfile.write(audio, line.heard_between(0), RATE_HZ)
     except CallRefused as error:
         outcome |= {"status": error.status, "cause": str(error)}
@@ -180,11 +182,14 @@ async def _call(to: str, way: Way, steps: Sequence[Step], audio: Path, *, as_jso
     if as_json:
         typer.echo(json.dumps(outcome))
     else:
-        _print(outcome)
+        typer.echo("\n".join(lines(outcome)))
     return outcome["status"] == 200
 
 
-def _print(outcome: Mapping[str, object]) -> None:
-    for turn in outcome.get("heard", ()):  # type: ignore[attr-defined]
-        typer.echo(f"{turn['at_ms'] / 1000:7.1f} s  after {turn['after']}: {turn['text']}")
-    typer.echo(f"{outcome['status']}, ended by {outcome['cause']}")
+def lines(outcome: Mapping[str, Any]) -> Iterator[str]:
+    """The outcome of a call, for people."""
+    for turn in outcome.get("heard", ()):
+        yield f"{turn['at_ms'] / 1000:7.1f} s  after {turn['after']}: {turn['text']}"
+    for machine in outcome.get("machines", ()):
+        yield f"{machine['at_ms'] / 1000:7.1f} s  a machine: {machine['what'].replace('_', ' ')}"
+    yield f"{outcome['status']}, ended by {outcome['cause']}"

@@ -14,6 +14,7 @@ from dialog.events import (
     EngineFailed,
     EngineRecovered,
     FinalHeard,
+    MachineHeard,
     PlaybackStarted,
     Reading,
     RecordingGapped,
@@ -149,6 +150,7 @@ def test_an_agent_speaks_in_its_own_name() -> None:
             (980, RecordingPaused(on=True, by="agent", agent="gus")),
             (985, RecordingGapped(reason="late")),
             (990, RecordingPaused(on=False, by="agent", agent="gus")),
+            (995, MachineHeard(what="answering_machine")),
         )
     )
     assert drawn.agents == ["gus"]
@@ -170,6 +172,7 @@ def test_an_agent_speaks_in_its_own_name() -> None:
         ("event", "the recording is paused", "gus"),
         ("event", "from here on not all of it is recorded", "late"),
         ("event", "recorded again", "gus"),
+        ("event", "no person is there", "answering machine"),
     ]
 
 

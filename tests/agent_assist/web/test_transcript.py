@@ -1,11 +1,14 @@
 """What is said, as lines of text: records become lines, and every line has its speaker."""
 
+from typing import get_args
+
 import pytest
 from playwright.async_api import Browser
 
 from dialog.events import (
     Event,
     FinalHeard,
+    MachineHeard,
     PartialHeard,
     PlaybackEnded,
     PlaybackStarted,
@@ -69,6 +72,21 @@ async def test_records_become_lines(browser: Browser, site: Site) -> None:
         ["bot", "Hello.", False, True],
         ["caller", "my balance", False, False],
         ["caller", "…", True, False],
+    ]
+
+
+async def test_machines_are_told_and_cut_nobody_off(browser: Browser, site: Site) -> None:
+    page = await browser.new_page()
+    await page.goto(site.url)
+    machines = [MachineHeard(what=what) for what in get_args(MachineHeard.model_fields["what"].annotation)]
+    lines = await page.evaluate(TRANSCRIPT, journal([SpeechStarted(utterance=1), *machines]))
+    assert lines[0] == ["caller", "…", True, False]
+    assert [text for side, text, _, _ in lines[1:] if side == "note" and text] == [
+        "An answering machine: after its beep it keeps what is said.",
+        "A fax is at the other end.",
+        "The line is busy.",
+        "The telephone network is busy.",
+        "The number cannot be reached.",
     ]
 
 

@@ -20,6 +20,7 @@ from voice.commands.call import (
     by_trunk,
     check_audio,
     converse,
+    lines,
     read_audio,
     read_back,
     read_login,
@@ -138,6 +139,17 @@ async def test_when_the_far_end_hangs_up_the_other_steps_are_left_out() -> None:
         it.line.over("far end")
         assert [turn["after"] for turn in await run(it, conversing)] == ["answer", "--text Hello."]
         assert mouth.spoken == ["Hello."]
+
+
+async def test_machines_are_among_what_was_heard() -> None:
+    async with far_end() as it:
+        it.line.listen()
+        await it.house.tick(1_000)
+        it.line.on_machine("answering_machine")
+        machines = [{"at_ms": at_ms, "what": what} for at_ms, what in it.line.machines]
+    outcome = {"status": 200, "heard": [], "machines": machines, "cause": "far end"}
+    assert list(lines(outcome)) == ["    1.0 s  a machine: answering machine", "200, ended by far end"]
+    assert list(lines({"status": 486, "cause": "486 busy"})) == ["486, ended by 486 busy"]
 
 
 async def test_through_a_trunk_only_what_it_may_dial_is_called() -> None:

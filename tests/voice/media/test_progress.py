@@ -50,6 +50,17 @@ async def test_what_a_leg_hears_is_told_once(sound: Pcm, what: Progress) -> None
     assert told == [what]
 
 
+async def test_a_line_that_loses_a_tenth_is_told_as_well() -> None:
+    bench, wire, told = Bench(), FakeWire(), list[Progress]()
+    leg, _ = bench.leg(wire)
+    leg.on_progress(told.append)
+    lost = np.random.default_rng(1).random(400) < 0.1
+    for n, payload in enumerate(octets(np.concatenate([BUSY, BUSY[: 500 * 16]]))):
+        wire.inbound = [] if lost[n] else [(rtp(n, payload), PEER)]
+        await bench.run()
+    assert told == [Progress.BUSY]
+
+
 async def test_a_wide_leg_is_followed_as_well_and_without_a_listener() -> None:
     bench, wire, told = Bench(), FakeWire(), list[Progress]()
     bench.plane.add_leg(wire, Coding.L16_16K, 96, None).on_progress(told.append)

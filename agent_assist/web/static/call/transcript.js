@@ -57,12 +57,22 @@ export function told(lines, { seq, event }) {
       return note(pausedText(event));
     case "bot_returned":
       return note("The bot goes on.");
+    case "machine_heard":
+      return aside(lines, seq, MACHINES[event.what]);
     case "callback_requested":
       return note("A call back is asked for.");
     default:
       return lines;
   }
 }
+
+const MACHINES = {
+  answering_machine: "An answering machine: after its beep it keeps what is said.",
+  fax: "A fax is at the other end.",
+  busy: "The line is busy.",
+  congestion: "The telephone network is busy.",
+  unobtainable: "The number cannot be reached.",
+};
 
 function pausedText({ on, by }) {
   if (by === "agent") return on ? "The recording is paused." : "Recorded again.";

@@ -61,8 +61,8 @@ class _Place:
 
 class MediaPlane:
     """`capacity` legs at most. `allowance_ms`: see `playout.ALLOWANCE_MS`. `chance` numbers the streams.
-    `cancels_echo`: of legs that give back what they are told. `levels`: frames are as loud as ears want them, and not as
-    they came. `dtx`: legs may send less in pauses, where their far ends take it."""
+    `cancels_echo`: of legs that give back what they are told. `levels`: frames are as loud as ears want them, and not
+    as they came. `dtx`: legs may send less in pauses, where their far ends take it."""
 
     def __init__(
         self,

@@ -4,10 +4,11 @@ The account of what happened is the node's journal; what the bot said is recogni
 """
 
 import difflib
+import os
 import re
-import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 
@@ -42,7 +43,9 @@ REACTION_S = 0.3
 LEAST_OVERLAP = 0.8
 SLOWEST_MS = 3_000
 _MARGIN_MS = 150
-_reading = threading.Lock()
+_reader = ThreadPoolExecutor(1, "reader", os.nice, (10,))
+"""Reads back what was said. It can wait and a call cannot, so the nodes have the processors first (a thread has its own
+niceness, and hands it to those it starts: sched(7))."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +135,7 @@ def hold(node: Node, phone: Phone, caller: str, turns: Sequence[Turn]) -> Held:
     call_id = ""
     try:
         phone.dial()
-        call_id = wait_for("the call in the store", lambda: node.call_id(caller), 10.0)
+        call_id = wait_for("the call in the store", lambda: node.call_id(caller), 20.0)
         seen = 0
 
         def answer() -> Exchange | None:
@@ -151,9 +154,9 @@ def hold(node: Node, phone: Phone, caller: str, turns: Sequence[Turn]) -> Held:
             phone.wait_over()
         else:
             phone.hang_up()
-        wait_for("the end of the call", lambda: _end(node, call_id), 10.0)
+        wait_for("the end of the call", lambda: _end(node, call_id), 20.0)
         recording = node.recording(call_id)
-        wait_for("the recording", lambda: recording.exists() or None, 5.0)
+        wait_for("the recording", lambda: recording.exists() or None, 20.0)
         both, _ = soundfile.read(recording, dtype="int16")
         journal = tuple(node.journal(call_id))
         return Held(call_id, tuple(held), journal, np.ascontiguousarray(both[:, 1]), phone.heard())
@@ -224,19 +227,22 @@ def check_spoken(exchange: Exchange, sound: Pcm) -> float:
 
 def read_back(pcm: Pcm) -> str:
     """What a recogniser of our own makes of 16 kHz sound."""
-    with _reading:
-        stream = _recogniser().open(Expect.FREE)
-        try:
-            stream.push(pcm)
-            return " ".join(h.text for h in stream.final().hypotheses[:1])
-        finally:
-            stream.close()
+    return _reader.submit(_read, pcm).result()
 
 
 def word_overlap(text: str, recognised: str) -> float:
     """Share of the words of `text` found, in order, in `recognised`; numbers count digit by digit."""
     wanted = _tokens(text)
     return _in_common(wanted, _tokens(recognised)) / max(1, len(wanted))
+
+
+def _read(pcm: Pcm) -> str:
+    stream = _recogniser().open(Expect.FREE)
+    try:
+        stream.push(pcm)
+        return " ".join(h.text for h in stream.final().hypotheses[:1])
+    finally:
+        stream.close()
 
 
 @cache

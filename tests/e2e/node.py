@@ -1,5 +1,6 @@
 """A real node as a subprocess: `centralino serve` with ports and a data folder of its own."""
 
+import asyncio
 import json
 import os
 import re
@@ -19,6 +20,9 @@ from typing import TypeVar
 import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
+from agent_assist.auth.passwords import new_password
+from agent_assist.auth.users import Role, Users
+from agent_assist.store.database import Database
 from dialog.bot.sample import generate
 from dialog.events import Record
 
@@ -145,6 +149,23 @@ class Node:
         assert ran.returncode == 0, ran.stderr
         return ran.stdout.strip()
 
+    def add_users(self, **roles: str) -> dict[str, str]:
+        """Add users by name and role, and give them passwords, as `users add` does: the program takes seconds for each
+        to start."""
+
+        async def add() -> dict[str, str]:
+            database = await Database.open(self.data / "calls.sqlite")
+            try:
+                users = await Users.open(database)
+                passwords = {name: new_password() for name in roles}
+                for name, password in passwords.items():
+                    await users.add(name, Role(roles[name]), password)
+                return passwords
+            finally:
+                await database.close()
+
+        return asyncio.run(add())
+
     def restore(self, table: str, key: str, value: str) -> None:
         """Put a row of the customer base back as it was generated."""
         pristine = self.folder / "pristine.sqlite"
@@ -160,11 +181,12 @@ class Node:
 def serving(folder: Path, settings: str = "") -> Iterator[Node]:
     """Serve from `folder` with `settings` (TOML); at the end the node must stop in good order, leaving no child.
 
-    The node takes the ports that the system gives it. A test may have ended it by the end of the block, in good order.
+    The node takes the ports that the system gives it, and calls also while this machine, which does other things as
+    well, makes it late. A test may have ended it by the end of the block, in good order.
     """
     config = folder / "node.toml"
     config.write_text(settings)
-    own = ("sip.port=0", "web.port=0", f"record.folder={json.dumps(str(folder / 'data'))}")
+    own = ("sip.port=0", "web.port=0", "limits.loop_lag_ms=10000", f"record.folder={json.dumps(str(folder / 'data'))}")
     assignments = [part for assignment in own for part in ("--set", assignment)]
     with (folder / "node.log").open("wb") as log:
         process = subprocess.Popen(

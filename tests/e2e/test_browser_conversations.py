@@ -1,7 +1,12 @@
-"""Three of the scripted dialogs from the page itself: Chromium, its fake microphone, and what its loudspeaker plays."""
+"""Three of the scripted dialogs from the page itself: Chromium, its fake microphone, and what its loudspeaker plays.
+
+All are held at once, each in a browser of its own; a test looks at its own.
+"""
 
 import asyncio
 import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +20,7 @@ from dsp.resample import resample
 from tests.e2e.browser import chromium
 from tests.e2e.callers import LINE_HZ, say
 from tests.e2e.conversation import check_spoken, check_turn, exchanges
-from tests.e2e.node import Node
+from tests.e2e.node import Node, wait_for
 from tests.e2e.scripts import Script, scripts
 from voice.ports import RATE_HZ, Pcm
 
@@ -56,14 +61,35 @@ def _loudness(pcm: Pcm) -> npt.NDArray[np.float64]:
     return level
 
 
-async def call(url: str, microphone: Path) -> tuple[Pcm, str]:
-    """Click, wait until the far end has hung up; what was played, and what the transcript shows."""
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call that is over: its id, what the browser played, and what its transcript shows."""
+
+    call_id: str
+    heard: Pcm
+    shown: str
+
+
+async def call(node: Node, microphone: Path, one_by_one: asyncio.Lock) -> Call:
+    """Click, and wait until the far end has hung up; calls begin one after another, so that each is known by its id."""
     async with chromium(microphone, loop=False) as browser:
-        tab = await browser.open(url)
-        await tab.page.get_by_role("button", name="Call").click()
-        await expect(tab.page.get_by_role("button", name="Hang up")).to_be_visible()
+        tab = await browser.open(f"{node.web_url}/")
+        async with one_by_one:
+            before = set(node.calls("browser"))
+            await tab.page.get_by_role("button", name="Call").click()
+            await expect(tab.page.get_by_role("button", name="Hang up")).to_be_visible(timeout=30_000)
+            (call_id,) = await asyncio.to_thread(
+                wait_for, "the call in the store", lambda: set(node.calls("browser")) - before or None, 30.0
+            )
         await expect(tab.page.get_by_role("button", name="Call again")).to_be_visible(timeout=120_000)
-        return await tab.heard(), await tab.page.get_by_role("log").inner_text()
+        return Call(call_id, await tab.heard(), await tab.page.get_by_role("log").inner_text())
+
+
+async def hold(node: Node, microphones: Sequence[Path]) -> list[Call | BaseException]:
+    """A call from each of `microphones`, all at once; or what went wrong in it."""
+    one_by_one = asyncio.Lock()
+    calls = (call(node, microphone, one_by_one) for microphone in microphones)
+    return await asyncio.gather(*calls, return_exceptions=True)
 
 
 class MadeAgain(UserWarning):
@@ -73,35 +99,50 @@ class MadeAgain(UserWarning):
 SCRIPTS = [script for script in scripts() if script.name in VOICES]
 
 
+@pytest.fixture(scope="module")
+def microphones(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """What is said in each script of this run."""
+    folder = tmp_path_factory.mktemp("microphones")
+    return {it.name: microphone(it, VOICES[it.name], folder / f"{it.name}.wav") for it in SCRIPTS}
+
+
+@pytest.fixture(scope="module")
+def calls(node: Node, microphones: dict[str, Path]) -> dict[str, Call | BaseException]:
+    """What became of each script."""
+    return dict(zip(microphones, asyncio.run(hold(node, list(microphones.values()))), strict=True))
+
+
 @pytest.mark.filterwarnings("default::tests.e2e.test_browser_conversations.MadeAgain")
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: f"{script.name}-{VOICES[script.name]}")
-def test_the_page_holds_a_conversation(node: Node, script: Script, tmp_path: Path) -> None:
-    caller = microphone(script, VOICES[script.name], tmp_path / "caller.wav")
+def test_the_page_holds_a_conversation(
+    node: Node, script: Script, microphones: dict[str, Path], calls: dict[str, Call | BaseException]
+) -> None:
     try:
-        converse(node, script, caller)
+        check(node, script, calls[script.name])
     except AssertionError as error:
         # as on the telephone: now and then a recogniser makes other words of the same sound
         warnings.warn(f"made again: {str(error).splitlines()[0]}", MadeAgain, stacklevel=1)
-        converse(node, script, caller)
+        (again,) = asyncio.run(hold(node, [microphones[script.name]]))
+        check(node, script, again)
 
 
-def converse(node: Node, script: Script, caller: Path) -> None:
-    """Hold `script` from the page, and look at all of it."""
-    heard, shown = asyncio.run(call(f"{node.web_url}/", caller))
-    call_id = node.calls("browser")[0]
-    journal = node.journal(call_id)
+def check(node: Node, script: Script, call: Call | BaseException) -> None:
+    """Look at all of a call that held `script`."""
+    if isinstance(call, BaseException):
+        raise call
+    journal = node.journal(call.call_id)
     account = "\n".join(f"{r.at_ms} {r.event}" for r in journal if r.event.type != "partial_heard")
     try:
         held = exchanges(journal)
         for turn, exchange in zip(script.turns, held[1:], strict=False):
             check_turn(turn, exchange)
-            assert exchange.heard in shown
-            assert exchange.reply.split(".")[0] in shown
+            assert exchange.heard in call.shown
+            assert exchange.reply.split(".")[0] in call.shown
         assert len(held) == len(script.turns) + 1
-        recorded, _ = soundfile.read(node.recording(call_id), dtype="int16")
-        played = aligned(heard, np.ascontiguousarray(recorded[:, 1]))
+        recorded, _ = soundfile.read(node.recording(call.call_id), dtype="int16")
+        played = aligned(call.heard, np.ascontiguousarray(recorded[:, 1]))
         for exchange in held:
             check_spoken(exchange, played)
         assert isinstance(journal[-1].event, CallEnded)
     except AssertionError as error:
-        raise AssertionError(f"{error}\n{shown}\n{account}") from error
+        raise AssertionError(f"{error}\n{call.shown}\n{account}") from error

@@ -72,8 +72,7 @@ def node(tmp_path_factory: pytest.TempPathFactory, phone_port: int) -> Iterator[
 
 @pytest.fixture(scope="module")
 def passwords(node: Node) -> dict[str, str]:
-    roles = {"eve": "agent", "sue": "supervisor"}
-    return {name: node.command("users", "add", name, "--role", role) for name, role in roles.items()}
+    return node.add_users(eve="agent", sue="supervisor")
 
 
 @pytest.fixture
@@ -149,7 +148,7 @@ async def test_alone_with_a_third_then_all_three_then_without_the_agent(
         assert told(node, CallerPutThrough, call_id) == [CallerPutThrough(target="442-0 112", agent="eve")]
         assert node.figures()["centralino_trunk_calls"]["carrier"] == 2, "the caller came from there as well"
         await asyncio.to_thread(phone.hang_up)
-        await asyncio.wait_for(line.ended, 5)
+        await asyncio.wait_for(line.ended, 20)
         speaking.cancel()
         assert (await until(node, CallEnded, call_id))[0].cause == "third"
 

@@ -1,6 +1,6 @@
 """Whole conversations by sipp and baresip: twelve scripts and thirty paraphrases, through G.711 and out again.
 
-Each call is made once, four at a time; a test looks at its own. The id says script, telephone, codec and voice:
+Each call is made once, six at a time; a test looks at its own. The id says script, telephone, codec and voice:
 `hibari` and `flite` are synthetic, `human` is recorded clips where they exist and hibari elsewhere; all with noise.
 """
 
@@ -23,7 +23,7 @@ from tests.e2e.scripts import Turn, paraphrases, scripts
 
 pytestmark = pytest.mark.timeout(900)
 
-AT_ONCE = 4
+AT_ONCE = 6
 RETRY_S = 5.0
 """What a node that is busy asks for."""
 SECOND_SHARE = 0.05

@@ -56,7 +56,7 @@ async def caller() -> AsyncIterator[Caller]:
 
 @pytest.fixture(scope="module")
 def passwords(node: Node) -> dict[str, str]:
-    return {name: node.command("users", "add", name, "--role", "agent") for name in ("eve", "bob")}
+    return node.add_users(eve="agent", bob="agent")
 
 
 def tone(frequency_hz: int, seconds: float) -> Pcm:
@@ -98,7 +98,7 @@ def told(node: Node, kind: type[E], call_id: str) -> list[E]:
 
 
 async def until(node: Node, kind: type[E], call_id: str, count: int = 1) -> list[E]:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         while len(found := told(node, kind, call_id)) < count:
             await asyncio.sleep(0.05)
     return found
@@ -161,7 +161,7 @@ async def test_both_hear_each_other_and_not_themselves_and_the_bridge_stands_at_
         assert await eve.post("note", {"text": "Has a yellow router."}) == 204
         assert (await until(node, NoteWritten, call_id))[0].text == "Has a yellow router."
         assert await eve.post("hangup") == 204
-        await asyncio.wait_for(line.ended, 5)
+        await asyncio.wait_for(line.ended, 20)
         ended = (await until(node, CallEnded, call_id))[0]
         assert ended.cause == "agent"
         await write_down(eve)

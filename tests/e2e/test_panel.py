@@ -104,7 +104,7 @@ def voices_and_ears() -> None:
 
 @pytest.fixture(scope="module")
 def passwords(node: Node) -> dict[str, str]:
-    return {name: node.command("users", "add", name, "--role", "agent") for name in ("eve", "bob")}
+    return node.add_users(eve="agent", bob="agent")
 
 
 @dataclass(frozen=True)

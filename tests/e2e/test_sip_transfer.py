@@ -153,7 +153,7 @@ def node(tmp_path: Path, target: str) -> Iterator[Node]:
 
 @pytest.fixture
 def password(node: Node) -> str:
-    return node.command("users", "add", "eve", "--role", "agent")
+    return node.add_users(eve="agent")["eve"]
 
 
 @pytest.fixture

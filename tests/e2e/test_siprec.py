@@ -59,7 +59,7 @@ def node(tmp_path_factory: pytest.TempPathFactory, tls_port: int) -> Iterator[No
 
 @pytest.fixture(scope="module")
 def passwords(node: Node) -> dict[str, str]:
-    return {name: node.command("users", "add", name, "--role", "agent") for name in ("eve", "bob")}
+    return node.add_users(eve="agent", bob="agent")
 
 
 @pytest.fixture(scope="module")

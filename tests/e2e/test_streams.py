@@ -78,7 +78,7 @@ def settings(folder: Path, port: int) -> str:
     coded.write_bytes(base64.b64encode(SECRET))
     return (
         f'[bots]\n"{ECHO}" = "echo"\naudiosocket = "echo"\n"*" = "keypad"\n'
-        '[dialog]\nengine = "keypad"\n[limits]\nloop_lag_ms = 10_000\n'
+        '[dialog]\nengine = "keypad"\n'
         f'[streams.twilio]\nurl = "{URL}"\nsecret_file = "{plain}"\n'
         f'[streams.asterisk]\nsecret_file = "{plain}"\n'
         f'[streams.freeswitch]\nsecret_file = "{plain}"\n'

@@ -59,7 +59,7 @@ FLOOD = 90
 
 @pytest.fixture(scope="module")
 def passwords(shared_node: Node) -> dict[str, str]:
-    return {name: shared_node.command("users", "add", name, "--role", "agent") for name in ("eve", "bob")}
+    return shared_node.add_users(eve="agent", bob="agent")
 
 
 @asynccontextmanager
@@ -265,7 +265,6 @@ async def noise(node: Node, call: Bridged) -> None:
     await until(
         "every datagram counted",
         lambda: node.total("centralino_ice_dropped") + lost_in_kernel(port) - before >= sent,
-        5,
     )
 
 
@@ -357,7 +356,7 @@ def stopping(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Node, d
     """A node that waits for live calls for three seconds, and eve's password; the test may stop it."""
     settings = test_handover.SETTINGS.replace("[limits]", "[limits]\ndrain_s = 3")
     with serving(tmp_path_factory.mktemp("stopping"), settings) as node:
-        yield node, {"eve": node.command("users", "add", "eve", "--role", "agent")}
+        yield node, node.add_users(eve="agent")
 
 
 async def test_a_node_that_stops_waits_for_callers_and_agents_and_ends_in_order(

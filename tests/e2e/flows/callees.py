@@ -185,5 +185,10 @@ FLOWS = (
         ),
     ),
     flow("answers as we give up", "RFC 3261 9.1, 15", rings(crossing())),
-    flow("says nothing at all", "RFC 3261 17.1.1.2", refuses(Script().called().pause(33_000), 408, limit_s=40.0)),
+    flow(
+        "says nothing at all",
+        "RFC 3261 17.1.1.2",
+        refuses(Script().called().pause(33_000), 408, limit_s=40.0),
+        patient=True,
+    ),
 )

@@ -18,9 +18,10 @@ def flow(
     number: int = 1,
     signed: str = "",
     leaves: bool = False,
+    patient: bool = False,
 ) -> Flow:
     run = phones(script, dials=dials, by=by, number=number, signed=signed, leaves=leaves)
-    return Flow("sipp", name, source, run)
+    return Flow("sipp", name, source, run, patient)
 
 
 def signed() -> Script:
@@ -251,5 +252,6 @@ FLOWS = (
         "never acknowledges, and is hung up on",
         "RFC 3261 13.3.1.4",
         Script().invite().dialog().hear("BYE").reply(200, "OK"),
+        patient=True,
     ),
 )

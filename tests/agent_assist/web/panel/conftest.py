@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+import httpx
 import pytest
 from playwright.async_api import Browser, Page, ViewportSize, expect
 
@@ -95,21 +96,21 @@ async def open_panel(
     *scripts: str,
     role: Role = Role.AGENT,
 ) -> AsyncIterator[Panel]:
-    """Sign in and open the page; `scripts` run before the page's own."""
+    """Sign in (the form has tests of its own) and open the page; `scripts` run before the page's own."""
     await site.users.add(AGENT, role, PASSWORD, ["billing"])
     answerer = WhipAnswerer(monkeypatch, "/api/agent/audio", lambda connected: desk.audio(AGENT, connected=connected))
     site.app.include_router(answerer.router)
     context = await browser.new_context(viewport=DESK)
+    async with httpx.AsyncClient(base_url=site.url, trust_env=False) as client:
+        assert (await client.post("/signin", data={"name": AGENT, "password": PASSWORD})).status_code == 303
+        for cookie in client.cookies.jar:
+            await context.add_cookies([{"name": cookie.name, "value": cookie.value or "", "url": site.url}])
     await context.grant_permissions(["clipboard-read", "clipboard-write"], origin=site.url)
     page = await context.new_page()
     for script in scripts:
         await page.add_init_script(script)
     watched = Watched(page, site.url, allowed=("409", "WebSocket"))
-    await page.goto(f"{site.url}/signin?next=/agent")
-    await page.get_by_label("Name").fill(AGENT)
-    await page.get_by_label("Password").fill(PASSWORD)
-    await page.keyboard.press("Enter")
-    await page.wait_for_url(f"{site.url}/agent")
+    await page.goto(f"{site.url}/agent")
     await expect(page.get_by_role("heading", name="You are away")).to_be_visible()
     yield Panel(page, watched, desk, answerer, site)
     await context.close()

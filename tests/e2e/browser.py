@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 from tests.peers import peer
 
@@ -39,6 +39,9 @@ _FLAGS = (
     "--autoplay-policy=no-user-gesture-required",
     "--allow-loopback-in-peer-connection",
 )
+
+expect.set_options(timeout=20_000.0)
+"""How long a page may take to show what is expected of it: it takes as long as the machine is busy."""
 
 _RECORDER = Path(__file__).parent / "pages" / "recorder.js"
 

@@ -56,7 +56,8 @@ class WebPhone:
     async def dial(self, server: str, target: str) -> None:
         """Call `target` by the WebSocket `server`; returns when the call is answered, and fails when it is not."""
         await self.call(server, target)
-        assert await self.event() == "confirmed"
+        told = await self.event()
+        assert told == "confirmed", told
 
     async def call(self, server: str, target: str, name: str = "page", password: str = "") -> None:
         """The same without waiting for the answer; `name` and `password` are for who asks."""

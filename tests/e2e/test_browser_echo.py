@@ -132,7 +132,7 @@ def resemblance(said: Samples, heard: Samples) -> float:
 
 async def connected(tab: Tab) -> None:
     await tab.page.evaluate("() => call.start()")
-    await tab.page.wait_for_function("() => call.state === 'connected'", timeout=10_000)
+    await tab.page.wait_for_function("() => call.state === 'connected'", timeout=30_000)
 
 
 @pytest.mark.timeout(120)
@@ -241,7 +241,7 @@ async def test_a_new_connection_takes_over_and_leaving_the_page_hangs_up(server:
         await connected(tab)
         first = server.calls.peers["call-1"]
         await tab.page.evaluate("() => call.resume()")
-        await tab.page.wait_for_function("() => call.state === 'connected'", timeout=10_000)
+        await tab.page.wait_for_function("() => call.state === 'connected'", timeout=30_000)
         second = server.calls.peers["call-1"]
         assert (first.state, second.state) == ("ended", "connected")
         assert first is not second

@@ -110,7 +110,7 @@ async def test_a_handoff_rings_the_phone_and_both_hear_each_other(
             speaking.cancel()
 
             await asyncio.to_thread(phone.hang_up)
-            await asyncio.wait_for(line.ended, 5)
+            await asyncio.wait_for(line.ended, 20)
             assert (await until(node, CallEnded, call_id))[0].cause == "agent"
             await write_down(eve)
         await phones(node, {})

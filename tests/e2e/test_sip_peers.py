@@ -231,7 +231,7 @@ async def test_baresip_phones_in(tmp_path: Path, codec: str, module: str) -> Non
         arguments = ("-f", str(tmp_path), "-t", "3", "-e", f"/dial sip:200@{address}")
         output = await run(peer("baresip", "baresip-core"), *arguments)
         assert "Call established" in output, output
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while callee.agent.calls:
                 await asyncio.sleep(0.02)
     assert counts(callee) == {"InviteReceived": 1, "InviteAcknowledged": 1, "DialogEnded": 1}

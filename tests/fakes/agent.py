@@ -254,7 +254,9 @@ class ProgramAgent:
 async def program_agents(base_url: str, *names: str) -> AsyncIterator[list[ProgramAgent]]:
     """Agents, each with a browser's cookies of its own; not signed in yet."""
     agents: list[ProgramAgent] = []
-    clients = [httpx.AsyncClient(base_url=base_url, trust_env=False, timeout=PATIENCE_S) for _ in names]
+    # the node closes a connection that was idle for five seconds: none is used again that may be closing now
+    limits = httpx.Limits(keepalive_expiry=1.0)
+    clients = [httpx.AsyncClient(base_url=base_url, trust_env=False, timeout=PATIENCE_S, limits=limits) for _ in names]
     try:
         with sole_error():
             async with asyncio.TaskGroup() as tasks:

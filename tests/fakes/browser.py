@@ -188,7 +188,7 @@ class FakeBrowser:
         channel.add_listener("open", opened.set)
         channel.add_listener("message", self.told.append)
         if channel.readyState != "open":
-            await asyncio.wait_for(opened.wait(), 5)
+            await asyncio.wait_for(opened.wait(), 20)
         self.channel = channel
         return channel
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 from tests.peers import peer
 
@@ -26,6 +26,9 @@ FLAGS = [
     # A name that is ours and not a secure context, as a node's name without a certificate would be.
     "--host-resolver-rules=MAP centralino.test 127.0.0.1",
 ]
+
+expect.set_options(timeout=20_000.0)
+"""How long a page may take to show what is expected of it: it takes as long as the machine is busy."""
 
 
 @asynccontextmanager

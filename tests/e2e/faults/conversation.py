@@ -122,8 +122,8 @@ class Conversation:
 
     async def hang_up(self) -> None:
         self.line.hang_up()
-        await asyncio.wait_for(self.line.ended, 5)
-        await self.journal.awaits("the end in the journal", lambda: bool(self.journal.events(CallEnded)), 10)
+        await asyncio.wait_for(self.line.ended, 20)
+        await self.journal.awaits("the end in the journal", lambda: bool(self.journal.events(CallEnded)))
 
 
 async def dial(node: Node, caller: Caller, number: str = "100") -> Conversation:

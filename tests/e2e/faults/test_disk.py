@@ -82,7 +82,7 @@ async def test_calls_go_on_and_are_recorded_again_afterwards(node: Node, caller:
     await following.hang_up()
     assert following.journal.events(CallEnded)[0].cause == "caller"
     recording = node.recording(following.journal.call_id)
-    await following.journal.awaits("the next call's recording", recording.exists, 5)
+    await following.journal.awaits("the next call's recording", recording.exists)
     sound = soundfile.info(recording)
     assert (sound.samplerate, sound.channels) == (RATE_HZ, 2)
     assert sound.duration > 4

@@ -13,9 +13,8 @@ Speech and music hold no tone so still, and then fall silent. Ringing, busy and 
 or lie between 340 and 500 Hz (ITU-T E.180 and its supplement 2), where no tone is taken for a beep; nor is one of
 several tones in a row.
 
-Busy and congestion tones, of one frequency or two, have nearly all of their energy between 300 and 700 Hz. Four bursts
-of one level, pitch and length, with pauses that are alike and about as long, are one or the other: where they come
-fast, congestion in most countries. Ringing tones pause for longer.
+Busy and congestion tones, of one frequency or two, have nearly all of their energy between 300 and 700 Hz. A cadence
+(dsp.cadence) of such is one or the other: where the bursts come fast, congestion in most countries.
 """
 
 from enum import IntEnum
@@ -24,6 +23,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import types
 
+from dsp import cadence
+from dsp.cadence import HUSH, LEVEL
 from dsp.kernel import NARROW_HZ, NARROW_TICK, Bytes, Floats, Pcm, Rows, check_rows, check_shape, f32, kernel, record
 
 
@@ -50,11 +51,9 @@ _LOWEST_HZ, _HIGHEST_HZ = 190.0, 2_520.0
 _SHARE = 0.8  # of a tick's energy that a tone must hold: 6 dB over the noise
 _FAINTEST = 10 ** (-45 / 10) * 32_768.0**2  # power of a tone
 _STILL_HZ = 4.0  # against the run's
-_STILL = 10 ** (2 / 10)  # of power, against the run's: 2 dB,
-_WOBBLE = 10 ** (4 / 10)  # and that of ANSam 4 dB
+_WOBBLE = 10 ** (4 / 10)  # of power, of ANSam, where that of other tones keeps its level
 _IMPURE = 0.05  # of a tone's power that may be something else, beyond three times the noise after it
-_HUSH = 10 ** (-9 / 10)  # of the tone's power: what must not be passed for a tone to have ended in silence
-_HUSHED = 10  # ticks
+_HUSHED = 10  # ticks of silence that end a tone
 _SHORTEST, _LONGEST = 5, 102  # ticks of a beep: the first and the last are seldom whole
 _CNG_HZ, _CNG_OFF_HZ = 1_100.0, 38.0
 _CNG_SHORTEST, _CNG_LONGEST = 20, 30
@@ -65,11 +64,6 @@ _SIT_HZ = (950.0, 1_400.0, 1_800.0)
 _SIT_OFF_HZ = 50.0
 _SIT_SHORTEST, _SIT_LONGEST = 11, 21
 _BAND, _BAND_END = 2, 11  # frequencies of the bank where busy tones are: 300 to 700 Hz
-_BURSTS = 4
-_BURST_LONGEST = 40  # ticks; its pause, too
-_ALIKE, _ALIKE_PART = 2, 8  # ticks, and part of it, that two may differ by: edges, and a jitter buffer that grows,
-_ALIKE_HZ = 25.0  # and the middle of their energy
-_EDGES = 4  # ticks of a pause that are not silent: its first and last, and what is made up for a lost packet
 _CONGESTED = 27  # ticks of burst and pause together
 _APART = 5  # ticks between tones that do not belong together,
 _LONG_AGO = 100  # and after which a fax would be another
@@ -81,16 +75,11 @@ _ALONE = 3  # whether no tone came shortly before the run
 _TOLD = 4  # whether a fax was told of, in this sound
 _QUIET = 5  # ticks of silence so far
 _STEP = 6  # tones of the SIT so far
-_BURST, _PAUSE, _EDGE = 7, 8, 9  # ticks of the burst that is heard, of the pause, and of it those that are not silent
-_BURST_BEFORE, _PAUSE_BEFORE = 10, 11
-_IN_ROW = 12  # bursts that are alike
-_COUNTS = 13
+_COUNTS = 7
 _HZ, _POWER, _REST = 0, 1, 2  # columns of the tones: of the run, and what of its power is not the tone,
 _ENDED_HZ, _ENDED_POWER, _ENDED_REST = 3, 4, 5  # of the one that ended,
 _NOISE = 6  # and the sum of the powers after it
-_BURST_POWER, _BURST_HZ = 7, 8  # of the burst that is heard,
-_POWER_BEFORE, _HZ_BEFORE = 9, 10  # and of the one before
-_TONES = 11
+_TONES = 7
 
 
 class Following(NamedTuple):
@@ -101,16 +90,16 @@ class Following(NamedTuple):
     strengths: Floats  # [48], the energy at each frequency of the bank
     tone: Floats  # [2], frequency and share of energy of what it holds
     band: Floats  # [2], the same of all that lies where busy tones do: the middle of it
-    tones: Floats  # [capacity, 11]
-    counts: Rows  # [capacity, 13]
+    tones: Floats  # [capacity, 7]
+    counts: Rows  # [capacity, 7]
+    cadence: cadence.Keeping
     floor: Floats  # [capacity], power below which a tick is silent
     patience: Rows  # [capacity], ticks of silence that are told, 0 never
 
 
 _values, _matrix, _numbers = types.float32[::1], types.float32[:, ::1], types.int32[::1]
-FOLLOWING = record(
-    [_matrix, _matrix, _values, _values, _values, _matrix, types.int32[:, ::1], _values, _numbers], Following
-)
+_room = [_matrix, _matrix, _values, _values, _values]
+FOLLOWING = record([*_room, _matrix, types.int32[:, ::1], cadence.KEEPING, _values, _numbers], Following)
 
 
 def following(capacity: int) -> Following:
@@ -124,6 +113,7 @@ def following(capacity: int) -> Following:
         band=np.zeros(2, np.float32),
         tones=np.zeros((capacity, _TONES), np.float32),
         counts=np.zeros((capacity, _COUNTS), np.int32),
+        cadence=cadence.keeping(capacity),
         floor=np.zeros(capacity, np.float32),
         patience=np.zeros(capacity, np.int32),
     )
@@ -140,6 +130,7 @@ def forget(it: Following, row: int) -> None:
     for column in range(_TONES):
         it.tones[row, column] = f32(0)
     it.counts[row, _AFTER] = _LONG_AGO
+    cadence.forget(it.cadence, row)
     it.floor[row] = 0
     it.patience[row] = 0
 
@@ -208,20 +199,13 @@ def _sum_band(power: float, it: Following) -> None:
     it.band[1] = sum_ * f32(2 / NARROW_TICK / NARROW_TICK) / power
 
 
-@kernel("boolean(f4, f4)")
-def _level(power: float, other: float) -> bool:
-    """Whether two are as loud."""
-    level: bool = max(power, other) < min(power, other) * f32(_STILL)
-    return level
-
-
 @kernel("boolean(f4[::1], f4, f4)")
 def _same(run: Floats, hz: float, power: float) -> bool:
     """Whether a tone goes on that of a run."""
     if abs(hz - run[_HZ]) > f32(_STILL_HZ):
         return False
     lower, higher = min(power, run[_POWER]), max(power, run[_POWER])
-    same: bool = higher < lower * f32(_WOBBLE if abs(hz - f32(_CED_HZ)) < f32(_CED_OFF_HZ) else _STILL)
+    same: bool = higher < lower * f32(_WOBBLE if abs(hz - f32(_CED_HZ)) < f32(_CED_OFF_HZ) else LEVEL)
     return same
 
 
@@ -291,7 +275,7 @@ def _listen(counts: Rows, tones: Floats, power: float) -> int:
     counts[_AFTER] = min(counts[_AFTER] + 1, _LONG_AGO)
     if counts[_ENDED] and counts[_AFTER] > 1:
         tones[_NOISE] += power
-        if power > tones[_ENDED_POWER] * f32(_HUSH):
+        if power > tones[_ENDED_POWER] * f32(HUSH):
             counts[_ENDED] = 0
         elif counts[_AFTER] > _HUSHED:
             kind = _kind(counts, tones)
@@ -302,49 +286,6 @@ def _listen(counts: Rows, tones: Floats, power: float) -> int:
         counts[_TOLD] = 1
         return _FAX_ANSWERING
     return _NOTHING
-
-
-@kernel("i8(i4[::1], f4[::1])")
-def _count_burst(counts: Rows, tones: Floats) -> int:
-    """What is certain about a cadence, now that a burst is over."""
-    burst, pause = counts[_BURST], counts[_PAUSE]
-    alike = min(burst, pause) >= _SHORTEST and max(burst, pause) <= _BURST_LONGEST
-    alike &= max(burst, pause) < 2 * min(burst, pause) and counts[_EDGE] <= _EDGES
-    alike &= abs(burst - counts[_BURST_BEFORE]) <= _ALIKE + burst // _ALIKE_PART
-    alike &= _level(tones[_BURST_POWER], tones[_POWER_BEFORE])
-    alike &= abs(tones[_BURST_HZ] - tones[_HZ_BEFORE]) < f32(_ALIKE_HZ)
-    alike &= counts[_IN_ROW] == 1 or abs(pause - counts[_PAUSE_BEFORE]) <= _ALIKE + pause // _ALIKE_PART
-    counts[_IN_ROW] = min(counts[_IN_ROW] + 1, _BURSTS + 1) if alike else 1
-    counts[_BURST_BEFORE], counts[_PAUSE_BEFORE] = burst, pause
-    tones[_POWER_BEFORE], tones[_HZ_BEFORE] = tones[_BURST_POWER], tones[_BURST_HZ]
-    counts[_PAUSE] = counts[_EDGE] = 0
-    if counts[_IN_ROW] != _BURSTS:
-        return _NOTHING
-    return _CONGESTION if burst + pause <= _CONGESTED else _BUSY
-
-
-@kernel("i8(i4[::1], f4[::1], f4, f4, f4)")
-def _beat(counts: Rows, tones: Floats, hz: float, share: float, power: float) -> int:
-    """What is certain about a cadence after a tick of that power, of which `share` lies in the band, around `hz`."""
-    sounds, told = share > f32(_SHARE), _NOTHING
-    if sounds and counts[_BURST] and _level(power, tones[_BURST_POWER]):
-        counts[_BURST] += 1
-        weight = f32(1) / f32(min(counts[_BURST], 8))
-        tones[_BURST_POWER] += (power - tones[_BURST_POWER]) * weight
-        tones[_BURST_HZ] += (hz - tones[_BURST_HZ]) * weight
-        return told
-    if counts[_BURST] >= _SHORTEST:
-        told = _count_burst(counts, tones)
-    else:
-        counts[_PAUSE] += counts[_BURST]
-        counts[_EDGE] += counts[_BURST]
-    counts[_BURST] = sounds
-    if sounds:
-        tones[_BURST_POWER], tones[_BURST_HZ] = power, hz
-    else:
-        counts[_PAUSE] = min(counts[_PAUSE] + 1, _BURST_LONGEST + 1)
-        counts[_EDGE] += power > tones[_POWER_BEFORE] * f32(_HUSH)
-    return told
 
 
 @kernel(types.void(_numbers, types.int16[:, ::1], types.uint8[::1], FOLLOWING))
@@ -359,7 +300,8 @@ def follow(rows: Rows, pcm8k: Pcm, event: Bytes, it: Following) -> None:
             _look(power, it)
             _sum_band(power, it)
         hz, rest = it.tone[0], power * (f32(1) - it.tone[1])
-        told = _beat(counts, tones, it.band[0], it.band[1], power)
+        period = cadence.beat(it.cadence.counts[row], it.cadence.sounds[row], it.band[0], it.band[1], power)
+        told = _NOTHING if period == 0 else _CONGESTION if period <= _CONGESTED else _BUSY
         sounds = it.tone[1] > f32(_SHARE) and f32(_LOWEST_HZ) < hz < f32(_HIGHEST_HZ)
         if sounds and counts[_RUN] and _same(tones, hz, power):
             _go_on(counts, tones, hz, power, rest)

@@ -177,6 +177,12 @@ def _stretch() -> None:
     stretcher.reset(0)
 
 
+def _cadence() -> None:
+    from dsp import cadence
+
+    cadence.forget(cadence.keeping(1), 0)
+
+
 def _progress() -> None:
     from dsp import progress
 
@@ -248,6 +254,7 @@ _STEPS: dict[str, Callable[[], None]] = {
     "gain": _gain,
     "limiter": _limiter,
     "noise": _noise,
+    "cadence": _cadence,
     "progress": _progress,
     "echo_loss": _echo_loss,
     "echo": _echo,

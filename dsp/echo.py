@@ -7,7 +7,9 @@ it, the leg begins anew.
 
 A filter needs a second of speech to learn from. So the last second of each leg is kept, both ways, and a leg that gets
 a canceller goes through it again, some ticks at a time, until it has caught up: what is heard from then on is free of
-echo. While a leg has a canceller it is heard `DELAY_MS` later, by the suppressor's overlapping windows.
+echo. But two who begin to speak in the same moment, or two tones, look like an echo too, and there a filter adds more
+than it takes away. So a canceller is on trial, unheard, until it has taken most of some ticks away, which of another
+voice it cannot. While it is heard the leg is `DELAY_MS` later, by the suppressor's overlapping windows.
 
 Until then our voice still comes back, and is speech. So each tick says whether it may be `ours`: whether it is no
 louder than an echo of what was played in the last quarter of a second. How loud that is at most says a bound, which
@@ -35,6 +37,10 @@ _ONSET = 15  # ticks in which something is played and an echo seen, in a row, un
 _AWAY = 500  # ticks in which something is played and no echo seen, in a row, until it gives it back
 _LOUDER = 1.4  # a canceller that makes a tick so much louder is wrong about the echo's path ...
 _WRONG = 10  # ... and is given up after so many of them, less the others
+_PROOF = 5  # ticks of which it must have taken ...
+_TAKEN = 0.5  # ... so much of the power, before it is heard; and how long ...
+_TRIAL = 150  # ... it may take for that, in ticks of something played, with those that were
+_PLAYED = 1e-6  # power from which a tick is that: -60 dBFS
 _FILTER_TICKS = 8  # length of the filter
 _LEAD_MS = (
     40  # its begin before the measured delay: that of the echo's middle, which in a room is 30 ms after its begin
@@ -67,6 +73,9 @@ class Cancelling(NamedTuple):
     seen: Rows  # [C] ticks in a row with an echo, while something was played
     missed: Rows  # [C] ticks in a row without
     wrong: Rows  # [C] ticks that the canceller made louder, less the others
+    proof: Rows  # [C] ticks of which it took enough
+    tried: Rows  # [C] ticks that went through it while something was played
+    clean: Rows  # [C] whether it is heard
     begin: Rows  # [C] samples from what is said to what the filter begins with
     slot: Rows  # [C] place in the pool, or -1
     ours: Bytes  # [C] 1: what the latest tick holds may be an echo of ours, and nothing else
@@ -80,7 +89,7 @@ class Cancelling(NamedTuple):
 
 _rows, _pcm, _counts = types.int32[::1], types.int16[:, ::1], types.int64[::1]
 CANCELLING = record(
-    [ECHO_LOSS, _pcm, _pcm, _counts, _counts, *[_rows] * 5, types.uint8[::1], _rows, *[types.intp[::1]] * 2, _rows]
+    [ECHO_LOSS, _pcm, _pcm, _counts, _counts, *[_rows] * 8, types.uint8[::1], _rows, *[types.intp[::1]] * 2, _rows]
     + [types.int16[::1]] * 2,
     Cancelling,
 )
@@ -99,6 +108,9 @@ def cancelling(capacity: int, hz: int, most: int) -> Cancelling:
         seen=np.zeros(capacity, np.int32),
         missed=np.zeros(capacity, np.int32),
         wrong=np.zeros(capacity, np.int32),
+        proof=np.zeros(capacity, np.int32),
+        tried=np.zeros(capacity, np.int32),
+        clean=np.zeros(capacity, np.int32),
         begin=np.zeros(capacity, np.int32),
         slot=np.full(capacity, -1, np.int32),
         ours=np.zeros(capacity, np.uint8),
@@ -138,7 +150,7 @@ def _take(it: Cancelling, row: int) -> None:
     it.begin[row] = _begin(it, row)
     it.done[row] = max(it.ticks[row] - _PAST, 0)
     it.missed[row] = 0
-    it.wrong[row] = 0
+    it.wrong[row] = it.proof[row] = it.tried[row] = it.clean[row] = 0
 
 
 @kernel(types.void(CANCELLING, types.int64))
@@ -149,7 +161,7 @@ def _give_back(it: Cancelling, row: int) -> None:
         speex.echo_state_destroy(it.echo[slot])
         it.taken[slot] = 0
         it.slot[row] = -1
-        it.seen[row] = 0
+        it.seen[row] = it.clean[row] = 0
 
 
 @kernel(types.void(types.int32[::1], CANCELLING))
@@ -199,7 +211,10 @@ def _clean(it: Cancelling, row: int) -> None:
     slot, heard = it.slot[row], it.heard[row, at % ring : at % ring + tick]
     cleaned = it.cleaned.ctypes.data
     speex.echo_cancellation(it.echo[slot], heard.ctypes.data, it.reference.ctypes.data, cleaned)
-    louder = power(it.cleaned) > f32(_LOUDER) * power(heard)
+    before, after = power(heard), power(it.cleaned)
+    louder = after > f32(_LOUDER) * before
+    it.proof[row] += after < f32(1 - _TAKEN) * before
+    it.tried[row] += power(it.reference) > f32(_PLAYED)
     if louder:
         for i in range(heard.size):
             it.cleaned[i] = heard[i]
@@ -251,21 +266,27 @@ def cancel(rows: Rows, said: Pcm, heard: Pcm, it: Cancelling) -> None:
             _clean(it, row)
         if behind > 0:
             it.wrong[row] = 0  # it is learning
+        failed = it.proof[row] < _PROOF and it.tried[row] >= _TRIAL
         wrong = it.wrong[row] >= _WRONG
-        leaves = wrong or it.missed[row] >= _AWAY
-        if more == behind:
-            if behind > 0:
-                _fade(heard[row], it.cleaned, heard[row])
-            elif leaves:
-                _fade(it.cleaned, heard[row], heard[row])
-            else:
-                for i in range(heard.shape[1]):
-                    heard[row, i] = it.cleaned[i]
-        it.ours[row] = _is_ours(it, row, heard[row], f32(1) if behind > 0 else f32(_LEFT))
+        leaves = wrong or failed or it.missed[row] >= _AWAY
+        before, after = it.clean[row], more == behind and it.proof[row] >= _PROOF and not leaves
+        it.clean[row] = after
+        if after and before:
+            for i in range(heard.shape[1]):
+                heard[row, i] = it.cleaned[i]
+        elif after:
+            _fade(heard[row], it.cleaned, heard[row])
+        elif before:
+            _fade(it.cleaned, heard[row], heard[row])
+        it.ours[row] = _is_ours(it, row, heard[row], f32(_LEFT) if after else f32(1))
         if leaves:
             _give_back(it, row)
         if wrong:
             forget_echo(it.loss, row)  # what was measured is of another path
+        elif failed:
+            most = it.loss.most[row]
+            forget_echo(it.loss, row)  # or was none; what bounds it still holds
+            it.loss.most[row] = most
 
 
 @kernel(types.void(CANCELLING, types.int64))

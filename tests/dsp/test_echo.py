@@ -187,6 +187,16 @@ def test_it_is_speex_over_the_past_and_what_follows() -> None:
     np.testing.assert_array_equal(ticks(np.concatenate(parts), caught_up), ticks(expected, caught_up - first))
 
 
+@pytest.mark.parametrize("hz", [8_000, 16_000])
+def test_two_tones_that_begin_together_look_like_an_echo_and_none_is_in_the_other(hz: int) -> None:
+    at = np.arange(12 * hz) / hz
+    ours, theirs = (6_000 * np.sin(2 * np.pi * tone * at) * (at > 1) for tone in (440, 1_000))
+    said, heard = ours.astype(np.int16), theirs.astype(np.int16)
+    out, has = cancelled(said, heard, hz)
+    assert has.any()
+    np.testing.assert_array_equal(out, heard)
+
+
 def test_a_leg_without_echo_is_not_touched() -> None:
     turns = (np.arange(24 * 8_000) // 24_000 % 2).astype(np.int16)
     said, heard = talk(24, 1) * turns, talk(24, 2) * (1 - turns)

@@ -50,7 +50,11 @@ class LineTest:
 
 
 class Echo(LineTest):
-    """The caller hears what was said, so a line can be checked by ear."""
+    """The caller hears what was said, so a line can be checked by ear, or with a tone."""
+
+    def __init__(self, leg: Leg, end: Callable[[str], None]) -> None:
+        super().__init__(leg, end)
+        leg.keep_echo()
 
     def on_frame(self, frame: Frame) -> None:
         if self._leg.queued_ms < ECHO_BEHIND_MS:

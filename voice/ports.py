@@ -112,6 +112,10 @@ class Leg(Protocol):
         """Press keys towards the far end; False when it takes none."""
         ...
 
+    def keep_echo(self) -> None:
+        """Take nothing for an echo of what was played: what comes is played back on purpose."""
+        ...
+
     def enter(self, room: Room | None, part: Part = Part.PARTY) -> None:
         """Be in `room`, and in no other, from the next tick on; None: alone again.
 

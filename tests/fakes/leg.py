@@ -36,6 +36,7 @@ class FakeLeg:
     room: Room | None = None
     part: Part = Part.PARTY
     keyed: str = ""
+    keeps_echo: bool = False
     receiving: bool = True
     sending: bool = True
     dead: bool = False
@@ -83,6 +84,9 @@ class FakeLeg:
     def send_keys(self, digits: str) -> bool:
         self.keyed += digits
         return True
+
+    def keep_echo(self) -> None:
+        self.keeps_echo = True
 
     def enter(self, room: Room | None, part: Part = Part.PARTY) -> None:
         self.room, self.part = room, part

@@ -185,6 +185,9 @@ class MediaLeg:
         self._press = press or self._press
         self.row.refuse_tones()
 
+    def keep_echo(self) -> None:
+        self.row.keep_echo()
+
     def set_direction(self, *, send: bool, receive: bool) -> None:
         """Hold and resume (RFC 3264 section 8.4): not sending, the queue stands; not receiving, all is silence."""
         self.row.direct(send=send, receive=receive)

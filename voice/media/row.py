@@ -186,6 +186,9 @@ class Row:
         self._tones = False
         self._ask(Command.REFUSE_TONES)
 
+    def keep_echo(self) -> None:
+        self._ask(Command.KEEP_ECHO)
+
     def follow(self, *, on: bool) -> None:
         self._ask(Command.FOLLOW, on)
 

@@ -8,9 +8,10 @@ from tests.dsp.echoes import clipped, gain_db, response_of, wide_talk
 from tests.fakes.coders import coder
 from tests.voice.media.ticks import PEER, Bench
 from tests.voice.media.wires import FakeWire
+from voice.line_test import Echo
 from voice.listener import CLAIM_MS
 from voice.media.codecs import Coding
-from voice.ports import TICK_SAMPLES, Frame, Room
+from voice.ports import RATE_HZ, TICK_SAMPLES, Frame, Room
 from voice.speech.endpoint import ONSET_VOICE, Endpointer, VoiceEnded, VoiceStarted
 from voice.wire.rtp import RtpPacket
 
@@ -145,3 +146,14 @@ async def test_who_talks_to_a_loudspeaker_does_not_hear_himself(coding: Coding) 
     await live(bench, loud, other, seconds=6)
     came, told = (np.concatenate(pieces[-2 * SECOND :]) for pieces in (loud.came, other.told))
     assert gain_db(told, came) > 20
+
+
+async def test_a_tone_that_a_test_number_gives_back_is_no_echo() -> None:
+    """All of a steady tone is explained by what was played before."""
+    tone = (3_000 * np.sin(2 * np.pi * 440 * np.arange(15 * SECOND * TICK_SAMPLES) / RATE_HZ)).astype(np.int16)
+    bench = Bench(1, cancels_echo=True)
+    telephone = Telephone(bench, Coding.PCMU, None, tone)
+    telephone.leg.listen(Echo(telephone.leg, lambda cause: None).on_frame)
+    await live(bench, telephone, seconds=15)
+    said, told = telephone.came[SECOND : 3 * SECOND], telephone.told[-2 * SECOND :]
+    assert abs(gain_db(np.concatenate(told), np.concatenate(said))) < 1

@@ -70,6 +70,7 @@ class Command(IntEnum):
     FOLLOW = 11
     EXPECT_LOSS = 12
     ALLOW_PAUSES = 13
+    KEEP_ECHO = 14
 
 
 _I8 = np.int64

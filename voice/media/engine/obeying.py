@@ -30,7 +30,7 @@ _OPEN, _CLOSE, _MOVE, _DIRECT, _DECLARE = (
     int(Command.DIRECT),
     int(Command.DECLARE),
 )
-_ENTER, _SWITCH, _PACKETISE, _RENUMBER, _REFUSE_TONES, _SECURE, _FOLLOW, _EXPECT_LOSS, _ALLOW_PAUSES = (
+_ENTER, _SWITCH, _PACKETISE, _RENUMBER, _REFUSE_TONES, _SECURE, _FOLLOW, _EXPECT_LOSS, _ALLOW_PAUSES, _KEEP_ECHO = (
     int(Command.ENTER),
     int(Command.SWITCH),
     int(Command.PACKETISE),
@@ -40,6 +40,7 @@ _ENTER, _SWITCH, _PACKETISE, _RENUMBER, _REFUSE_TONES, _SECURE, _FOLLOW, _EXPECT
     int(Command.FOLLOW),
     int(Command.EXPECT_LOSS),
     int(Command.ALLOW_PAUSES),
+    int(Command.KEEP_ECHO),
 )
 _HEAD, _TAIL, _MOVED = int(Counter.COMMANDS_HEAD), int(Counter.COMMANDS_TAIL), int(Counter.MOVED)
 _PCMA = int(Format.PCMA)
@@ -218,6 +219,8 @@ def _do(command: Counters, it: Inbound, shared: Shared, staged: Records) -> bool
             opus_encoder_ctl(leg.encoder, i32(SET_PACKET_LOSS), i32(words[0]))
     elif what == _ALLOW_PAUSES:
         leg.noise_type, leg.silent_ticks = words[0], 0
+    elif what == _KEEP_ECHO:
+        leg.cancels = 0
     arrange(leg.slot, it.legs, shared)
     return anew
 

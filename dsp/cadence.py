@@ -52,10 +52,8 @@ def keeping(capacity: int) -> Keeping:
 @kernel(types.void(KEEPING, types.int64))
 def forget(it: Keeping, row: int) -> None:
     """Another call begins in `row`."""
-    for column in range(_COUNTS):
-        it.counts[row, column] = 0
-    for column in range(_SOUNDS):
-        it.sounds[row, column] = f32(0)
+    it.counts[row] = 0
+    it.sounds[row] = 0
 
 
 @kernel("boolean(f4, f4)")

@@ -24,7 +24,18 @@ import numpy.typing as npt
 from numba import types
 
 from dsp import speex
-from dsp.echo_loss import BLOCKS, ECHO_LOSS, LAGS, EchoLoss, echo_loss, forget_echo, measure_echo, power
+from dsp.echo_loss import (
+    BLOCKS,
+    ECHO_LOSS,
+    LAGS,
+    PLAYED,
+    EchoLoss,
+    doubt_echo,
+    echo_loss,
+    forget_echo,
+    measure_echo,
+    power,
+)
 from dsp.kernel import NARROW_HZ, WIDE_HZ, Bytes, Floats, Pcm, Rows, check_rows, check_shape, f32, i32, kernel, record
 
 NEEDED_DB = 35.0
@@ -40,7 +51,6 @@ _WRONG = 10  # ... and is given up after so many of them, less the others
 _PROOF = 5  # ticks of which it must have taken ...
 _TAKEN = 0.5  # ... so much of the power, before it is heard; and how long ...
 _TRIAL = 150  # ... it may take for that, in ticks of something played, with those that were
-_PLAYED = 1e-6  # power from which a tick is that: -60 dBFS
 _FILTER_TICKS = 8  # length of the filter
 _LEAD_MS = (
     40  # its begin before the measured delay: that of the echo's middle, which in a room is 30 ms after its begin
@@ -150,7 +160,7 @@ def _take(it: Cancelling, row: int) -> None:
     it.begin[row] = _begin(it, row)
     it.done[row] = max(it.ticks[row] - _PAST, 0)
     it.missed[row] = 0
-    it.wrong[row] = it.proof[row] = it.tried[row] = it.clean[row] = 0
+    it.wrong[row] = it.proof[row] = it.tried[row] = 0
 
 
 @kernel(types.void(CANCELLING, types.int64))
@@ -214,7 +224,7 @@ def _clean(it: Cancelling, row: int) -> None:
     before, after = power(heard), power(it.cleaned)
     louder = after > f32(_LOUDER) * before
     it.proof[row] += after < f32(1 - _TAKEN) * before
-    it.tried[row] += power(it.reference) > f32(_PLAYED)
+    it.tried[row] += power(it.reference) > f32(PLAYED)
     if louder:
         for i in range(heard.size):
             it.cleaned[i] = heard[i]
@@ -284,9 +294,7 @@ def cancel(rows: Rows, said: Pcm, heard: Pcm, it: Cancelling) -> None:
         if wrong:
             forget_echo(it.loss, row)  # what was measured is of another path
         elif failed:
-            most = it.loss.most[row]
-            forget_echo(it.loss, row)  # or was none; what bounds it still holds
-            it.loss.most[row] = most
+            doubt_echo(it.loss, row)
 
 
 @kernel(types.void(CANCELLING, types.int64))

@@ -22,10 +22,10 @@ from dsp.kernel import NARROW_TICK, WIDE_TICK, Floats, Pcm, Rows, check_rows, ch
 BLOCKS = 5  # a tick
 BLOCK_MS = 20 // BLOCKS
 LAGS = 64  # 0 to 252 ms
+PLAYED = 1e-6  # power from which something is played: -60 dBFS
 
 _SMOOTHED = 0.75  # of the envelope a block before: 16 ms, so that an echo of many paths and one of one path look alike
 _KEPT = 0.99  # of the sums, a tick
-_PLAYED = 1e-6  # power from which a block is something played: -60 dBFS
 _LEAST_TICKS = 20  # of something played, before anything is concluded ...
 _ENOUGH = 1e-3  # power of blocks played, in all, from which the bound is drawn: 20 ms at -37 dBFS
 _DOUBT = 20.0  # ... and after so many ticks what the echo does not explain counts twice: few syllables agree by chance
@@ -114,7 +114,7 @@ def measure_echo(rows: Rows, said: Pcm, heard: Pcm, it: EchoLoss) -> None:
             now = power(said[row, block * size : (block + 1) * size])
             loudest = max(loudest, now)
             played[BLOCKS - 1 - block] = now + (played[BLOCKS - block] - now) * f32(_SMOOTHED)
-        it.idle[row] = 0 if loudest > f32(_PLAYED) else min(it.idle[row] + 1, LAGS)
+        it.idle[row] = 0 if loudest > f32(PLAYED) else min(it.idle[row] + 1, LAGS)
         listening = it.idle[row] * BLOCKS <= LAGS
         products, totals, squares = it.products[row], it.said[row], it.squares[row]
         if listening:
@@ -144,8 +144,8 @@ def measure_echo(rows: Rows, said: Pcm, heard: Pcm, it: EchoLoss) -> None:
 
 
 @kernel(types.void(ECHO_LOSS, types.int64))
-def forget_echo(it: EchoLoss, row: int) -> None:
-    """Another call begins in `row`."""
+def doubt_echo(it: EchoLoss, row: int) -> None:
+    """What was measured in `row` was none, so it is measured anew; what bounds it holds."""
     it.played[row] = 0
     it.products[row] = 0
     it.said[row] = 0
@@ -155,6 +155,12 @@ def forget_echo(it: EchoLoss, row: int) -> None:
     it.loss_db[row] = 0
     it.delay_ms[row] = 0
     it.confidence[row] = 0
+
+
+@kernel(types.void(ECHO_LOSS, types.int64))
+def forget_echo(it: EchoLoss, row: int) -> None:
+    """Another call begins in `row`, or another path of its echo."""
+    doubt_echo(it, row)
     it.most[row] = 1
 
 

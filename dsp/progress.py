@@ -125,10 +125,8 @@ def following(capacity: int) -> Following:
 @kernel(types.void(FOLLOWING, types.int64))
 def forget(it: Following, row: int) -> None:
     """Another call begins in `row`."""
-    for column in range(_COUNTS):
-        it.counts[row, column] = 0
-    for column in range(_TONES):
-        it.tones[row, column] = f32(0)
+    it.counts[row] = 0
+    it.tones[row] = 0
     it.counts[row, _AFTER] = _LONG_AGO
     cadence.forget(it.cadence, row)
     it.floor[row] = 0

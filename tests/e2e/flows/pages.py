@@ -41,18 +41,24 @@ async def dial(place: Place, phone: WebPhone, number: str, by: str = "WS", passw
     await phone.call(f"{by.lower()}://{place.node[by]}", f"sip:{number}@{HOST}", NAME, password)
 
 
+async def happens(phone: WebPhone, what: str) -> None:
+    """The next thing that happens to its call is this."""
+    told = await phone.event()
+    assert told == what, told
+
+
 def measures(by: str) -> Callable[[Place], Awaitable[None]]:
     """It hears the milliwatt for a second on end."""
 
     async def run(place: Place) -> None:
         async with page(place) as phone:
             await dial(place, phone, "milliwatt", by)
-            assert await phone.event() == "confirmed"
+            await happens(phone, "confirmed")
             async with asyncio.timeout(PATIENCE_S):
                 while not is_milliwatt((await phone.tab.heard())[-RATE_HZ:]):
                     await asyncio.sleep(0.2)
             await phone.hang_up()
-            assert await phone.event() == "ended local Terminated"
+            await happens(phone, "ended local Terminated")
 
     return run
 
@@ -71,7 +77,7 @@ def fails(number: str, cause: str, password: str = PASSWORD) -> Callable[[Place]
     async def run(place: Place) -> None:
         async with page(place) as phone:
             await dial(place, phone, number, password=password)
-            assert await phone.event() == f"failed remote {cause}"
+            await happens(phone, f"failed remote {cause}")
 
     return run
 
@@ -79,9 +85,9 @@ def fails(number: str, cause: str, password: str = PASSWORD) -> Callable[[Place]
 async def gives_up(place: Place) -> None:
     async with page(place) as phone:
         await dial(place, phone, "ring")
-        assert await phone.event() == "progress"
+        await happens(phone, "progress")
         await phone.hang_up()
-        assert await phone.event() == "failed local Canceled"
+        await happens(phone, "failed local Canceled")
 
 
 flow = partial(Flow, "JsSIP")

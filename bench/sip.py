@@ -27,7 +27,7 @@ HOST = "127.0.0.1"
 CALLS_PER_S = 50
 LASTS_S = 1.0
 PARTS = ("flows", "load", "parse")
-LIMITS = ("limits.calls=400", "limits.calls_per_minute=100000", 'dialog.engine="keypad"')
+LIMITS = ("limits.calls=400", "limits.calls_per_minute=100000", "bots.echo=echo", 'dialog.engine="keypad"')
 NO_PORT = 9
 """Where callers would hear the node: nobody is there (RFC 863's port)."""
 END_S = 40.0

@@ -34,7 +34,7 @@ from voice.settings.streams import MediaStreamSettings
 class Settings(Section):
     """All of it. `bots` maps dialled numbers to bots; `0039*` is any number that begins so, `*` any other."""
 
-    bots: dict[Pattern, BotName] = Field(default={"echo": "echo", "*": "helpdesk"}, description="dialled number to bot")
+    bots: dict[Pattern, BotName] = Field(default={"*": "helpdesk"}, description="dialled number to bot")
     sip: SipSettings = SipSettings()
     media: MediaSettings = MediaSettings()
     streams: MediaStreamSettings = MediaStreamSettings()

@@ -6,6 +6,18 @@ import pytest
 
 from tests.e2e.node import Node, free_port, serving
 
+SETTINGS = """
+[bots]
+echo = "echo"
+"*" = "helpdesk"
+[limits]
+calls = 64
+calls_per_minute = 600
+[sip]
+ws_port = {sip_ws_port}
+origins = ["*"]
+"""
+
 
 @pytest.fixture(scope="package")
 def sip_ws_port() -> int:
@@ -16,6 +28,5 @@ def sip_ws_port() -> int:
 @pytest.fixture(scope="package")
 def node(tmp_path_factory: pytest.TempPathFactory, sip_ws_port: int) -> Iterator[Node]:
     """A node with its own store and customers; how it ends is part of the proof."""
-    settings = f'[limits]\ncalls = 64\ncalls_per_minute = 600\n[sip]\nws_port = {sip_ws_port}\norigins = ["*"]\n'
-    with serving(tmp_path_factory.mktemp("node"), settings) as node:
+    with serving(tmp_path_factory.mktemp("node"), SETTINGS.format(sip_ws_port=sip_ws_port)) as node:
         yield node

@@ -67,7 +67,7 @@ def greeting(
     lines = [
         "",
         "Centralino is ready.",
-        f"  phone   {sip}  (echo test: {sip.replace('100@', 'echo@')})",
+        f"  phone   {sip}",
         *([f"  also    {', '.join(f'{name} {port}' for name, port in stream_ports.items())}"] if stream_ports else []),
         f"  browser {web_url}",
         f"  calls   {web_url}calls",

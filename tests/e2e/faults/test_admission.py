@@ -28,6 +28,9 @@ pytestmark = pytest.mark.timeout(90)
 LONGEST_S = 12
 
 SMALL = f"""
+[bots]
+echo = "echo"
+"*" = "helpdesk"
 [limits]
 calls = 2
 calls_per_minute = 10

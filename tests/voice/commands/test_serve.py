@@ -8,7 +8,7 @@ WEB = "http://127.0.0.1:8080/"
 
 def test_the_first_start_says_where_everything_is_and_how_to_sign_in() -> None:
     said = greeting(Settings(), 5060, {"tcp": 5060}, WEB, "abc-def", command=".venv/bin/centralino")
-    for line in ("sip:100@127.0.0.1  (echo", f"{WEB}calls", f"{WEB}agent", "`.venv/bin/centralino users add NAME`"):
+    for line in ("  phone   sip:100@127.0.0.1", f"{WEB}calls", f"{WEB}agent", "`.venv/bin/centralino users add NAME`"):
         assert sum(line in each for each in said) == 1, line
     assert "  also    tcp 5060" in said
     assert any("admin with abc-def" in line for line in said)
@@ -18,7 +18,7 @@ def test_the_first_start_says_where_everything_is_and_how_to_sign_in() -> None:
 def test_a_house_without_a_desk_names_none() -> None:
     settings = Settings.model_validate({"desk": {"queue": 0}, "sip": {"host": "192.0.2.10"}})
     said = "\n".join(greeting(settings, 5062, {}, WEB, None))
-    assert "sip:echo@192.0.2.10:5062" in said
+    assert "sip:100@192.0.2.10:5062" in said
     assert "agent" not in said
     assert "also" not in said
     assert "admin" not in said

@@ -1,4 +1,4 @@
-"""The kernel bench: every contest is prepared, which compares the outputs, and won by half of what is asked at least."""
+"""The kernel bench: every contest is prepared, which compares the outputs, and won by half of what it must be."""
 
 import argparse
 

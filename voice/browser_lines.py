@@ -35,10 +35,10 @@ class BrowserLine:
         """Of the present peer (voice.media.wires.Control)."""
         return self.peer.told
 
-    def lose(self, share: float) -> None:
-        """The page reports that this share of our packets was lost of late."""
+    def report(self, lost: float | None) -> None:
+        """The page reports; see `MediaLeg.take_report`."""
         if self.leg is not None:
-            self.leg.expect_loss(share)
+            self.leg.take_report(lost)
 
     def close(self) -> None:
         """The peer says goodbye itself, when it ends."""
@@ -101,7 +101,7 @@ class BrowserLines(ABC):
 
     def _attach(self, line: BrowserLine, peer: BrowserPeer) -> None:
         peer.deliver_to(line.wire.deliver)
-        peer.report_to(line.lose)
+        peer.report_to(line.report)
         peer.listen(lambda event: self._on_event(line, peer, event))
         self._tasks.create_task(self._hold(peer), name=f"browser {line.line_id}")
 

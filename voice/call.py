@@ -67,8 +67,8 @@ class Call:
         self._minds = Minds(started, leg, services, people, refer, recording, self._journal, self.tell, self.end)
         self._over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._now_ms = 0
-        self._heard_packets = 0
-        self._heard_ms = 0
+        self._life = 0
+        self._alive_ms = 0
         self._recording = recording
         self._gapped = False
         self._met = False
@@ -172,9 +172,9 @@ class Call:
         if self._now_ms % 1_000 == 0:
             self._look_at_recording()
             stats = self._leg.stats
-            if stats.packets_received != self._heard_packets or not stats.receiving:
-                self._heard_packets, self._heard_ms = stats.packets_received, self._now_ms
-            elif self._now_ms - self._heard_ms >= MEDIA_LIMIT_MS:
+            if stats.life != self._life or not stats.receiving:
+                self._life, self._alive_ms = stats.life, self._now_ms
+            elif self._now_ms - self._alive_ms >= MEDIA_LIMIT_MS:
                 self.end("no_media")
 
     def _look_at_recording(self) -> None:

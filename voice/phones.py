@@ -249,12 +249,12 @@ class Phones:
 
     def _watch(self, line: _Line, leg: MediaLeg) -> None:
         """A telephone that sends nothing for so long, and does not hold, has gone without a word."""
-        received = leg.stats.packets_received
+        life = leg.stats.life
 
         def look() -> None:
             if self._picked_up.get(line.agent) is not line:
                 return
-            if leg.stats.packets_received == received and not line.audio.held:
+            if leg.stats.life == life and not line.audio.held:
                 self._drop(line)
             else:
                 self._watch(line, leg)

@@ -55,7 +55,7 @@ class LegStats:
     """Totals of a leg so far; `receiving` is off while the far end is on hold.
 
     A late frame left more than 20 ms after its deadline, or never. Refused packets were no RTP, of another source or
-    stream, or of a payload type not agreed on.
+    stream, or of a payload type not agreed on. Who is muted may send no sound and still report (RTCP).
     """
 
     packets_received: int = 0
@@ -64,6 +64,12 @@ class LegStats:
     late_frames: int = 0
     receiving: bool = True
     packets_refused: int = 0
+    reports_received: int = 0
+
+    @property
+    def life(self) -> int:
+        """Grows for as long as the far end is there."""
+        return self.packets_received + self.reports_received
 
 
 FrameSink = Callable[[Frame], None]

@@ -147,6 +147,7 @@ def _sum(*stats: LegStats) -> LegStats:
         packets_sent=sum(each.packets_sent for each in stats),
         late_frames=sum(each.late_frames for each in stats),
         packets_refused=sum(each.packets_refused for each in stats),
+        reports_received=sum(each.reports_received for each in stats),
     )
 
 

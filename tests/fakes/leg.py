@@ -33,6 +33,7 @@ class FakeLeg:
     closed: bool = False
     tick_count: int = 0
     received: int = 0
+    reports: int = 0
     room: Room | None = None
     part: Part = Part.PARTY
     keyed: str = ""
@@ -52,7 +53,12 @@ class FakeLeg:
 
     @property
     def stats(self) -> LegStats:
-        return LegStats(packets_received=self.received, packets_sent=len(self.sent), receiving=self.receiving)
+        return LegStats(
+            packets_received=self.received,
+            packets_sent=len(self.sent),
+            receiving=self.receiving,
+            reports_received=self.reports,
+        )
 
     @property
     def queued_ms(self) -> int:

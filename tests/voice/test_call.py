@@ -190,6 +190,10 @@ async def test_a_far_end_that_fell_silent_is_dead_and_one_on_hold_is_not() -> No
         line.idle(MEDIA_LIMIT_MS - 2_000)
         await line.tick(TICK_MS)
         assert not running.done()
+        line.leg.reports += 1
+        line.idle(MEDIA_LIMIT_MS - 2_000)
+        await line.tick(TICK_MS)
+        assert not running.done(), "who is muted may send nothing, and still reports"
         line.idle(3_000)
         assert await running == "no_media"
 

@@ -83,6 +83,7 @@ class MediaLeg:
         self._pressed = ""
         self._malformed = 0
         self._refused_before = Refusals()
+        self._reports = 0
         self._losses_before = Counter[str]()
         self._closed = False
         self._press: Callable[[str], bool] = row.press
@@ -105,6 +106,7 @@ class MediaLeg:
             packets_sent=row["sent"],
             late_frames=row["late_frames"],
             packets_refused=self.refusals.total,
+            reports_received=self._reports,
             receiving=bool(row["receives"]),
         )
 
@@ -214,9 +216,12 @@ class MediaLeg:
         (RFC 3389); None: do not."""
         self.row.allow_pauses(noise_payload_type)
 
-    def expect_loss(self, share: float) -> None:
-        """The far end reports that this share of our packets was lost of late: Opus adds as much as repairs it."""
-        self.row.expect_loss(share)
+    def take_report(self, lost: float | None) -> None:
+        """The far end reports, and where it says which share of our packets was lost of late, Opus adds as much as
+        repairs it."""
+        self._reports += 1
+        if lost is not None:
+            self.row.expect_loss(lost)
 
     def move(self, wire: Wire, coding: Coding, payload_type: int, event_payload_type: int | None) -> None:
         """Another dialog takes the place of the one that the leg was made for (RFC 3891): from the next tick on its

@@ -108,8 +108,7 @@ class RtcpPort:
         except ProtocolError:
             self.refused += 1
             return
-        if lost is not None:
-            self._leg.expect_loss(lost)
+        self._leg.take_report(lost)
 
     def _admits(self, data: bytes, source: Address) -> bool:
         if source in (self._declared, self._latched):

@@ -111,7 +111,7 @@ class BrowserPeer:
         self._reports = Reports(secrets.token_hex(12), clock_hz)
         self._count = RtpCount(clock_hz)
         self._deliver: Callable[[bytes], None] | None = None
-        self._lose: Callable[[float], None] | None = None
+        self._report: Callable[[float | None], None] | None = None
         self._sink: Callable[[PeerEvent], None] | None = None
         self._heard_at = 0.0
         self._cause = ""
@@ -161,9 +161,9 @@ class BrowserPeer:
         """Give decrypted RTP packets to `deliver`, which must return at once (`RingWire.deliver`)."""
         self._deliver = deliver
 
-    def report_to(self, lose: Callable[[float], None]) -> None:
-        """Tell `lose` which share of our packets was lost, with each report of the browser's that says so."""
-        self._lose = lose
+    def report_to(self, report: Callable[[float | None], None]) -> None:
+        """Tell `report` of each report of the browser's which share of our packets was lost, where it says so."""
+        self._report = report
 
     def send(self, packets: list[bytes]) -> None:
         """Encrypt and send RTP packets now (`RingWire`'s `on_send`).
@@ -309,8 +309,8 @@ class BrowserPeer:
         self._heard()
         with contextlib.suppress(ProtocolError):  # it is genuine, and of a kind that tells us nothing
             lost = self._reports.receive(compound, self._heard_at, self._count.sent_packets)
-            if lost is not None and self._lose is not None:
-                self._lose(lost)
+            if self._report is not None:
+                self._report(lost)
 
     def _send_rtcp(self, compound: bytes | None) -> None:
         session = self._dtls.outbound

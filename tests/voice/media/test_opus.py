@@ -269,7 +269,7 @@ async def test_the_encoder_expects_what_the_far_end_reports_to_lose() -> None:
     await browser.bench.run()
     assert expected_loss(browser.leg) == LEAST_LOSS_PERCENT
     for share, percent in ((0.4, 20), (0.4, 25), (0.0, 25), (0.0, 23), (0.0, 20)):
-        browser.leg.expect_loss(share)
+        browser.leg.take_report(share)
         await browser.bench.run()
         assert expected_loss(browser.leg) == percent
     browser.leg.switch(Coding.OPUS, 112)
@@ -281,7 +281,7 @@ async def test_reports_on_a_leg_without_opus_ask_nothing_of_the_engine() -> None
     bench = Bench()
     leg, _ = bench.leg(FakeWire())
     for share in [0.5, 0.0] * COMMANDS:
-        leg.expect_loss(share)
+        leg.take_report(share)
     leg.packetise(40)
     await bench.run()
     assert leg.row["packet_octets"] == 320
@@ -290,9 +290,9 @@ async def test_reports_on_a_leg_without_opus_ask_nothing_of_the_engine() -> None
 async def test_reports_that_come_faster_than_the_engine_obeys_are_passed_over() -> None:
     browser = Browser()
     for share in [1.0, *[0.0] * 8] * COMMANDS:
-        browser.leg.expect_loss(share)
+        browser.leg.take_report(share)
     await browser.bench.run(2)
-    browser.leg.expect_loss(1.0)
+    browser.leg.take_report(1.0)
     await browser.bench.run()
     assert expected_loss(browser.leg) == MOST_LOSS_PERCENT
 

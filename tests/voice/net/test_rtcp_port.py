@@ -160,6 +160,7 @@ async def test_reports_go_and_come_among_rtp_where_that_was_agreed() -> None:
         await it.run(0.1)
         assert it.far_lost == 7
         assert it.leg.stats.packets_refused == 0
+        assert it.leg.stats.reports_received == 1
         it.peer.told(muxed=True)  # another report may have been due meanwhile
         it.leg.close()
         (goodbye,) = it.peer.told(muxed=True)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from bench import rivals
-from bench.contests.contest import Contest, Prepare, every_row, sound
+from bench.contests.contest import Contest, Prepare, Work, every_row, sound
 from dsp import levels
 from dsp.gain import GainControl
 from dsp.limiter import Limiter
@@ -39,20 +39,29 @@ def _limiter(batch: int) -> Contest:
     return Contest(work)
 
 
-def _mix(batch: int) -> Contest:
-    """Rooms of four; with one call, a room of one. Soft sounds: audioop cuts off at every step."""
-    size = min(batch, 4)
+def _mixed(batch: int, members: int) -> tuple[Work, dict[str, Work]]:
+    """Rooms of so many; with one call, a room of one. Soft sounds: audioop cuts off at every step."""
+    size = min(batch, members)
     rows, sizes = every_row(batch), np.full(batch // size, size, np.int32)
     parts, deaf = np.zeros((2, batch), np.uint8)
-    said, told = np.split(sound(2 * batch, 320) // 8, 2)
+    said, told = np.split(sound(2 * batch, 320) // (2 * size), 2)
     mixer, out = Mixer(batch), told.copy()
     mixer.process(rows, sizes, parts, deaf, said, out)
     np.testing.assert_array_equal(out.reshape(-1), np.frombuffer(b"".join(rivals.mix(said, told, size)), np.int16))
     np.testing.assert_array_equal(out, rivals.mix_numpy(said, told, size))
-    return Contest(
+    return (
         lambda: mixer.process(rows, sizes, parts, deaf, said, out),
         {"audioop": lambda: rivals.mix(said, told, size), "numpy": lambda: rivals.mix_numpy(said, told, size)},
     )
+
+
+def _mix(batch: int) -> Contest:
+    return Contest(*_mixed(batch, members=4))
+
+
+def _mix_hundreds(batch: int) -> Contest:
+    ours, theirs = _mixed(batch, members=128)
+    return Contest(ours, {"audioop": theirs["audioop"]}, must=">= 32")
 
 
 CONTESTS: dict[str, Prepare] = {
@@ -60,4 +69,5 @@ CONTESTS: dict[str, Prepare] = {
     "gain": _gain,
     "limiter": _limiter,
     "mix": _mix,
+    "mix_hundreds": _mix_hundreds,
 }

@@ -9,8 +9,11 @@ from urllib.parse import parse_qsl
 from dialog.errors import NoCommonCodec, NotEncrypted, ProtocolError
 from tests.voice.wire.streams.frames import GOOD
 from tests.voice.wire.streams.test_credentials import API_KEY, HEADERS, NOW, SECRET, TARGET
+from tests.voice.wire.test_jsep import CHROMIUM, OURS
 from tests.voice.wire.test_labelled import HEAD, stream
 from tests.voice.wire.test_siprec import WHOLE
+from tests.voice.wire.test_stun import response
+from voice.wire.jsep import Offer
 from voice.wire.labelled import Terms, describe, read_streams
 from voice.wire.multipart import parse_multipart
 from voice.wire.negotiation import answer, make_offer, read_answer
@@ -29,6 +32,7 @@ from voice.wire.streams.genesys import GenesysStream
 from voice.wire.streams.packets import Packetizer
 from voice.wire.streams.stream import AudioReceived, MediaStream, Opening, StreamStarted
 from voice.wire.streams.twilio import TwilioStream
+from voice.wire.stun import is_stun, read_response
 
 TORTURE = Path(__file__).parents[1] / "voice" / "wire" / "sip" / "rfc4475"
 _BLOCK = ReportBlock(1, 0, 0, 0, 0, 0, 0)
@@ -68,6 +72,20 @@ def _messages() -> list[bytes]:
 def _descriptions() -> list[bytes]:
     bodies = [message.partition(b"\r\n\r\n")[2] for message in _messages()]
     return [make_offer("192.0.2.1", 20_000, 1, 1), make_offer("2001:db8::1", 4, 9, 9), *filter(None, bodies)]
+
+
+def _offer(data: bytes) -> None:
+    """An offer of a page, and our answer to it."""
+    Offer.parse(data.decode("utf-8", "replace")).answer(OURS, 1)
+
+
+def _offers() -> list[bytes]:
+    return [CHROMIUM.encode(), CHROMIUM.replace("a=setup:actpass", "a=setup:passive").encode()]
+
+
+def _stun(data: bytes) -> None:
+    if is_stun(data):
+        read_response(data)
 
 
 def _rtp() -> list[bytes]:
@@ -173,6 +191,8 @@ TARGETS = {
     "message": Target(examine, _messages, refuses=()),
     "stream": Target(_stream, _messages, refuses=()),
     "sdp": Target(_negotiate, _descriptions),
+    "offer": Target(_offer, _offers, refuses=(ProtocolError, NoCommonCodec)),
+    "stun": Target(_stun, lambda: [response("192.0.2.7", 5060), response("2001:db8::7", 5060)]),
     "rtp": Target(RtpPacket.parse, _rtp),
     "rtcp": Target(parse_compound, _rtcp),
     "multipart": Target(_parts, _bodies),

@@ -22,6 +22,7 @@ def test_calls_are_carried_and_counted() -> None:
     assert figures["calls_2.late.p99"] > 0
     assert -10 < figures["calls_2.lost"] < 60, "of 500 packets; a busy machine may hold either side up"
     assert figures["calls_a_core"] > 0
+    assert figures["carried"] in (0, 2)
 
 
 def test_a_packet_is_late_by_its_place_in_the_stream() -> None:

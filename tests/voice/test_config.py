@@ -7,6 +7,7 @@ import pytest
 from dialog.actions import Expect
 from dialog.errors import ConfigurationError
 from voice.config import Settings, load
+from voice.speech.settings import EngineSettings
 
 
 def test_everything_is_on_loopback_until_a_setting_says_otherwise() -> None:
@@ -41,6 +42,12 @@ def test_a_grammar_belongs_to_what_the_bot_expects(tmp_path: Path) -> None:
         Expect.YES_NO: ("네", "아니요"),
         Expect.FREE: ("영업 시간",),
     }
+
+
+def test_the_speech_child_is_told_all_settings_of_speech() -> None:
+    speech = Settings.model_validate({"speech": {"recogniser": "vosk", "n_best": 3}}).speech
+    engine = EngineSettings(**speech.model_dump())
+    assert (engine.recogniser, engine.n_best) == ("vosk", 3)
 
 
 @pytest.mark.parametrize(

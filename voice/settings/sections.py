@@ -100,6 +100,13 @@ class SpeechSettings(Section):
     recogniser: str = Field(default="moonshine", description="moonshine, vosk, or a plug-in")
     model: str = Field(default="", description="vosk: a folder, or a name that `centralino models` lists")
     voice: str = Field(default="hibari", description="hibari, espeak, or a plug-in")
+    n_best: int = Field(
+        default=1,
+        ge=1,
+        le=5,
+        description="vosk: readings of an utterance, of which the bot takes the first that makes sense; with several, "
+        "none has a confidence",
+    )
     language: str = Field(default="en", description="language of the voice")
     grammars: dict[Expect, tuple[str, ...]] = Field(
         default={}, description="vosk: the only phrases heard where the bot expects `free`, `yes_no` or `digits`"

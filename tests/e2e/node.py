@@ -35,7 +35,7 @@ STOP_S = 40.0
 _POLL_S = 0.05
 
 _SIP = re.compile(r"phone +sip:100@\S+:(\d+)")
-_WEB = re.compile(r"browser +http://127\.0\.0\.1:(\d+)/")
+_WEB = re.compile(r"browser +https?://\S+:(\d+)/")
 _BAD_LINES = re.compile(r"Traceback|never retrieved|Fatal error|call failed|leg failed|exception", re.IGNORECASE)
 
 T = TypeVar("T")

@@ -2,6 +2,8 @@
 
 from random import Random
 
+import pytest
+
 from tests.voice.media.ticks import Bench, rtp
 from tests.voice.media.wires import FakeWire
 from voice.media.engine.inbound import PROOF_PACKETS, RELATCH_TICKS
@@ -88,10 +90,19 @@ async def test_once_latched_only_that_source_counts() -> None:
     assert line.leg.refusals.foreign == 990
 
 
-async def test_after_two_seconds_of_silence_another_may_take_over() -> None:
-    line = await Line.latched()
-    taken = [await line.admits(n, NAT) for n in range(RELATCH_TICKS + PROOF_PACKETS)]
+@pytest.mark.parametrize("host", ["198.51.100.7", "2001:db8::7"])
+async def test_after_two_seconds_of_silence_another_port_of_the_host_may_take_over(host: str) -> None:
+    line = await Line.latched((host, 61_000))
+    rebound = (host, 61_007)
+    taken = [await line.admits(n, rebound) for n in range(RELATCH_TICKS + PROOF_PACKETS)]
     assert taken == [False] * (RELATCH_TICKS + PROOF_PACKETS - 2) + [True] * 2
+    assert line.leg.remote == rebound
+
+
+@pytest.mark.parametrize("stranger", ["198.51.100.8", "2001:db8::7"])
+async def test_no_other_host_hears_a_call_that_is_silent(stranger: str) -> None:
+    line = await Line.latched(NAT)
+    assert not any([await line.admits(n, (stranger, NAT[1])) for n in range(3 * RELATCH_TICKS)])
     assert line.leg.remote == NAT
 
 

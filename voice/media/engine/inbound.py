@@ -61,18 +61,28 @@ _ASIDE_HEAD, _ASIDE_TAIL, _ASIDE_LOST = int(Counter.ASIDE_HEAD), int(Counter.ASI
 _L16_8K, _L16_16K = int(Format.L16_8K), int(Format.L16_16K)
 
 
+@kernel("boolean(u1[::1], u1[::1], i8, i8)")
+def _same_octets(one: Bytes, other: Bytes, start: int, end: int) -> bool:
+    alike = True
+    for i in range(start, end):
+        alike = alike and one[i] == other[i]
+    return alike
+
+
+@kernel("boolean(u1[::1], u1[::1])")
+def same_host(one: Bytes, other: Bytes) -> bool:
+    """Of family and host; an IPv6 address's flow label and scope do not count."""
+    if not _same_octets(one, other, 0, 2):
+        return False
+    if one[FAMILY_AT] == INET6:
+        return _same_octets(one, other, 8, 24)
+    return _same_octets(one, other, 4, 8)
+
+
 @kernel("boolean(u1[::1], u1[::1])")
 def same_address(one: Bytes, other: Bytes) -> bool:
-    """Of family, port and host; an IPv6 address's flow label and scope do not count."""
-    wide = one[FAMILY_AT] == INET6
-    for i in range(4 if wide else 8):
-        if one[i] != other[i]:
-            return False
-    if wide:
-        for i in range(8, 24):
-            if one[i] != other[i]:
-                return False
-    return True
+    """The same host, and the same port."""
+    return same_host(one, other) and _same_octets(one, other, 2, 4)
 
 
 @kernel("i8(u1[::1])")
@@ -141,7 +151,8 @@ def _run_length(it: Inbound, row: int, source: Bytes, ssrc: int, sequence: int, 
 def _takes_over(it: Inbound, row: int, source: Bytes, ssrc: int, sequence: int, tick: int) -> bool:
     leg = it.legs[row]
     expected = leg.declared == 1 and same_address(it.declared[row], source)
-    if leg.latched == 1 and not expected and tick - leg.admitted_at < RELATCH_TICKS:
+    rebound = tick - leg.admitted_at >= RELATCH_TICKS and same_host(it.remote[row], source)  # by its NAT
+    if leg.latched == 1 and not expected and not rebound:
         return False
     if leg.latched == 1 or not expected:
         heard = leg.received + leg.foreign + leg.stray

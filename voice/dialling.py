@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
+from sipmessage import URI
+
 from dialog.errors import CentralinoError, PeerError, PeerTimeout
 from dsp.progress import Progress
 from voice.machines import ANSWERS, STATUSES, Machine
@@ -28,13 +30,14 @@ from voice.wire.sip.message import NO_HEADERS, Address
 
 
 class CallRefused(PeerError):
-    """The far end did not take the call."""
+    """The far end did not take the call; `contacts` is where a 3xx sends us, what it likes best first."""
 
     code = "peer.refused"
 
-    def __init__(self, status: int, reason: str) -> None:
+    def __init__(self, status: int, reason: str, contacts: tuple[URI, ...] = ()) -> None:
         super().__init__(f"{status} {reason}".strip())
         self.status = status
+        self.contacts = contacts
 
 
 class PlacedCall:
@@ -115,7 +118,7 @@ class Dialling:
             case InviteRefused():
                 del self._calls[event.call]
                 if not call.answered.done():
-                    call.answered.set_exception(CallRefused(event.status, event.reason))
+                    call.answered.set_exception(CallRefused(event.status, event.reason, event.contacts))
                 call.over("refused")
             case DialogEnded() | InviteCancelled():
                 del self._calls[event.call]
@@ -137,7 +140,8 @@ class Dialling:
     ) -> None:
         """Call `uri` with `headers`, by way of `next_hop` if there is one, and wait for the answer.
 
-        A call that comes to nothing is hung up; to be sent elsewhere (3xx) is to be refused.
+        A call that comes to nothing is hung up; to be sent elsewhere (3xx) is to be refused: whoever calls knows
+        whether to go there.
         `login` answers a challenge. Raises CallRefused, PeerTimeout, NoCommonCodec, NotEncrypted, Overloaded,
         ProtocolError, OSError.
         """

@@ -8,12 +8,14 @@ from contextlib import ExitStack
 from typing import TypeVar
 
 import structlog
+from sipmessage import URI
 
 from dialog.errors import CentralinoError, NotFound, Overloaded, PeerError, PeerForbidden
-from voice.dialling import Dialling, PlacedCall
+from voice.dialling import CallRefused, Dialling, PlacedCall
 from voice.settings.numbers import as_dialled, best_match
 from voice.sip_audio import Audios, SipAudio
 from voice.spending import DAY_S, Meter, Spending
+from voice.targets import Target, Targets
 from voice.trunk_link import TrunkLink
 from voice.trunks import Trunks
 from voice.wire.sip.message import NO_HEADERS, Address
@@ -73,6 +75,8 @@ class Outbound:
         Of the trunks that may dial the number it is the one whose pattern says most about it, then one that is not
         down, then the first of the settings.
 
+        Where the trunk sends us elsewhere (3xx) we go, if it may have us called there: `Targets`.
+
         Raises NotFound for a trunk without a proxy, PeerForbidden for a number that it, or every one, must not dial,
         PeerError when it is down, Overloaded beyond a limit, and what `Dialling.place` raises.
         """
@@ -107,21 +111,35 @@ class Outbound:
         able = [link for link in links if best in link.settings.dial]
         return min(able, key=lambda link: link.standing is Standing.DOWN)  # the first of those that are alike
 
-    def _admit(self, link: TrunkLink, number: str) -> Meter:
-        name = link.name
+    def _admit(self, link: TrunkLink) -> None:
         if link.standing is Standing.DOWN:
-            raise PeerError(f"trunk {name} is down: {link.reason}")
+            raise PeerError(f"trunk {link.name} is down: {link.reason}")
         if reason := self._obstacle():
             raise Overloaded(reason)
-        today, now = self._placed.setdefault(name, deque()), asyncio.get_running_loop().time()
+        self._trunks.admit(link.name)
+
+    def _open(self, link: TrunkLink, number: str) -> Meter:
+        """What a call to `number` costs, which counts from now on. Raises PeerForbidden, Overloaded."""
+        today, now = self._placed.setdefault(link.name, deque()), asyncio.get_running_loop().time()
         while today and today[0] <= now - DAY_S:
             today.popleft()
         if len(today) >= link.settings.calls_a_day:
             raise Overloaded("trunk_calls_a_day")
-        self._trunks.admit(name)
-        meter = self._spending[name].open(number, now)
+        meter = self._spending[link.name].open(number, now)
         today.append(now)
         return meter
+
+    def _allowed(self, link: TrunkLink, contact: URI) -> Target | None:
+        """Where a 3xx of the trunk's sends us; None where it may not: to a number that `dial` does not allow, to a host
+        that is not the trunk's own, or by another way."""
+        number, host = contact.user or "", contact.host.strip("[]")
+        transport = contact.parameters.get("transport") or link.settings.transport
+        if contact.scheme != "sip" or transport.lower() != link.settings.transport or not _NUMBER.match(number):
+            return None
+        target = link.target(number, host, contact.port)
+        if target is None or best_match(link.settings.dial, number) is None:
+            return None
+        return target if target.address is None or self._trunks.at(host) == link.name else None
 
     async def _place(
         self,
@@ -131,9 +149,30 @@ class Outbound:
         limit_s: float,
         headers: Mapping[str, str],
     ) -> C:
-        address = await _address(link)
+        """Call `number`, and then whom the trunk names instead. It is one call to the trunk's limits at once and a
+        second; to those of a day, and in price, each is its own."""
+        clock = asyncio.get_running_loop().time
+        targets, until = Targets(Target(number, link.uri(number))), clock() + limit_s
+        self._admit(link)
+        while True:
+            try:
+                return await self._invite(link, targets.present, make, until - clock(), {**targets.history, **headers})
+            except CallRefused as error:
+                allowed = (self._allowed(link, contact) for contact in error.contacts)
+                if not targets.refused(error.status, filter(None, allowed)):
+                    raise
+
+    async def _invite(
+        self,
+        link: TrunkLink,
+        target: Target,
+        make: Callable[[SipAudio], C],
+        limit_s: float,
+        headers: Mapping[str, str],
+    ) -> C:
+        address = target.address or await _address(link)
         with ExitStack() as held:
-            meter = self._admit(link, number)
+            meter = self._open(link, target.number)
             held.callback(self._close, link, meter)
             call = make(self._trunks.audio(self._audios, link.name, address))
             call.trunk = link.name
@@ -141,7 +180,7 @@ class Outbound:
             held.callback(self._live.pop, call)
             call.answered.add_done_callback(lambda answered: _run(meter, answered))
             try:
-                await self._dialling.place(call, link.uri(number), link.caller, limit_s, link.login(), address, headers)
+                await self._dialling.place(call, target.uri, link.caller, limit_s, link.login(), address, headers)
             except OSError as error:
                 raise _unreachable(link, error) from error
             kept = held.pop_all()

@@ -10,9 +10,10 @@ import structlog
 
 from dialog.errors import PeerError
 from voice.net.sip_agent import SipAgent
-from voice.settings.trunks import TrunkSettings
+from voice.settings.trunks import DEFAULT_PORT, TrunkSettings
+from voice.targets import Target
 from voice.wire.sip.auth import Login
-from voice.wire.sip.dialog import bracketed
+from voice.wire.sip.dialog import bracketed, is_ip
 from voice.wire.sip.flow import Flow
 from voice.wire.sip.grammar import UNESCAPED, WireURI
 from voice.wire.sip.message import Address
@@ -111,7 +112,21 @@ class TrunkLink:
         """Where requests to it go now: of several addresses the next one after each failure. Raises OSError."""
         self._hosts = await self._agent.find(self.settings.proxy)
         self._found(self._hosts)
-        host, port = self._hosts[self._turn % len(self._hosts)], self.settings.proxy_port
+        return self._way(self._hosts[self._turn % len(self._hosts)], self.settings.proxy_port)
+
+    def target(self, number: str, host: str, port: int | None) -> Target | None:
+        """`number` at `host`, a name of the trunk's or an address; None for any other name: that is not looked up."""
+        settings = self.settings
+        names = {name.lower() for name in (settings.domain, settings.proxy, *self._hosts)}
+        if host.lower() in names and port in (None, settings.proxy_port):
+            return Target(number, self.uri(number))
+        if not is_ip(host):
+            return None
+        way = self._way(host, port or DEFAULT_PORT[settings.transport])
+        uri = f"sip:{quote(number, safe=UNESCAPED)}@{bracketed(host)}:{way[1]}"
+        return Target(number, uri, way)
+
+    def _way(self, host: str, port: int) -> Address:
         return (host, port) if self.settings.transport == "udp" else Flow(host, port, self.settings.transport.upper())
 
     async def run(self) -> None:

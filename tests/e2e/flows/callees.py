@@ -9,8 +9,13 @@ from dialog.errors import PeerTimeout
 from tests.e2e.flows.flow import NAME, PASSWORD, Flow, Place
 from tests.e2e.flows.script import Script, sdp
 from tests.e2e.flows.sipp import called
+from tests.e2e.test_sip_peers import SIPP_PORT
 from voice.caller import OutgoingLine
+from voice.config import Settings
 from voice.dialling import CallRefused
+from voice.outbound import Outbound
+from voice.sip_audio import Audios
+from voice.trunks import Trunks
 from voice.wire.sip.auth import Login
 
 CHALLENGE = 'Digest realm="far", nonce="f1a2", algorithm=MD5, qop="auth"'
@@ -53,6 +58,23 @@ def refuses(
             with pytest.raises(CallRefused) as refused:
                 await place.caller.dial(f"sip:200@{address}", limit_s, login)
         assert refused.value.status == status
+
+    return run
+
+
+def sends_on(second: Script) -> Callable[[Place], Awaitable[None]]:
+    """sipp is a trunk's proxy, and sends a call that we place through it to another address of the trunk's."""
+
+    async def run(place: Place) -> None:
+        contacts = f"<sip:200@192.0.2.1>;q=0.9, <sip:201@{place.host(2)}:{SIPP_PORT}>;q=0.5"
+        moved = Script().called().reply(302, "Moved", "", f"Contact: {contacts}").hear("ACK")
+        trunk = {"proxy": place.host(), "port": SIPP_PORT, "peers": [place.host(2)], "dial": ["20*"]}
+        settings = Settings.model_validate({"sip": {"trunks": {"carrier": trunk}}})
+        trunks, caller = Trunks(settings), place.caller
+        async with called(place, moved), called(place, second, 2):
+            trunks.reach(caller.agent, lambda: 0.5)
+            outbound = Outbound(trunks, caller.dialling, Audios(caller.plane, caller.ports, settings.sip))
+            await hang_up((await outbound.call("200", OutgoingLine)).listen())
 
     return run
 
@@ -140,6 +162,18 @@ FLOWS = (
             (503, "21.5.4"),
             (603, "21.6.2"),
         )
+    ),
+    flow(
+        "sends us to another gateway",
+        "RFC 3261 8.1.3.4",
+        sends_on(
+            Script()
+            .called("INVITE sip:201@", "History-Info: <sip:200@.*cause%3D302>;index=1, <sip:201@.*>;index=2")
+            .reply(200, "OK", sdp())
+            .hear("ACK")
+            .hear("BYE")
+            .reply(200, "OK")
+        ),
     ),
     *(
         flow(

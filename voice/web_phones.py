@@ -6,11 +6,12 @@ from a proxy that ends the WebSocket.
 
 import asyncio
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
 
-from dialog.errors import CentralinoError, Overloaded, ProtocolError
+from dialog.errors import CentralinoError, NoCommonCodec, Overloaded, PeerError, ProtocolError
 from voice.browser_lines import BrowserLine, BrowserLines
 from voice.call import Call
 from voice.calls import Calls
@@ -27,6 +28,7 @@ from voice.wire.sip.events import (
     InviteCancelled,
     InviteReceived,
     KeyReceived,
+    ReinviteAcknowledged,
     ReinviteReceived,
     SipEvent,
 )
@@ -92,7 +94,10 @@ class WebPhones(BrowserLines):
             return False
         match event:
             case ReinviteReceived():
-                phone.agent.reject(event.call, 488)  # its sound stays as it is
+                self._reinvited(phone, event)
+            case ReinviteAcknowledged(answer=bytes(sdp)):
+                with suppress(PeerError):  # else all stays as it was
+                    self._renew(phone, sdp)
             case KeyReceived(key=key):
                 if phone.call is not None:
                     phone.call.press(key)
@@ -126,11 +131,36 @@ class WebPhones(BrowserLines):
             else:
                 await peer.close("cancelled")
 
+    def _reinvited(self, phone: _WebPhone, event: ReinviteReceived) -> None:
+        """The page holds, resumes, or shows that it is there (RFC 4028); other media and another connection are
+        refused, and all stays as it was (RFC 3261 section 14.2). Where it leaves the offer to us, it is our answer."""
+        assert phone.line is not None, "it was answered"
+        try:
+            if event.offer is not None:
+                self._renew(phone, event.offer)
+        except PeerError:
+            phone.agent.reject(event.call, NoCommonCodec.sip_status)
+        else:
+            phone.agent.reanswer(event.call, phone.line.peer.answer_sdp.encode())
+
+    def _renew(self, phone: _WebPhone, sdp: bytes) -> None:
+        """Read what the page says of its media. Raises ProtocolError, NoCommonCodec."""
+        assert phone.line is not None, "it was answered"
+        phone.line.peer.renew(sdp.decode(errors="replace"))
+        self._direct(phone.line)
+
+    @staticmethod
+    def _direct(line: BrowserLine) -> None:
+        if line.leg is not None:
+            way = line.peer.direction
+            line.leg.set_direction(send=way.sends, receive=way.receives)
+
     def _admit(self, who: str) -> None:
         """The trunk did."""
 
     def _connected(self, line: BrowserLine, leg: MediaLeg) -> None:
         phone = self._by_line[line]
+        self._direct(line)  # it may have been held before it was connected
         phone.call = self._calls.start(
             leg,
             transport="sip",

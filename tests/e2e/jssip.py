@@ -34,7 +34,7 @@ def modules() -> Path:
 
 @cache
 def page() -> str:
-    """A page with JsSIP in it, and with `dial` and `hangUp`."""
+    """A page with JsSIP in it, and with `dial`, `change` and `hangUp`."""
     root = modules()
     sources = {str(path.relative_to(root)): path.read_text() for path in root.glob("**/*.js*")}
     mains = {}
@@ -72,6 +72,11 @@ class WebPhone:
     async def press(self, digits: str, way: Literal["RFC2833", "INFO"]) -> None:
         """Keys, as telephone-events in the sound or by INFO."""
         await self.tab.page.evaluate("([digits, way]) => press(digits, way)", [digits, way])
+
+    async def change(self, what: Literal["hold", "unhold", "renegotiate"], *, by_update: bool = False) -> None:
+        """Offer media anew, by re-INVITE or by UPDATE; returns when the offer is taken. One that is refused ends the
+        call."""
+        await self.tab.page.evaluate("([what, by_update]) => change(what, by_update)", [what, by_update])
 
     async def hang_up(self) -> None:
         await self.tab.page.evaluate("() => hangUp()")

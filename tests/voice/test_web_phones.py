@@ -13,7 +13,7 @@ from tests.fakes.browser import FakeBrowser, rtp
 from tests.fakes.browser_call import until
 from tests.fakes.coders import OpusCoder
 from tests.fakes.house import House, house
-from tests.fakes.telephone import HOST, Telephone, telephone
+from tests.fakes.telephone import HOST, Message, Telephone, telephone
 from voice.config import Settings
 from voice.net.ice_guard import IceAddress, IceGuard
 from voice.net.rtp_port import RtpPorts
@@ -33,14 +33,33 @@ class Page:
         self.phone = phone
         self.browser = FakeBrowser()
 
-    async def call(self) -> None:
-        """Call, and connect; returns when the call has begun."""
-        self.phone.invite(await self.browser.offer())
+    async def call(self) -> tuple[str, str]:
+        """Call, and connect; the offer and the answer, when the call has begun."""
+        offer = await self.browser.offer()
+        self.phone.invite(offer)
         answer = await self.phone.answer()
         assert answer.status == 200, answer.line
         self.phone.ack()
         await self.browser.connect(answer.body)
         await until(lambda: self.house.calls.live == 1)
+        return offer, answer.body
+
+    async def asks(self, sdp: str, method: str = "INVITE") -> Message:
+        """The answer to other media."""
+        if method == "UPDATE":
+            self.phone.update(sdp)
+            return await self.phone.answer(method)
+        self.phone.invite(sdp)
+        answer = await self.phone.answer()
+        self.phone.ack(refused=answer.status >= 300)
+        return answer
+
+    async def sent(self, ms: int = 200) -> int:
+        """How many packets of sound reach the page in that time."""
+        await self.house.tick(40)  # what was asked for is so from the next tick on
+        before = len(self.browser.heard)
+        await self.house.tick(ms)
+        return len(self.browser.heard) - before
 
     async def over(self) -> str:
         """The cause of the call's end; nothing is left of it."""
@@ -113,6 +132,70 @@ async def test_other_media_are_refused_and_the_call_goes_on() -> None:
         assert it.house.calls.live == 1
         it.phone.bye()
         assert await it.over() == "caller"
+
+
+def held(offer: str, way: str, version: int = 3) -> str:
+    """The next version of an offer, which holds."""
+    return offer.replace("o=- 1 2 ", f"o=- 1 {version} ").replace("a=sendrecv", f"a={way}")
+
+
+def version_of(answer: Message) -> str:
+    return next(line.split()[2] for line in answer.body.split("\r\n") if line.startswith("o="))
+
+
+@pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
+async def test_a_page_that_shows_that_it_is_there_has_the_same_answer(method: str) -> None:
+    async with page() as it:
+        offer, answer = await it.call()
+        for again in (offer, held(offer, "sendrecv")):
+            refreshed = await it.asks(again, method)
+            assert (refreshed.status, refreshed.body) == (200, answer)
+        assert await it.sent() > 5
+
+
+async def test_a_page_that_leaves_the_offer_to_us_is_told_our_answer() -> None:
+    async with page() as it:
+        offer, answer = await it.call()
+        it.phone.invite()
+        ours = await it.phone.answer()
+        assert (ours.status, ours.body) == (200, answer)
+        it.phone.ack(held(offer, "recvonly").replace("actpass", "passive"))
+        await it.phone.settled()
+        assert await it.sent() > 5
+        assert it.house.calls.live == 1
+
+
+@pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
+@pytest.mark.parametrize(("way", "answered"), [("sendonly", "recvonly"), ("inactive", "inactive")])
+async def test_a_page_on_hold_is_sent_nothing_until_it_resumes(method: str, way: str, answered: str) -> None:
+    async with page() as it:
+        offer, answer = await it.call()
+        assert await it.sent() > 5
+        holding = await it.asks(held(offer, way), method)
+        assert (holding.status, version_of(holding)) == (200, "2")
+        assert holding.body == answer.replace("a=sendrecv", f"a={answered}").replace(" 1 IN IP4", " 2 IN IP4", 1)
+        assert await it.sent() == 0
+        resumed = await it.asks(held(offer, "sendrecv", 4), method)
+        assert (resumed.status, version_of(resumed)) == (200, "3")
+        assert await it.sent() > 5
+        assert it.house.calls.live == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("a=ice-ufrag:", "a=ice-ufrag:x"),  # ICE would begin anew
+        ("SAVPF 111 0", "SAVPF 0"),
+        ("m=audio", "m=\x80"),
+    ],
+    ids=["another connection", "another format", "no audio"],
+)
+async def test_what_a_page_cannot_have_leaves_all_as_it_was(old: str, new: str) -> None:
+    async with page() as it:
+        offer, answer = await it.call()
+        assert (await it.asks(held(offer, "sendonly").replace(old, new))).status == 488
+        assert await it.sent() > 5
+        assert (await it.asks(offer)).body == answer
 
 
 async def test_the_node_calls_nobody_at_a_pages_wish() -> None:

@@ -33,6 +33,7 @@ from voice.wire.jsep import CandidateKind, Fingerprint, IceCandidate, Identity, 
 from voice.wire.reports import Reports, Told
 from voice.wire.rtp import is_rtcp
 from voice.wire.rtp_count import RtpCount
+from voice.wire.sdp import Direction
 
 CONNECT_S = 10.0
 LOST_AFTER_S = 5.0
@@ -98,6 +99,9 @@ class BrowserPeer:
     def __init__(self, guard: IceGuard, offer: Offer) -> None:
         self.state = PeerState.NEW
         self.answer_sdp = ""
+        self._local = Identity("", "", ())
+        self._session_id = secrets.randbelow(1 << 62)
+        self._version = 1
         self.journal = JournalChannel(lambda digits: self._tell(PeerKeyed(digits)))
         self._offer = offer
         self._guard = guard
@@ -133,8 +137,22 @@ class BrowserPeer:
         except OSError:
             await peer.close("not_connected")
             raise
-        peer.answer_sdp = offer.answer(peer._identity(), session_id=secrets.randbelow(1 << 62))
+        peer._local = peer._identity()
+        peer.answer_sdp = offer.answer(peer._local, peer._session_id)
         return peer
+
+    def renew(self, sdp: str) -> str:
+        """Read another offer of the page's in the call, or its answer to our last answer; what is answered to that
+        (`answer_sdp`): the same to the same, another version of it where the page holds or resumes.
+
+        Raises ProtocolError, NoCommonCodec; then all stays as it was.
+        """
+        offer = self._offer.renewed(sdp)
+        if offer.answer(self._local, self._session_id, self._version) != self.answer_sdp:
+            self._version += 1
+            self.answer_sdp = offer.answer(self._local, self._session_id, self._version)
+        self._offer = offer
+        return self.answer_sdp
 
     # what the media plane needs
 
@@ -151,6 +169,11 @@ class BrowserPeer:
     def event_payload_type(self) -> int | None:
         """Payload type of telephone-event on the audio's clock; None when the browser offers none."""
         return self._offer.event_payload_type
+
+    @property
+    def direction(self) -> Direction:
+        """Which way sound flows, as we see it."""
+        return self._offer.direction.mirrored
 
     @property
     def coding(self) -> Coding:

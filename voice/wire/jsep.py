@@ -1,9 +1,9 @@
 """The offer of a browser and our answer (JSEP, RFC 9429; SDP, RFC 8866), as far as one audio call needs them.
 
-One audio section, both ways, and at most one data channel section beside it, bundled (RFC 9143). Of the offer's
-candidates only addresses are read, and none is used unless a STUN or TURN server of ours is configured: otherwise we
-check only addresses from which a check with our password came, so that an offer cannot make us send a datagram
-anywhere. mDNS names (which hide the browser's addresses) are never resolved.
+One audio section, both ways until it is held (RFC 3264 section 8.4), and at most one data channel section beside it,
+bundled (RFC 9143). Of the offer's candidates only addresses are read, and none is used unless a STUN or TURN server of
+ours is configured: otherwise we check only addresses from which a check with our password came, so that an offer cannot
+make us send a datagram anywhere. mDNS names (which hide the browser's addresses) are never resolved.
 """
 
 import ipaddress
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Literal, cast
 
 from dialog.errors import NoCommonCodec, ProtocolError
+from voice.wire.sdp import Direction
 
 CodecName = Literal["opus", "PCMU", "PCMA"]
 CandidateKind = Literal["host", "srflx", "relay"]
@@ -48,7 +49,6 @@ comes after its tick is of no use; where it would come in time, FEC is there bef
 """
 _MEDIA_PROTOCOLS = ("UDP/TLS/RTP/SAVPF", "UDP/TLS/RTP/SAVP", "RTP/SAVPF")
 _CHANNEL_PROTOCOLS = ("UDP/DTLS/SCTP", "DTLS/SCTP")
-_DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +122,16 @@ class _Section:
         """The first value of an attribute, "" when there is none."""
         return self.attributes.get(name, [""])[0]
 
+    @property
+    def direction(self) -> Direction:
+        """Which way its sound flows, as the browser sees it. The address 0.0.0.0 says nothing of that: with ICE it
+        holds nobody (RFC 8839 section 4.4.1.1.1)."""
+        return next((way for way in Direction if way in self.attributes), Direction.SENDRECV)
+
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What a browser offers, reduced to what the call uses."""
+    """What a browser offers, reduced to what the call uses; `direction` is the browser's view."""
 
     codec: CodecName
     payload_type: int
@@ -133,13 +139,40 @@ class Offer:
     remote: Identity
     sctp_port: int | None
     max_message_size: int
+    direction: Direction
     _sections: tuple[_Section, ...]
     _audio: int
     _channel: int | None
 
     @classmethod
     def parse(cls, text: str) -> "Offer":
-        """Read an offer. Raises ProtocolError for what is no usable offer, NoCommonCodec when no codec is shared."""
+        """Read an offer that begins a call. Raises ProtocolError for what is no usable offer, NoCommonCodec when no
+        codec is shared."""
+        offer = cls._read(text)
+        if offer.direction is not Direction.SENDRECV:
+            raise ProtocolError("SDP audio is not sendrecv")
+        return offer
+
+    def renewed(self, text: str) -> "Offer":
+        """Read an offer of the same browser in the call that this one began, or its answer to ours: connection and
+        format are the same, and only who hears may be another.
+
+        Raises ProtocolError for what is none, NoCommonCodec for other sound or another connection.
+        """
+        again = self._read(text)
+        if again._kept != self._kept:
+            raise NoCommonCodec("a page's call keeps its connection and its audio format")
+        return again
+
+    @property
+    def _kept(self) -> tuple[object, ...]:
+        """What stays as it is in a call."""
+        remote = self.remote
+        connection = (remote.user, remote.password, frozenset(remote.fingerprints), self._audio, self._channel)
+        return (self.codec, self.payload_type, self.event_payload_type, *connection)
+
+    @classmethod
+    def _read(cls, text: str) -> "Offer":
         session, sections = _split(text)
         audio = next((i for i, section in enumerate(sections) if section.kind == "audio"), None)
         if audio is None:
@@ -149,8 +182,6 @@ class Offer:
             raise ProtocolError(f"SDP audio over {section.protocol}")
         if "rtcp-mux" not in section.attributes:
             raise ProtocolError("SDP without rtcp-mux")
-        if any(direction in section.attributes for direction in _DIRECTIONS[1:]):
-            raise ProtocolError("SDP audio is not sendrecv")
         codec, payload_type, event_payload_type = _choose_codec(section)
         channel = _bundled_channel(session, sections, audio)
         return cls(
@@ -160,16 +191,18 @@ class Offer:
             remote=_identity(session, section),
             sctp_port=None if channel is None else _number(sections[channel].one("sctp-port"), 5000, 65_535),
             max_message_size=65_536 if channel is None else _number(sections[channel].one("max-message-size"), 65_536),
+            direction=section.direction,
             _sections=tuple(sections),
             _audio=audio,
             _channel=channel,
         )
 
-    def answer(self, local: Identity, session_id: int) -> str:
-        """Our answer: the audio and the data channel taken, every other section refused with port 0."""
+    def answer(self, local: Identity, session_id: int, version: int = 1) -> str:
+        """Our answer, by its `version`: the audio and the data channel taken, every other section refused
+        with port 0."""
         accepted = [i for i in (self._audio, self._channel) if i is not None]
         mids = " ".join(self._sections[i].mid for i in sorted(accepted) if self._sections[i].mid)
-        lines = ["v=0", f"o=- {session_id} 1 IN IP4 0.0.0.0", "s=-", "t=0 0"]
+        lines = ["v=0", f"o=- {session_id} {version} IN IP4 0.0.0.0", "s=-", "t=0 0"]
         if mids:
             lines.append(f"a=group:BUNDLE {mids}")
         lines.append("a=msid-semantic: WMS *")
@@ -197,7 +230,7 @@ class Offer:
             f"m=audio {_port(local)} {section.protocol} {' '.join(formats)}",
             f"c={_connection(local)}",
             "a=rtcp-mux",
-            "a=sendrecv",
+            f"a={self.direction.mirrored}",
             "a=msid:centralino voice",
             *described,
             "a=ptime:20",

@@ -54,13 +54,42 @@ def measures(by: str) -> Callable[[Place], Awaitable[None]]:
         async with page(place) as phone:
             await dial(place, phone, "milliwatt", by)
             await happens(phone, "confirmed")
-            async with asyncio.timeout(PATIENCE_S):
-                while not is_milliwatt((await phone.tab.heard())[-RATE_HZ:]):
-                    await asyncio.sleep(0.2)
+            await hears_the_milliwatt(phone)
             await phone.hang_up()
             await happens(phone, "ended local Terminated")
 
     return run
+
+
+def holds(*, by_update: bool) -> Callable[[Place], Awaitable[None]]:
+    """It holds, is sent nothing, resumes, and shows that it is there; it hears the milliwatt before and after."""
+
+    async def run(place: Place) -> None:
+        async with page(place) as phone:
+            await dial(place, phone, "milliwatt")
+            await happens(phone, "confirmed")
+            await hears_the_milliwatt(phone)
+            async with asyncio.timeout(PATIENCE_S):
+                await phone.change("hold", by_update=by_update)
+                await asyncio.sleep(0.5)  # what was under way has come
+                before = (await phone.tab.received_audio())["packets"]
+                await asyncio.sleep(0.5)
+                assert (await phone.tab.received_audio())["packets"] == before
+                for change in ("unhold", "renegotiate"):
+                    await phone.change(change, by_update=by_update)
+                    await asyncio.sleep(1.0)
+                    await hears_the_milliwatt(phone)
+            await phone.hang_up()
+            await happens(phone, "ended local Terminated")
+
+    return run
+
+
+async def hears_the_milliwatt(phone: WebPhone) -> None:
+    """For a second on end."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not is_milliwatt((await phone.tab.heard())[-RATE_HZ:]):
+            await asyncio.sleep(0.2)
 
 
 def is_milliwatt(second: Pcm) -> bool:
@@ -94,6 +123,14 @@ flow = partial(Flow, "JsSIP")
 
 FLOWS = (
     *(flow(f"signs in and measures the milliwatt, by {by}", "RFC 7118, 8827", measures(by)) for by in ("WS", "WSS")),
+    *(
+        flow(
+            f"holds, resumes and asks again, by {'UPDATE' if by_update else 're-INVITE'}",
+            source,
+            holds(by_update=by_update),
+        )
+        for by_update, source in ((False, "RFC 3264 8.4"), (True, "RFC 3311"))
+    ),
     flow("gives up while it rings", "RFC 3261 9.1", gives_up),
     flow("is busy", "RFC 3261 21.4.24", fails("busy", "Busy")),
     flow("dials a number nobody has", "RFC 3261 21.4.5", fails("nobody", "Not Found")),

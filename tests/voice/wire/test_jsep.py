@@ -108,6 +108,33 @@ def test_the_answer_reads_back_in_another_parser() -> None:
         assert media.ice_candidates_complete
 
 
+@pytest.mark.parametrize(
+    ("way", "ours"),
+    [("sendrecv", "sendrecv"), ("sendonly", "recvonly"), ("recvonly", "sendonly"), ("inactive", "inactive")],
+)
+def test_a_browser_holds_and_resumes(way: str, ours: str) -> None:
+    first = Offer.parse(CHROMIUM)
+    again = first.renewed(CHROMIUM.replace("a=sendrecv", f"a={way}"))
+    answer = again.answer(OURS, session_id=7, version=2)
+    assert answer == first.answer(OURS, session_id=7).replace(" 7 1 ", " 7 2 ").replace("a=sendrecv", f"a={ours}")
+    assert again.renewed(CHROMIUM) == first
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("a=ice-ufrag:EsAw", "a=ice-ufrag:EsAx"),
+        ("a=ice-pwd:P", "a=ice-pwd:Q"),
+        ("a=group:BUNDLE 0 1", "a=group:BUNDLE 0"),
+        ("111 63 9 0 8 13 110 126", "0 8 13 110 126"),
+        ("111 63 9 0 8 13 110 126", "111 63 9 0 8 13"),
+    ],
+)
+def test_another_connection_or_format_is_no_renewal(old: str, new: str) -> None:
+    with pytest.raises(NoCommonCodec):
+        Offer.parse(CHROMIUM).renewed(CHROMIUM.replace(old, new))
+
+
 RELAYED = "a=candidate:7 1 udp 8331263 203.0.113.7 62000 typ relay raddr 198.51.100.2 rport 50000 generation 0"
 
 

@@ -21,11 +21,11 @@ from dialog.people_events import (
 )
 from dsp.parts import Part
 from voice.listener import Listener
-from voice.media.music import ringing_tone
 from voice.mind import Numbers, Strand
 from voice.music import Music
 from voice.party import Party
 from voice.ports import TICK_MS, Frame, Leg, Room
+from voice.ringing import Ringing
 from voice.services import People, Services
 from voice.speaker import Speaker, phrases_of
 from voice.supervisors import Supervisors
@@ -81,7 +81,7 @@ class Bridge:
         self._agent = self._party_of(leg)
         self._third: Third | None = None
         self._third_party: Party | None = None
-        self._ringing: Music | None = None
+        self._ringing: Ringing | None = None
         self._supervisors = Supervisors(self._room, self._clock, lambda: self._listener("third"))
         caller.enter(self._room)
 
@@ -93,7 +93,8 @@ class Bridge:
         self._agent = self._party_of(leg)
         self._attend()
         if self._third is not None and self._third_party is None:
-            self._ringing = Music(leg, ringing_tone())
+            assert self._ringing is not None, "nobody has answered"
+            self._ringing.move(leg)
         self._hold(on=False)
 
     def inform(self) -> None:
@@ -133,8 +134,8 @@ class Bridge:
             self._tell(ThirdLeft(target=number, why="not_allowed"))
             return
         self.hold(on=True, agent=self.agent)
-        self._ringing = Music(self._agent.leg, ringing_tone())
-        self._third = Third(number, headers, outside, self._tasks, self._third_joined, self._third_left)
+        self._ringing = ringing = Ringing(self._agent.leg, self._room)
+        self._third = Third(number, headers, outside, self._tasks, ringing.hear, self._third_joined, self._third_left)
 
     def drop_third(self) -> bool:
         """Hang up on them, or stop calling; False where there is nobody."""
@@ -285,8 +286,8 @@ class Bridge:
 
     def _stop_ringing(self) -> None:
         if self._ringing is not None:
+            self._ringing.stop()
             self._ringing = None
-            self._agent.leg.stop()
 
     def _was_said(self) -> None:
         if self._expired:

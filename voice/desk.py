@@ -24,6 +24,7 @@ from dialog.journal import Listener
 from voice.agents import AgentLines
 from voice.calls import Calls
 from voice.exchange import Exchange
+from voice.media.leg import MediaLeg
 from voice.media.music import hold_music, load_music
 from voice.media.plane import MediaPlane
 from voice.placing import Placing
@@ -83,7 +84,12 @@ async def open_desk(
     )
     music = await asyncio.to_thread(load_music, settings.music) if settings.music else hold_music()
     feeds, records = AgentFeeds(), DeskRecords(database)
-    phones, placing = exchange.phones, Placing(calls, exchange, tasks)
+    phones = exchange.phones
+
+    def audio(agent: str) -> MediaLeg | None:
+        return phones.leg(agent) or lines.leg(agent)
+
+    placing = Placing(calls, exchange, audio, tasks)
     host = DeskHost(rules, calls, placing, _Both(feeds, phones), records, LongestIdle())
     placing.work_for(host)
     feeds.serve(host)
@@ -95,7 +101,7 @@ async def open_desk(
 
     lines = AgentLines(plane, tasks, settings.agents, changed)
     phones.work_for(host, lambda agent: lines.leg(agent) is not None)
-    calls.serve(People(host, lambda agent: phones.leg(agent) or lines.leg(agent), music, exchange))
+    calls.serve(People(host, audio, music, exchange))
     suggester = await _open_suggester(settings, folder, tasks, say) if settings.suggest else None
     listeners: tuple[Listener, ...] = (host,)
     if suggester is not None:

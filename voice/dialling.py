@@ -43,7 +43,7 @@ class CallRefused(PeerError):
 class PlacedCall:
     """One call that we placed. Its `audio` has a leg once it is answered; `trunk` is the one that it went through, if
     any. `ended` tells who ended it, or the machine that answered and that nobody has to do with; `on_machine` is told
-    of any machine that answered."""
+    of any machine that answered, and `on_early` of the leg by which sound may come before any answer."""
 
     def __init__(self, audio: SipAudio) -> None:
         self.audio = audio
@@ -54,6 +54,7 @@ class PlacedCall:
         self.answered: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
         self.hang_up: Callable[[], None] = lambda: None
         self.on_machine: Callable[[Machine], None] = lambda machine: None
+        self.on_early: Callable[[MediaLeg], None] = lambda leg: None
 
     @property
     def wire(self) -> UdpWire:
@@ -167,14 +168,15 @@ class Dialling:
 
     @staticmethod
     def _hear_early(call: PlacedCall, sdp: bytes) -> None:
-        """Before anybody answers exchanges play that the line is busy. Where nothing can be heard yet, it is the answer
-        that counts."""
+        """Before anybody answers exchanges play that the line is busy, or why nobody will. Where nothing can be heard
+        yet, it is the answer that counts."""
         call.early = sdp
         if call.answered.done() or not call.audio.one_clock:
             return
         with suppress(CentralinoError):
             call.audio.agree(sdp)
-            call.hear()
+            if call.leg is None:
+                call.on_early(call.hear())
 
     def _agreed(self, call: PlacedCall, sdp: bytes) -> None:
         """The far end says what it takes of what we offered; with an answer of no use there is no call."""

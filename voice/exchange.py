@@ -21,7 +21,7 @@ from voice.observe import Metrics
 from voice.outbound import Outbound
 from voice.phones import Phones
 from voice.sip_audio import Audios
-from voice.third import Headers
+from voice.third import Early, Headers
 from voice.trunk import Trunk
 from voice.trunks import Trunks
 from voice.web_phones import WebPhones
@@ -50,9 +50,9 @@ class Exchange:
         """See `Outbound.check`."""
         self.outbound.check(number)
 
-    async def dial(self, number: str, headers: Headers = ()) -> PlacedCall:
+    async def dial(self, number: str, headers: Headers = (), *, early: Early) -> PlacedCall:
         """See `Outbound.dial`; of `headers` those go along that `sip.hand_on` names."""
-        return await self.outbound.dial(number, self._settings.sip.handed_on(headers))
+        return await self.outbound.dial(number, self._settings.sip.handed_on(headers), early=early)
 
     async def open(
         self, folder: Path, calls: Calls, metrics: Metrics, tasks: asyncio.TaskGroup, stack: AsyncExitStack

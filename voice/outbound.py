@@ -12,6 +12,7 @@ from sipmessage import URI
 
 from dialog.errors import CentralinoError, NotFound, Overloaded, PeerError, PeerForbidden
 from voice.dialling import CallRefused, Dialling, PlacedCall
+from voice.media.leg import MediaLeg
 from voice.settings.numbers import as_dialled, best_match
 from voice.sip_audio import Audios, SipAudio
 from voice.spending import DAY_S, Meter, Spending
@@ -95,9 +96,18 @@ class Outbound:
         """Raise PeerForbidden where no trunk may call `number`, as a person wrote it."""
         self._find("", as_dialled(number))
 
-    async def dial(self, number: str, headers: Mapping[str, str] = NO_HEADERS) -> PlacedCall:
-        """Call `number`, as a person wrote it, through the trunk that is there for it; see `call`."""
-        return await self.call(as_dialled(number), PlacedCall, headers=headers)
+    async def dial(
+        self, number: str, headers: Mapping[str, str] = NO_HEADERS, *, early: Callable[[MediaLeg], None]
+    ) -> PlacedCall:
+        """Call `number`, as a person wrote it, through the trunk that is there for it; see `call`. `early` is told of
+        sound before the answer."""
+
+        def make(audio: SipAudio) -> PlacedCall:
+            call = PlacedCall(audio)
+            call.on_early = early
+            return call
+
+        return await self.call(as_dialled(number), make, headers=headers)
 
     def _find(self, name: str, number: str) -> TrunkLink:
         links = [link for link in self._trunks.links if name in ("", link.name)]

@@ -18,6 +18,10 @@ Headers = tuple[tuple[str, str], ...]
 """By name; see `dialog.events.CallStarted`."""
 
 
+Early = Callable[[Leg], None]
+"""Told by which leg sound may come before the answer (RFC 3960); again, where the call went on to somebody else."""
+
+
 class OutsideCall(Protocol):
     """A call that was placed and answered (voice.dialling.PlacedCall)."""
 
@@ -42,9 +46,9 @@ class Outside(Protocol):
         """Raise PeerForbidden where `number` may not be called."""
         ...
 
-    async def dial(self, number: str, headers: Headers = ()) -> OutsideCall:
+    async def dial(self, number: str, headers: Headers = (), *, early: Early) -> OutsideCall:
         """Call, and wait for the answer; to be cancelled is to hang up. `headers` are what the caller's side told: the
-        settings say which go along.
+        settings say which go along. `early` is told of sound before the answer.
 
         Raises PeerForbidden, Overloaded, PeerTimeout, CallRefused, PeerError.
         """
@@ -75,8 +79,8 @@ def why_over(cause: str) -> tuple[Why, int]:
 class Third:
     """Calls `number`, for a caller of whom `headers` were told, in a task of `tasks`.
 
-    `joined` is called with the sound once they answered, `left` once, with why and SIP's status where there is one,
-    when they are gone or never came. `informed`: they know that they are recorded.
+    `early` is told of their sound before they answer, `joined` of it once they have; `left` is called once, with why
+    and SIP's status where there is one, when they are gone or never came. `informed`: they know that they are recorded.
     """
 
     def __init__(
@@ -85,6 +89,7 @@ class Third:
         headers: Headers,
         outside: Outside,
         tasks: Strand,
+        early: Early,
         joined: Callable[[Leg], None],
         left: Callable[[Why, int], None],
     ) -> None:
@@ -94,7 +99,7 @@ class Third:
         self._left = left
         self._call: OutsideCall | None = None
         self._over = False
-        self._calling = tasks.create_task(self._dial(outside, headers), name="third")
+        self._calling = tasks.create_task(self._dial(outside, headers, early), name="third")
 
     @property
     def leg(self) -> Leg | None:
@@ -113,9 +118,9 @@ class Third:
                 self._call.hang_up()
             self._gone(why)
 
-    async def _dial(self, outside: Outside, headers: Headers) -> None:
+    async def _dial(self, outside: Outside, headers: Headers, early: Early) -> None:
         try:
-            self._call = call = await outside.dial(self.number, headers)
+            self._call = call = await outside.dial(self.number, headers, early=early)
         except CentralinoError as error:
             self._gone(*why_not(error))
             return

@@ -17,6 +17,7 @@ from tests.fakes.registrar import PASSWORD, Registrar
 from tests.fakes.telephone import HOST, free
 from voice.config import Settings
 from voice.dialling import CallRefused, Dialling, PlacedCall
+from voice.media.leg import MediaLeg
 from voice.media.wires import Address
 from voice.net.rtcp_port import RtcpPort
 from voice.net.rtp_port import RtpPorts, UdpWire
@@ -154,6 +155,25 @@ async def test_a_number_that_is_allowed_is_called_with_our_name_and_password() -
         await until(lambda: it.carrier.has(DialogEnded))
         await until(lambda: it.trunks.load == {"carrier": 0})
         assert it.outbound.refused == {}
+
+
+async def test_sound_before_the_answer_is_told_once_and_is_that_of_the_call() -> None:
+    def progress(agent: SipAgent, invite: InviteReceived) -> None:
+        agent.progress(invite.call, GOOD)
+        agent.progress(invite.call, GOOD)
+
+    async with node(progress, codecs=["PCMU", "PCMA"]) as it:
+        early: list[MediaLeg] = []
+        calling = asyncio.create_task(it.outbound.dial("0039 021234", early=early.append))
+        await until(lambda: len(early) == 1)
+        it.carrier.agent.answer(it.carrier.invite.call, GOOD)
+        call = await calling
+        assert early == [call.leg]
+        call.hang_up()
+    async with node() as it:
+        call = await it.outbound.dial("0039021234", early=early.append)
+        assert len(early) == 1, "there was none"
+        call.hang_up()
 
 
 async def test_the_trunk_hears_the_address_that_it_is_told() -> None:

@@ -80,6 +80,60 @@ async def test_agent_and_third_speak_alone_and_then_all_three_do() -> None:
         assert (call.caller.part, third.leg.part, call.agent.part) == (Part.PARTY, Part.PARTY, Part.COACHED)
 
 
+async def test_what_the_network_says_before_the_answer_is_told_the_agent_alone_in_place_of_our_tone() -> None:
+    async with talking() as (call, outside):
+        call.call.command(Consult("112", "eve"))
+        await call.tick(400)
+        there = FakeLeg()
+        outside.early["112"](there)
+        assert call.agent.room is not None
+        assert (there.room, there.part) == (call.agent.room, Part.COACH), (
+            "the caller, taken back meanwhile, is not told"
+        )
+        await tick(call, there, 200)
+        assert not np.concatenate(call.agent.sent[-5:]).any(), "our tone is over"
+        there.dead = True
+        await tick(call, there, 2_000)
+        assert np.concatenate(call.agent.sent[-50:]).any(), "nothing comes from there any more: our tone again"
+        there.dead = False
+        await tick(call, there, 200)
+        await outside.answer("112", there)
+        assert (there.room, there.part) == (call.agent.room, Part.PARTY)
+        await tick(call, there, 6_000)
+        assert not np.concatenate(call.agent.sent[-250:]).any()
+
+
+async def test_what_the_network_says_goes_on_when_the_agents_audio_is_another() -> None:
+    async with talking() as (call, outside):
+        call.call.command(Consult("112", "eve"))
+        await call.tick(400)
+        there, again = FakeLeg(), FakeLeg()
+        outside.early["112"](there)
+        former = call.agent
+        call.legs["eve"] = again
+        assert call.call.command(Join("eve"))
+        assert former.room is None
+        assert again.room is there.room is not None
+        there.dead = True
+        await tick(call, there, 1_200)
+        again.tick()
+        assert again.sent[-1].any(), "our tone, by the other leg"
+
+
+async def test_sound_of_whoever_did_not_answer_is_let_go() -> None:
+    async with talking() as (call, outside):
+        call.call.command(Consult("112", "eve"))
+        await call.tick(400)
+        there, next_one = FakeLeg(), FakeLeg()
+        outside.early["112"](there)
+        outside.early["112"](next_one)
+        assert (there.room, next_one.room) == (None, call.agent.room)
+        await outside.refuse("112", CallRefused(404, "Not Found"))
+        assert next_one.room is None
+        await call.tick(2_000)
+        assert not np.concatenate(call.agent.sent[-50:]).any()
+
+
 async def test_what_is_said_while_the_caller_is_on_hold_is_nobodys_business_and_then_it_is_written_down() -> None:
     async with talking(hears=("a secret", "it is done")) as (call, outside):
         third = await consult(call, outside)

@@ -7,6 +7,7 @@ import pytest
 from dialog.actions import Hangup, Reply, Say
 from dialog.events import CallAnswered, CallStarted
 from tests.fakes.bot import FakeBot
+from tests.fakes.browser_call import until
 from tests.fakes.clock import virtual_time
 from tests.fakes.exchange import exchange, versions
 from tests.fakes.telephone import HOST, free
@@ -82,6 +83,20 @@ async def test_an_acknowledgement_that_does_not_answer_our_offer_ends_the_call(s
         assert it.house.told(CallStarted) == []
         assert free(port)
         assert it.house.calls.obstacle() == ""
+
+
+async def test_who_demands_reliable_provisional_responses_is_answered_at_once_but_by_the_number_that_rings() -> None:
+    async with exchange() as it:
+        it.phone.invite(it.phone.sdp(), "Require: 100rel\r\n")
+        assert (await it.phone.answer()).status == 200
+        assert [message.status for message in it.phone.came] == [100, 200]
+    async with exchange(bots={"*": "ring"}) as it:
+        it.phone.invite(it.phone.sdp(), "Require: 100rel\r\n")
+        await until(lambda: len(it.phone.came) == 2)
+        rings = it.phone.came[1]
+        assert (rings.status, rings.headers["require"], rings.body) == (180, "100rel", "")
+        it.phone.cancel()
+        assert (await it.phone.answer()).status == 487
 
 
 async def test_a_number_that_nobody_answers_is_not_found() -> None:

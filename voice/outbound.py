@@ -191,6 +191,10 @@ class Outbound:
             call.answered.add_done_callback(lambda answered: _run(meter, answered))
             try:
                 await self._dialling.place(call, target.uri, link.caller, limit_s, link.login(), address, headers)
+            except CallRefused as error:
+                if error.status in (401, 407):
+                    log.warning("trunk does not let us in", trunk=link.name, reason=str(error))
+                raise
             except OSError as error:
                 raise _unreachable(link, error) from error
             kept = held.pop_all()

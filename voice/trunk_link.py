@@ -12,7 +12,7 @@ from dialog.errors import PeerError
 from voice.net.sip_agent import SipAgent
 from voice.settings.trunks import DEFAULT_PORT, TrunkSettings
 from voice.targets import Target
-from voice.wire.sip.auth import Login
+from voice.wire.sip.auth import Login, Realms
 from voice.wire.sip.dialog import bracketed, is_ip
 from voice.wire.sip.flow import Flow
 from voice.wire.sip.grammar import UNESCAPED, WireURI
@@ -56,6 +56,7 @@ class TrunkLink:
         self._found = found
         self._chance = chance
         self._password = settings.secret(name)
+        self._realms = Realms(settings.realms)
         self._hosts: tuple[str, ...] = ()
         self._turn = 0
         self._unfound = ""
@@ -106,7 +107,7 @@ class TrunkLink:
 
     def login(self) -> Login | None:
         """What answers its challenge to one request or call of ours."""
-        return Login(self.settings.user, self._password) if self.settings.user else None
+        return Login(self.settings.user, self._password, self._realms) if self.settings.user else None
 
     async def address(self) -> Address:
         """Where requests to it go now: of several addresses the next one after each failure. Raises OSError."""
@@ -182,12 +183,12 @@ class TrunkLink:
         return tuple(watch for watch in (self._registration, self._ping) if watch is not None)
 
     def _register(self, expires_s: int) -> Registration:
-        name, password = self.settings.user, self._password
+        name, password, realms = self.settings.user, self._password, self._realms
         return Registration(
             WireURI.parse(self.uri()),
             WireURI.parse(self.uri(name)),
             expires_s,
-            lambda: Login(name, password),
+            lambda: Login(name, password, realms),
             lambda: secrets.token_hex(8),
             self._chance,
             self._now(),

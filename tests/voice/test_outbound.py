@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 import pytest
+from structlog.testing import capture_logs
 
 from dialog.errors import CentralinoError, NoCommonCodec, NotFound, Overloaded, PeerError, PeerForbidden, PeerTimeout
 from tests.fakes.browser_call import until
@@ -174,6 +175,17 @@ async def test_sound_before_the_answer_is_told_once_and_is_that_of_the_call() ->
         call = await it.outbound.dial("0039021234", early=early.append)
         assert len(early) == 1, "there was none"
         call.hang_up()
+
+
+async def test_a_password_is_not_told_where_another_realm_asks_and_a_line_of_the_log_says_so() -> None:
+    async with node(realms=["elsewhere"]) as it:
+        with capture_logs() as lines, pytest.raises(CallRefused, match="realm 'carrier'"):
+            await it.call()
+        assert not it.carrier.came
+        (line,) = [line for line in lines if line["log_level"] == "warning"]
+        assert (line["event"], line["trunk"]) == ("trunk does not let us in", "carrier")
+        assert "add it to `realms`" in line["reason"]
+        assert it.nothing_is_held()
 
 
 async def test_the_trunk_hears_the_address_that_it_is_told() -> None:

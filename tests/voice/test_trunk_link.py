@@ -15,8 +15,10 @@ from voice.config import Settings
 from voice.net.sip_agent import SipAgent
 from voice.trunk_link import TrunkLink
 from voice.trunks import Trunks
+from voice.wire.sip.digest import Challenge
 from voice.wire.sip.events import SipEvent
 from voice.wire.sip.flow import Flow
+from voice.wire.sip.message import make_response
 from voice.wire.sip.watch import Standing
 
 
@@ -97,6 +99,28 @@ async def test_a_wrong_password_is_told_and_tried_again_less_and_less_often() ->
         assert link.reason == "REGISTER: 403 Forbidden"
         await asyncio.sleep(1_500)
         assert len(registrar.came) < 2 * 8
+
+
+@virtual_time
+async def test_the_password_is_for_the_realms_of_the_trunk_and_for_no_other() -> None:
+    async with Registrar().by_udp() as registrar:
+        async with linked(registrar, register_s=300, realms=["elsewhere"]) as (_, link):
+            await until(lambda: link.standing is Standing.DOWN)
+            assert link.reason.startswith("REGISTER: asked for realm 'carrier', our password is for 'elsewhere'")
+            assert all(request.headers.get("Authorization") is None for request in registrar.came)
+        async with linked(registrar, register_s=300, realms=["elsewhere", "carrier"]) as (trunks, _):
+            await until(lambda: trunks.up == {"carrier": 1})
+
+
+@virtual_time
+async def test_where_we_registered_decides_whom_calls_answer() -> None:
+    async with Registrar().by_udp() as registrar, linked(registrar, register_s=300) as (trunks, link):
+        await until(lambda: trunks.up == {"carrier": 1})
+        login = link.login()
+        assert login is not None
+        challenge = {"WWW-Authenticate": str(Challenge("elsewhere", "n"))}
+        asked = make_response(registrar.came[0], 401, headers=challenge)
+        assert login.take(asked, "c").startswith("asked for realm 'elsewhere', our password is for 'carrier'")
 
 
 @virtual_time

@@ -19,6 +19,9 @@ Price = Annotated[Decimal, Field(ge=0, allow_inf_nan=False)]
 
 Host = Annotated[str, Field(pattern=r"^([A-Za-z0-9]([A-Za-z0-9._-]{0,252}[A-Za-z0-9])?|[0-9A-Fa-f:.]{2,45})?$")]
 
+Realm = Annotated[str, Field(pattern=r'^[^"\\\x00-\x1f\x7f]{1,128}$')]
+"""As it stands in a challenge, between the quotes."""
+
 
 class TrunkSettings(Section):
     """One carrier or PBX. Its calls are known by their source address; calls to it go to its proxy.
@@ -38,6 +41,11 @@ class TrunkSettings(Section):
     )
     password_file: Path | None = Field(default=None, description="file with the password")
     password: SecretStr = Field(default=SecretStr(""), description="environment only")
+    realms: tuple[Realm, ...] = Field(
+        default=(),
+        description="what it may ask us to sign in to, as its challenges name it; another realm gets no answer. "
+        "Default: that of its first challenge",
+    )
     caller_id: str = Field(
         default="",
         pattern=r"^\+?[0-9A-Za-z._-]{0,64}$",

@@ -6,7 +6,7 @@ RFC 3261 section 22. User to user only: we ask by 401, and answer 401 and 407.
 import hmac
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from sipmessage import Request, Response
@@ -22,6 +22,9 @@ _ANSWERS = {401: ("WWW-Authenticate", "Authorization"), 407: ("Proxy-Authenticat
 """By status, the header that asks and the one that answers (RFC 3261 sections 22.2 and 22.3)."""
 
 _NAME = re.compile(r'[^"\\\x00-\x1f\x7f]+\Z')
+
+MAX_TOLD = 64
+"""Characters of a realm that are repeated in an error of ours."""
 
 MAX_ANSWERS = 2
 """Of one call: a password is sent once, and once more where only the nonce was stale."""
@@ -109,17 +112,39 @@ def _check_purpose(credentials: Credentials, request: Request) -> None:
         raise ProtocolError("Credentials For Another URI")
 
 
+class Realms:
+    """What a password of ours is good for (RFC 3261 section 22.1): realms by their `names`; else that of the first
+    challenge it answers, and no other after it. Calls and registrations with one peer share it.
+    """
+
+    def __init__(self, names: Iterable[str] = ()) -> None:
+        self._names = tuple(names)
+
+    def obstacle(self, realm: str) -> str:
+        """Why no challenge of `realm` is answered; "" where one is."""
+        if not self._names or realm in self._names:
+            return ""
+        ours = " or ".join(f"'{name[:MAX_TOLD]}'" for name in self._names)
+        return f"asked for realm '{realm[:MAX_TOLD]}', our password is for {ours}: if it is theirs, add it to `realms`"
+
+    def keep_to(self, realm: str) -> None:
+        """A challenge of `realm` is being answered."""
+        self._names = self._names or (realm,)
+
+
 class Login:
     """What one call of ours says when it is asked who it is: a name and a password, and the challenge they answer.
 
-    Raises ConfigurationError for a name that cannot stand between quotes.
+    Only challenges of `realms` are answered; without them the call has one of its own. Raises ConfigurationError for a
+    name that cannot stand between quotes.
     """
 
-    def __init__(self, name: str, password: str) -> None:
+    def __init__(self, name: str, password: str, realms: Realms | None = None) -> None:
         if not _NAME.match(name):
             raise ConfigurationError(f"{name!r} is no user name: quotes, backslashes and control characters are not")
         self.name = name
         self._password = password
+        self._realms = realms or Realms()
         self._challenge: Challenge | None = None
         self._cnonce = ""
         self._header = ""
@@ -145,6 +170,7 @@ class Login:
                 continue
             obstacle = self._obstacle(challenge)
             if not obstacle:
+                self._realms.keep_to(challenge.realm)
                 self._challenge, self._header, self._cnonce, self._count = challenge, answers, cnonce, 0
                 self._answers += 1
                 return ""
@@ -184,6 +210,8 @@ class Login:
             return "the digest algorithm is not known"
         if challenge.qop and AUTH not in challenge.qop:
             return f"qop={','.join(challenge.qop)} is not served, only {AUTH}"
+        if obstacle := self._realms.obstacle(challenge.realm):
+            return obstacle
         if self._answers >= MAX_ANSWERS or (self._answers and not challenge.stale):
             return "name or password is wrong"
         return ""

@@ -6,7 +6,7 @@ from dialog.errors import ConfigurationError
 from tests.fakes.sip_network import HERE, THERE, make_endpoint
 from tests.voice.wire.sip.test_auth import Door
 from tests.voice.wire.sip.test_endpoint import header
-from voice.wire.sip.auth import Login
+from voice.wire.sip.auth import Login, Realms
 from voice.wire.sip.digest import Algorithm, Credentials
 from voice.wire.sip.events import DialogEnded, EndCause, InviteAnswered, InviteReceived, InviteRefused
 
@@ -87,6 +87,7 @@ def refuse(pair: Pair, *lines: str, status: int = 401) -> list[str]:
 
 
 GOOD = 'Digest realm="r", nonce="n", qop="auth"'
+OTHER = 'Digest realm="x", nonce="n", qop="auth"'
 
 
 def test_a_proxy_asks_by_407_and_without_qop() -> None:
@@ -132,6 +133,50 @@ def test_a_password_is_sent_once_more_for_a_stale_nonce_and_no_oftener() -> None
     refuse(pair, f"WWW-Authenticate: {GOOD}")
     refuse(pair, f"WWW-Authenticate: {GOOD}")
     assert pair.told == [InviteRefused(pair.ref, 401, "name or password is wrong")]
+
+
+def test_a_challenge_of_another_realm_is_not_answered_and_the_refusal_says_what_to_do() -> None:
+    pair = Pair(Door(), Login("alice", "wonder", Realms(["house", "yard"])))
+    refuse(pair, f"WWW-Authenticate: {GOOD}")
+    (told,) = pair.told
+    assert isinstance(told, InviteRefused)
+    assert told.reason == (
+        "asked for realm 'r', our password is for 'house' or 'yard': if it is theirs, add it to `realms`"
+    )
+    assert not any(b"Authorization" in data for data, _ in pair.caller.to_send())
+    pair = Pair(Door(), Login("alice", "wonder", Realms(["house", "r"])))
+    refuse(pair, f"WWW-Authenticate: {OTHER}", f"WWW-Authenticate: {GOOD}")
+    (_, signed) = [data.decode() for data, _ in pair.caller.to_send()]
+    assert Credentials.parse(header(signed, "Authorization")).realm == "r"
+
+
+def test_the_realm_of_the_first_challenge_is_that_of_all_after_it() -> None:
+    realms = Realms()
+    pair = Pair(Door(), Login("alice", "wonder", realms))
+    pair.run()
+    assert pair.told == [InviteAnswered(pair.ref, b"v=0")]
+    other = Pair(Door(), Login("alice", "wonder", realms))
+    refuse(other, f"WWW-Authenticate: {GOOD}")
+    (told,) = other.told
+    assert isinstance(told, InviteRefused)
+    assert told.reason.startswith("asked for realm 'r', our password is for 'house'")
+    pair = Pair(Door(), Login("alice", "wonder", realms))
+    pair.run()
+    assert pair.told == [InviteAnswered(pair.ref, b"v=0")]
+    alone = Pair(Door(), Login("alice", "wonder"))
+    refuse(alone, f"WWW-Authenticate: {GOOD}")
+    refuse(alone, f"WWW-Authenticate: {OTHER}, stale=true")
+    assert [told.reason.partition(",")[0] for told in alone.told if isinstance(told, InviteRefused)] == [
+        "asked for realm 'x'"
+    ], "a stale nonce is no way round it"
+
+
+def test_a_challenge_that_is_not_answered_decides_nothing() -> None:
+    realms = Realms()
+    refuse(Pair(Door(), Login("alice", "wonder", realms)), f"WWW-Authenticate: {GOOD.replace('auth', 'auth-int')}")
+    pair = Pair(Door(), Login("alice", "wonder", realms))
+    pair.run()
+    assert pair.told == [InviteAnswered(pair.ref, b"v=0")]
 
 
 def test_a_call_given_up_answers_no_challenge() -> None:

@@ -46,9 +46,11 @@ _CAUSES = {EndCause.REMOTE: "recording_over", EndCause.LOCAL: "shutdown"}
 
 @dataclass(slots=True)
 class _Session:
-    """One recording session: what was offered last, and our answer; the lines of what is heard, and what is known."""
+    """One recording session: whose settings hold for it ("": the node's), what was offered last, and our answer; the
+    lines of what is heard, and what is known."""
 
     invite: InviteReceived
+    trunk: str
     session_id: int
     version: int = 0
     offer: bytes | None = None
@@ -105,7 +107,7 @@ class RecordingServer:
         if invite.offer is None:
             raise ProtocolError("a recording session without an offer")
         self._calls.admit(invite.source[0])
-        session = _Session(invite, secrets.randbits(31))
+        session = _Session(invite, self._trunks.at(invite.source[0]), secrets.randbits(31))
         if invite.metadata is not None:
             session.metadata = session.metadata.updated(parse_metadata(invite.metadata))
         offered = self._read(session, invite.offer)
@@ -157,17 +159,17 @@ class RecordingServer:
         self._settle(session)
 
     def _read(self, session: _Session, sdp: bytes) -> tuple[LabelledStream, ...]:
-        sip = self._settings.sip
-        if sip.srtp is Srtp.DEMANDED and not is_private(session.invite.source):
+        spoken, srtp = self._trunks.codecs(session.trunk), self._trunks.srtp(session.trunk)
+        if srtp is Srtp.DEMANDED and not is_private(session.invite.source):
             raise NotEncrypted("keys could be read on their way: call by TLS")
 
         def terms(number: int) -> Terms:
             line = session.lines.get(number)
             former = None if line is None else line.agreed
             clock_hz = None if former is None else former.codec.clock_hz  # a stream does not change it (RFC 7160)
-            codecs = tuple(codec for codec in sip.codecs if clock_hz in (None, codec.clock_hz))
+            codecs = tuple(codec for codec in spoken if clock_hz in (None, codec.clock_hz))
             keys = None if former is None else former.keys
-            return Terms(Sdes(sip.srtp, secrets.token_bytes(SECRET_OCTETS), keys), codecs)
+            return Terms(Sdes(srtp, secrets.token_bytes(SECRET_OCTETS), keys), codecs)
 
         return read_streams(parse_sdp(sdp), self._host(session), terms)
 
@@ -208,7 +210,7 @@ class RecordingServer:
 
     def _host(self, session: _Session) -> str:
         """Where the session's sound is to go."""
-        return self._trunks.media_host(self._trunks.at(session.invite.source[0]))
+        return self._trunks.media_host(session.trunk)
 
     def _ended(self, ref: CallRef, cause: str) -> None:
         session = self._sessions.pop(ref, None)

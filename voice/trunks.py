@@ -14,6 +14,9 @@ from voice.rate import RateLimit
 from voice.settings.numbers import look_up
 from voice.sip_audio import Audios, SipAudio
 from voice.trunk_link import TrunkLink
+from voice.wire.dtmf import Dtmf
+from voice.wire.sdes import Srtp
+from voice.wire.sdp import Codec
 from voice.wire.sip.flow import Flow
 from voice.wire.sip.message import Address
 from voice.wire.sip.watch import Standing
@@ -120,12 +123,24 @@ class Trunks:
         """Where a trunk's sound is to go."""
         return (name and self._trunks[name].advertised) or self._settings.media_advertised
 
+    def codecs(self, name: str) -> tuple[Codec, ...]:
+        """The formats that a trunk's calls may have, best first."""
+        return (name and self._trunks[name].codecs) or self._settings.sip.codecs
+
+    def srtp(self, name: str) -> Srtp:
+        """Whether a trunk's calls are encrypted."""
+        return (name and self._trunks[name].srtp) or self._settings.sip.srtp
+
     def audio(self, audios: Audios, name: str, peer: Address, *, encrypted: bool = False) -> SipAudio:
         """The sound of a call with `peer`, as its trunk wants it. Raises as `Audios.open`."""
-        host, trunk = self.media_host(name), self._trunks.get(name)
-        if trunk is None:
-            return audios.open(host, peer, encrypted=encrypted)
-        return audios.open(host, peer, codecs=trunk.codecs, srtp=trunk.srtp, dtmf=trunk.dtmf, encrypted=encrypted)
+        return audios.open(
+            self.media_host(name),
+            peer,
+            codecs=self.codecs(name),
+            srtp=self.srtp(name),
+            dtmf=self._trunks[name].dtmf if name else Dtmf.AUTO,
+            encrypted=encrypted,
+        )
 
     def carries(self, present: Callable[[], Iterable[str]]) -> None:
         """`present` tells the trunk of each call there is, whichever way it goes."""

@@ -1,7 +1,7 @@
 """Recording sessions as a session border controller sees them: real messages by TCP, and sound that the test ticks."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,10 +82,14 @@ async def exchange(
     allowed: bool = True,
     srtp: str = "allowed",
     secure: Path | None = None,
+    trunk_of: Mapping[str, object] | None = None,
 ) -> AsyncIterator[Exchange]:
-    """The client calls by TCP, or by TLS and with keys for its streams where there is a folder for a certificate."""
+    """The client calls by TCP, or by TLS and with keys for its streams where there is a folder for a certificate; it is
+    a trunk's where that has settings."""
     siprec = {"enabled": True, "agents": {"2001": "eve", "2002": "bob"}}
-    settings = Settings.model_validate({"sip": {"siprec": siprec, "srtp": srtp}, "bots": {"*": "helpdesk"}})
+    trunks = {} if trunk_of is None else {"sbc": {"peers": [HOST], **trunk_of}}
+    sip = {"siprec": siprec, "srtp": srtp, "trunks": trunks}
+    settings = Settings.model_validate({"sip": sip, "bots": {"*": "helpdesk"}})
     limits = LimitSettings(calls=calls)
     async with house(recorder=recorder, rows=rows, limits=limits) as home, AsyncExitStack() as stack:
         trunk = Trunk(settings, home.calls, home.plane, RtpPorts(HOST, *ports, Random()))
@@ -309,6 +313,26 @@ async def test_a_session_in_the_clear_is_refused_where_encryption_is_demanded() 
         it.client.invite(it.client.sdp(), metadata(ANN, EVE))
         assert (await it.client.answer()).status == 488
         assert it.house.told(CallStarted) == []
+
+
+async def test_what_a_trunk_demands_holds_for_its_recordings(tmp_path: Path) -> None:
+    async with exchange(trunk_of={"srtp": "demanded"}) as it:
+        it.client.invite(it.client.sdp(), metadata(ANN, EVE))
+        assert (await it.client.answer()).status == 488
+        assert it.house.told(CallStarted) == []
+    async with exchange(trunk_of={"srtp": "demanded"}, secure=tmp_path) as it:
+        await it.recording(ANN, EVE)
+    async with exchange(srtp="demanded", trunk_of={"srtp": "off"}) as it:
+        await it.recording(ANN, EVE)
+
+
+async def test_a_trunk_has_formats_of_its_own_for_recordings() -> None:
+    async with exchange(trunk_of={"codecs": ["PCMA"]}) as it:
+        for source in it.client.sources:
+            source.formats = "9 0 8"
+        it.client.invite(it.client.sdp(), metadata(ANN, EVE))
+        answer = await it.client.answer()
+        assert [line.split()[3:] for line in answer.body.split("\r\n") if line.startswith("m=")] == [["8"], ["8"]]
 
 
 async def test_encrypted_streams_pause_come_and_go(tmp_path: Path) -> None:

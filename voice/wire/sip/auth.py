@@ -4,6 +4,7 @@ RFC 3261 section 22. User to user only: we ask by 401, and answer 401 and 407.
 """
 
 import hmac
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -33,7 +34,8 @@ MAX_ANSWERS = 2
 class Authenticator:
     """Knows strangers by their credentials. `accounts` are passwords by name, `secret` makes nonces ours.
 
-    Nothing is kept of a request but the nonce-count of one that was right, and a tally for hosts that guess wrong.
+    Nothing is kept of a request but the nonce-count of one that was right, tallies of wrong guesses, and where each
+    account is used.
     """
 
     def __init__(
@@ -55,7 +57,8 @@ class Authenticator:
     def judge(self, request: Request, host: str, token: str, now: float) -> str | Response | None:
         """The account that `request`, from `host`, was made with; else the answer to it, None for none at all.
 
-        A wrong password counts only with a nonce that `host` itself was given: nobody can have another banned.
+        A password is looked at only with a nonce that `host` itself was given: nobody can have another banned. Who has
+        to wait for the next try is told so before, and it does not count.
         """
         if self._throttle.banned(host, now):
             return self._count("throttled", None)
@@ -68,13 +71,17 @@ class Authenticator:
             return self._count("malformed", make_response(request, 400, str(error), to_tag=stateless_tag(request)))
         if not self._nonces.fresh(credentials.nonce, host, now):
             return self._count("stale", self._ask(request, host, token, now, stale=True))
+        if wait_s := self._throttle.wait_s(host, credentials.username, now):
+            later = {"Retry-After": str(math.ceil(wait_s))}
+            return self._count("slowed", make_response(request, 503, to_tag=stateless_tag(request), headers=later))
         password = self._accounts.get(credentials.username)
         answer = credentials.answer(request.method, self._nobody if password is None else password)
         if not hmac.compare_digest(answer.encode(), credentials.response.encode()) or password is None:
-            self._throttle.fail(host, now)
+            self._throttle.fail(host, credentials.username, now)
             return self._count("wrong", make_response(request, 403, to_tag=stateless_tag(request)))
         if not self._nonces.use(credentials.nonce, credentials.count):
             return self._count("replayed", self._ask(request, host, token, now, stale=True))
+        self._throttle.succeed(host, credentials.username)
         self.counts["right"] += 1
         return credentials.username
 

@@ -1,5 +1,8 @@
 """Strangers with an account: two endpoints, and hands that forge."""
 
+import sys
+from types import FrameType
+
 import pytest
 
 from tests.fakes.sip_network import HERE, make_endpoint
@@ -98,6 +101,29 @@ def test_a_wrong_password_and_an_unknown_name_get_the_same_answer(name: str, pas
     assert door.invite(answer(door.challenge(), name, password)).startswith("SIP/2.0 403 Forbidden\r\n")
     assert called(door) == []
     assert door.authenticator.counts["wrong"] == 1
+
+
+def work(name: str, password: str) -> list[str]:
+    """Everything of ours, and of what it calls, that runs for an answer to these credentials."""
+    door, ran = Door(), list[str]()
+    authorization = answer(door.challenge(), name, password)
+
+    def note(frame: FrameType, event: str, called: object) -> None:
+        if event.endswith("call") and str(frame.f_globals.get("__name__")).startswith("voice."):
+            ran.append(frame.f_code.co_qualname if event == "call" else repr(getattr(called, "__qualname__", "")))
+
+    sys.setprofile(note)
+    try:
+        door.invite(authorization)
+    finally:
+        sys.setprofile(None)
+    return ran
+
+
+def test_an_unknown_name_is_as_much_work_as_a_wrong_password() -> None:
+    wrong, unknown = work("alice", "guess"), work("nobody", "guess")
+    assert unknown == wrong, "and so it takes as long"
+    assert wrong.count("Algorithm.hash") == 3
 
 
 def test_nobody_is_let_in_by_the_password_of_those_who_do_not_exist() -> None:
@@ -247,21 +273,98 @@ def test_nobody_can_have_another_banned() -> None:
     assert door.invite(answer(door.challenge())).startswith("SIP/2.0 100 ")
 
 
+def guess(door: Door, source: Address, name: str = "alice", password: str = "guess") -> float:
+    """Try a password; how long the door wants that to wait, 0 where it judged it."""
+    reply = door.invite(answer(door.challenge(source), name, password), source)
+    if reply.startswith("SIP/2.0 503 "):
+        return float(header(reply, "Retry-After"))
+    assert reply.startswith("SIP/2.0 403 " if password == "guess" else "SIP/2.0 100 ")
+    return 0.0
+
+
+def test_each_guess_waits_longer_than_the_one_before_and_asking_too_early_changes_nothing() -> None:
+    door = Door()
+    waits = [guess(door, ELSEWHERE) for _ in range(throttle.FREE_OF_HOST)]
+    assert waits == [0.0] * throttle.FREE_OF_HOST
+    for expected in (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, throttle.LONGEST_S):
+        assert [guess(door, ELSEWHERE) for _ in range(20)] == [expected] * 20
+        assert guess(door, ELSEWHERE, "pbx", "secret") == expected, "it might be another guess"
+        door.now += expected
+        assert guess(door, ELSEWHERE) == 0.0
+    assert door.authenticator.counts["wrong"] == throttle.LIMIT
+    assert door.authenticator.counts["slowed"] == 7 * 21
+    assert door.say(request("OPTIONS"), ELSEWHERE) == [], "ten of them, and it is banned"
+
+
+def test_who_waited_gets_in() -> None:
+    door = Door()
+    wait_s = [guess(door, ELSEWHERE) for _ in range(throttle.FREE_OF_HOST + 1)][-1]
+    assert guess(door, ELSEWHERE, password="wonder") == wait_s > 0
+    door.now += wait_s
+    assert guess(door, ELSEWHERE, password="wonder") == 0.0
+    assert called(door) == ["alice"]
+
+
+@pytest.mark.parametrize("name", ["alice", "nobody"])
+def test_guesses_at_one_account_from_many_hosts_are_slowed(name: str) -> None:
+    door = Door()
+    hosts: list[Address] = [(f"198.51.100.{number}", 5080) for number in range(1, 200)]
+    judged = sum(not guess(door, host, name) for host in hosts)
+    assert judged == throttle.FREE_OF_ACCOUNT
+    for _ in range(60):
+        door.now += 1
+        judged += sum(not guess(door, host, name) for host in hosts)
+    assert judged < 2 * len(hosts), "more or less one of each, in a minute in which there were sixty"
+
+
+def test_nobody_can_lock_an_owner_out() -> None:
+    door = Door()
+    assert guess(door, PEER, password="wonder") == 0.0
+    hosts: list[Address] = [(f"198.51.100.{number}", 5080) for number in range(1, 100)]
+    new = ("203.0.113.5", 5060)
+    waits = []
+    for _ in range(90):
+        for host in hosts:
+            guess(door, host)
+        assert guess(door, PEER, password="wonder") == 0.0, "where the owner signed in before there is no wait"
+        waits.append(guess(door, new, password="wonder"))
+        door.now += 1
+    assert max(waits) <= throttle.LONGEST_S
+    assert waits[-1] == 0.0, "and elsewhere it has an end, whatever others do"
+
+
 def test_a_throttle_is_bounded_and_takes_a_network_of_ipv6_for_one_host(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(throttle, "MAX_HOSTS", 2)
+    monkeypatch.setattr(throttle, "MAX_TALLIES", 2)
+    monkeypatch.setattr(throttle, "MAX_KNOWN", 2)
     guard = throttle.Throttle()
     for number in range(throttle.LIMIT):
-        guard.fail(f"2001:db8::{number:x}", 0.0)
+        guard.fail(f"2001:db8::{number:x}", "alice", 0.0)
     assert guard.banned("2001:db8::ffff", 1.0)
     assert not guard.banned("2001:db8:0:1::1", 1.0)
-    guard.fail("192.0.2.1", 1.0)
-    guard.fail("192.0.2.2", 1.0)
+    assert guard.wait_s("192.0.2.3", "alice", 1.0) > 0
+    for host, name in (("192.0.2.1", "bob"), ("192.0.2.2", "eve")):
+        guard.fail(host, name, 1.0)
     assert not guard.banned("2001:db8::1", 1.0), "the longest ago is forgotten"
+    assert guard.wait_s("192.0.2.3", "alice", 1.0) == 0, "and so are the guesses at an account"
+    for number in range(throttle.FREE_OF_ACCOUNT):
+        guard.fail(f"192.0.2.{number}", "alice", 2.0)
+    for host in ("198.51.100.1", "198.51.100.2", "198.51.100.3"):
+        guard.succeed(host, "alice")
+    known = [guard.wait_s(f"198.51.100.{number}", "alice", 2.0) for number in (1, 2, 3)]
+    assert known == [1.0, 0.0, 0.0]
+
+
+def test_an_account_is_told_by_the_beginning_of_its_name() -> None:
+    guard = throttle.Throttle()
+    for number in range(throttle.FREE_OF_ACCOUNT):
+        guard.fail(f"192.0.2.{number}", "x" * (1_000 + number), 0.0)
+    assert guard.wait_s("192.0.2.99", "x" * 9_000, 0.0) == 1.0
 
 
 def test_failures_of_another_window_do_not_add_up() -> None:
     guard = throttle.Throttle()
     for number in range(throttle.LIMIT - 1):
-        guard.fail("192.0.2.1", float(number))
-    guard.fail("192.0.2.1", throttle.WINDOW_S + 20)
+        guard.fail("192.0.2.1", "alice", float(number))
+    assert guard.wait_s("192.0.2.1", "alice", throttle.WINDOW_S + 20) == 0
+    guard.fail("192.0.2.1", "alice", throttle.WINDOW_S + 20)
     assert not guard.banned("192.0.2.1", throttle.WINDOW_S + 20)

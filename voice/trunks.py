@@ -121,7 +121,8 @@ class Trunks:
 
     def media_host(self, name: str) -> str:
         """Where a trunk's sound is to go."""
-        return (name and self._trunks[name].advertised) or self._settings.media_advertised
+        own = (self._trunks[name].media_advertised or self._trunks[name].advertised) if name else None
+        return own or self._settings.media_advertised
 
     def codecs(self, name: str) -> tuple[Codec, ...]:
         """The formats that a trunk's calls may have, best first."""

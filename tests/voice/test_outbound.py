@@ -189,10 +189,11 @@ async def test_a_password_is_not_told_where_another_realm_asks_and_a_line_of_the
 
 
 async def test_the_trunk_hears_the_address_that_it_is_told() -> None:
-    async with node(advertised="192.0.2.99") as it:
-        call = await it.call()
-        assert b"c=IN IP4 192.0.2.99" in (it.carrier.invite.offer or b"")
-        call.hang_up()
+    for media in (None, "192.0.2.98"):
+        async with node(advertised="192.0.2.99", media_advertised=media) as it:
+            call = await it.call()
+            assert f"c=IN IP4 {media or '192.0.2.99'}\r\n".encode() in (it.carrier.invite.offer or b"")
+            call.hang_up()
 
 
 @pytest.mark.parametrize(("dtmf", "offered"), [("auto", True), ("events", True), ("tones", False)])

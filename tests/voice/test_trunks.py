@@ -104,6 +104,19 @@ async def test_a_call_is_its_trunks_and_hears_the_address_that_trunk_is_told() -
         assert (started.trunk, started.bot) == ("carrier", "helpdesk")
 
 
+async def test_a_trunk_may_be_told_one_address_for_signalling_and_another_for_sound() -> None:
+    trunk = {"peers": ["127.0.0.2"], "bots": {"*": "helpdesk"}, "media_advertised": "192.0.2.98"}
+    for signalling in ("192.0.2.99", HOST):  # the trunk's, and the node's
+        own = {"advertised": signalling} if signalling != HOST else {}
+        async with node({**trunk, **own}) as (_, port), telephone(port, "200", "127.0.0.2") as phone:
+            phone.invite(phone.sdp())
+            answer = await phone.answer()
+            assert f"sip:{signalling}:" in answer.headers["contact"]
+            assert "c=IN IP4 192.0.2.98" in answer.body
+            assert signalling not in answer.body
+            phone.ack()
+
+
 async def test_a_node_with_several_addresses_tells_each_trunk_the_one_that_it_sees() -> None:
     inside = {"peers": ["127.0.0.2"], "bots": {"*": "helpdesk"}, "advertised": "127.0.0.12"}
     outside = {"peers": ["127.0.0.3"], "bots": {"*": "helpdesk"}, "advertised": "127.0.0.13"}

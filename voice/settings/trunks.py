@@ -67,6 +67,9 @@ class TrunkSettings(Section):
     advertised: Address | None = Field(
         default=None, description="our address as it is told this trunk, in signalling and SDP; default: the node's"
     )
+    media_advertised: Address | None = Field(
+        default=None, description="the one put into SDP, where sound comes in elsewhere; default: advertised"
+    )
     codecs: Codecs = Field(default=(), description="audio formats, best first; default: the node's")
     srtp: Srtp | None = Field(default=None, description="whether its calls are encrypted; default: as the node says")
     dtmf: Dtmf = Field(

@@ -59,7 +59,7 @@ def test_beyond_this_machine_the_web_side_is_https_and_the_end_of_a_call_is_told
         threading.Thread(target=receiver.serve_forever, daemon=True).start()
         with serving(tmp_path, OPEN.format(port=receiver.server_port, secret=secret)) as node:
             trusted = ssl.create_default_context(cafile=node.data / "web.crt")
-            with urllib.request.urlopen(f"https://localhost:{node.web_port}/", context=trusted, timeout=10) as page:
+            with urllib.request.urlopen(f"https://0.0.0.0:{node.web_port}/", context=trusted, timeout=10) as page:
                 assert "Centralino" in page.read().decode()
             audio = str(tmp_path / "heard.wav")
             node.command("call", f"sip:100@127.0.0.1:{node.sip_port}", "--audio", audio)

@@ -207,6 +207,16 @@ def _tones() -> None:
     tones.DtmfDetector(1).process(_row(), _narrow(), _flag())
 
 
+def _lanes() -> None:
+    from dsp import lanes
+
+    rows, places = np.zeros(lanes.LANES, np.int32), np.zeros(NARROW_TICK, np.int32)
+    table, flat = np.zeros((1, NARROW_TICK), np.float32), np.zeros(lanes.LANES, np.float32)
+    lanes.lay(rows, table, places, flat)
+    lanes.lay_pcm(rows, _narrow(), places, flat)
+    lanes.gather(rows, table, places, flat)
+
+
 def _panel() -> None:
     from dsp import panel
 
@@ -259,6 +269,7 @@ _STEPS: dict[str, Callable[[], None]] = {
     "echo_loss": _echo_loss,
     "echo": _echo,
     "tones": _tones,
+    "lanes": _lanes,
     "panel": _panel,
     "silero": _silero,
     "gate": _gate,

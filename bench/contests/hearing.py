@@ -51,7 +51,7 @@ def _dtmf(batch: int) -> Contest:
     others: dict[str, Work] = {"numpy": lambda: [rival.process(tick) for tick in ticks]}
     with suppress(OSError):  # a package of Debian's, which may not be installed
         others["spandsp"] = _spandsp(batch, ticks)
-    return Contest(work, others, ticks=8)
+    return Contest(work, others, ticks=8, must=">= 11")
 
 
 def _spandsp(batch: int, ticks: list[Pcm]) -> Work:

@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dsp.kernel import Pcm
+from dsp.tones import DIGITS, HIGH_HZ, LOW_HZ
 
 
 class ConcealingOracle:
@@ -123,3 +124,37 @@ class StretchingOracle:
         self.line = self.line[self.tick - move :]
         self.past = played.tolist()
         return played
+
+
+def keys_pressed(pcm: Pcm) -> list[tuple[int, str]]:
+    """`dsp.tones` for one row, from the text of the module: the ticks in which digits are reported, and which."""
+    hz = np.array(LOW_HZ + HIGH_HZ)
+    turn, most = np.exp(2j * np.pi * hz / 200), np.tan(2 * np.pi * hz / 200 * 0.025)  # in 40 samples
+    quietest = 120 * 32_768**2 * 10**-4.2
+    x = np.concatenate([np.zeros(80), pcm])
+    for start in range(0, pcm.size, 160):
+        before, tick = np.split(x[start : start + 240], [80])
+        if max(before @ before, tick @ tick) < quietest / 3:
+            tick[:] = 0  # what is so quiet is forgotten
+    windows = np.lib.stride_tricks.sliding_window_view(x, 120)[::40]
+    sums = windows @ np.exp(-2j * np.pi * hz / 8_000 * np.arange(120)[:, None])
+    powers, energies = np.abs(sums) ** 2, (windows**2).sum(axis=1)
+    reported = []
+    digit, run, held, missed, drift = 0, 0, 0, 0, np.zeros(2, np.complex128)
+    for number, (power, energy) in enumerate(zip(powers, energies, strict=True)):
+        pair = [int(power[:4].argmax()), int(power[4:].argmax()) + 4]
+        low, high = power[pair]
+        strong = energy >= quietest and (low + high) / 60 >= 0.65 * energy
+        found = 4 * pair[0] + pair[1] - 3 if strong and high <= 10**0.55 * low and low <= 10 * high else 0
+        if found and found == digit:
+            run += 1
+            drift += sums[number, pair] / turn[pair] * sums[number - 1, pair].conj()
+            if run >= 5 and found != held and (np.abs(drift.imag) < most[pair] * drift.real).all():
+                held = found
+                reported.append((number // 4, DIGITS[found - 1]))
+        else:
+            digit, run, drift = found, 1, np.zeros(2, np.complex128)
+        missed = 0 if found == held else missed + 1
+        if missed == 6:
+            held = missed = 0
+    return reported

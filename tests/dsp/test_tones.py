@@ -7,6 +7,7 @@ import pytest
 from dsp import g711
 from dsp.kernel import Pcm
 from dsp.tones import DIGITS, HIGH_HZ, LOW_HZ, DtmfDetector, dtmf_tone, key_tones
+from tests.dsp.oracles import keys_pressed
 from tests.dsp.speech import prompts, voice
 
 Wave = npt.NDArray[np.float64]
@@ -136,6 +137,55 @@ def test_a_key_pressed_over_speech_is_heard() -> None:
     speech = voice(1, seed=1).astype(np.float64) * 0.05
     speech[4_000:4_800] += tone("6", 100)
     assert heard(speech) == "6"
+
+
+def keyed(rng: np.random.Generator, samples: int) -> Pcm:
+    """Somebody at a keypad, hastily and on a bad line: near everything that is a limit, and beyond."""
+    x, at = rng.standard_normal(samples) * 10 ** rng.uniform(-1, 2.5), int(rng.integers(160))
+    while at < samples:
+        level = rng.uniform(-48, -20)
+        sound = tone(
+            str(rng.choice(list(DIGITS))),
+            int(rng.integers(12, 120)),
+            low_off=rng.uniform(-0.04, 0.04) * rng.integers(2),
+            high_off=rng.uniform(-0.04, 0.04) * rng.integers(2),
+            low_dbfs=level,
+            high_dbfs=level + rng.uniform(-13, 9),
+        )[: samples - at]
+        x[at : at + sound.size] += sound
+        at += sound.size + int(rng.integers(0, 500))
+    pcm: Pcm = np.rint(np.clip(x, -32_768, 32_767)).astype(np.int16)
+    return pcm
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_it_hears_what_the_oracle_hears_however_many_are_listened_to(seed: int) -> None:
+    rng, calls, ticks = np.random.default_rng(seed), 100, 40
+    pcm = np.stack([keyed(rng, ticks * 160) for _ in range(calls)])
+    detector, digit = DtmfDetector(calls), np.zeros(calls, np.uint8)
+    given = np.zeros(calls, np.int64)  # ticks of each row: they come by different ticks
+    reported: list[list[tuple[int, str]]] = [[] for _ in range(calls)]
+    for _ in range(ticks + 20):
+        rows = rng.permutation(calls)[: rng.integers(calls)].astype(np.int32)
+        rows = rows[given[rows] < ticks]
+        now = np.zeros((calls, 160), np.int16)
+        for row in rows:
+            now[row] = pcm[row, given[row] * 160 :][:160]
+        detector.process(rows, now, digit)
+        for row in rows[digit[rows] > 0]:
+            reported[row].append((int(given[row]), chr(digit[row])))
+        given[rows] += 1
+    expected = [keys_pressed(row[: 160 * heard]) for row, heard in zip(pcm, given, strict=True)]
+    assert reported == expected
+    assert sum(map(len, expected)) > calls
+
+
+def test_a_weak_tone_counts_from_where_it_begins() -> None:
+    """Its first block is the last of a tick in which nothing could be a digit."""
+    for digit in DIGITS:
+        x = np.concatenate([pause(15), tone(digit, 37, low_dbfs=-44.3, high_dbfs=-44.3), pause(60)])
+        assert keys_pressed(np.rint(x).astype(np.int16)) == [(2, digit)]
+        assert heard(x) == digit
 
 
 def test_rows_are_apart_and_reset_forgets() -> None:

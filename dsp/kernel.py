@@ -41,6 +41,7 @@ Floats = npt.NDArray[np.float32]
 Cast = Callable[[Any], Any]
 u8: Cast = numba.uint8
 i16: Cast = numba.int16
+u16: Cast = numba.uint16
 i32: Cast = numba.int32  # numba widens int32 arithmetic to int64, which halves the lanes: steps state their type
 f32: Cast = numba.float32
 index: Cast = numba.uintp  # unsigned: not looked at for counting from the end, so that loops become SIMD
@@ -95,11 +96,12 @@ def kernel(signature: str | Signature) -> Callable[[Function], Function]:
 
 
 @kernel("boolean(i4[::1], i8)")
-def _within(rows: Rows, capacity: int) -> bool:
-    for row in rows:  # noqa: SIM110 - a generator would not compile
-        if row < 0 or row >= capacity:
-            return False
-    return True
+def within(rows: Rows, capacity: int) -> bool:
+    """Whether every number in `rows` is in 0..capacity-1."""
+    highest = np.uint32(0)
+    for row in rows:
+        highest = max(highest, np.uint32(row))  # a negative number is higher than any
+    return bool(rows.size == 0 or highest < capacity)
 
 
 def check_rows(rows: Rows, capacity: int) -> None:
@@ -107,7 +109,7 @@ def check_rows(rows: Rows, capacity: int) -> None:
 
     A kernel writes where `rows` says, so a wrong number here would be a write outside the array.
     """
-    if not _within(rows, capacity):
+    if not within(rows, capacity):
         raise ValueError(f"rows must be 0..{capacity - 1}, got {rows.tolist()}")
 
 

@@ -56,7 +56,8 @@ _CAUSES = {
 class _Line:
     """One SIP call: its sound, and the call behind it once there is one.
 
-    `replaces` is the line whose place this one is to take, until it has.
+    `replaces` is the line whose place this one is to take, until it has. `fax`: for as long as it runs a fax that
+    calls is listened for.
     """
 
     invite: InviteReceived
@@ -65,6 +66,7 @@ class _Line:
     trunk: str = ""
     replaces: "_Line | None" = None
     call: Call | None = None
+    fax: asyncio.TimerHandle | None = None
 
 
 class Trunk:
@@ -260,7 +262,7 @@ class Trunk:
         )
         if line.bot not in TESTS:
             leg.on_progress(CallingFax(lambda: call.meet("fax")).on_progress)
-            asyncio.get_running_loop().call_later(FAX_S, leg.on_progress, None)
+            line.fax = asyncio.get_running_loop().call_later(FAX_S, leg.on_progress, None)
 
     def _refer(self, line: _Line, to: str) -> bool:
         """See `services.Refer`. A mere number is one of the exchange that the caller came by."""
@@ -278,6 +280,8 @@ class Trunk:
         line = self._lines.pop(ref, None)
         if line is None:
             return
+        if line.fax is not None:
+            line.fax.cancel()  # it would hold the leg
         if line.call is not None:
             line.call.end(cause)
         else:

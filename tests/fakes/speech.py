@@ -17,7 +17,7 @@ class FakeEarsStream:
 
     def __init__(self, ears: "FakeEars", sink: EarsSink) -> None:
         self._ears = ears
-        self._sink = sink
+        self._sink: EarsSink | None = sink
         self._utterance: int | None = None
         self._pushed_ms = 0
         self.closed = False
@@ -34,17 +34,22 @@ class FakeEarsStream:
         if self._utterance is None or self._ears.deaf:
             return
         text = self._ears.script[self._utterance] if self._utterance < len(self._ears.script) else ""
-        self._sink(PartialText(self._utterance, text))
+        self.tell(PartialText(self._utterance, text))
         hypotheses = (Hypothesis(text, 0.9),) if text else ()
         final = FinalText(self._utterance, self._pushed_ms, hypotheses)
         self._ears.finals.append(final)
-        self._sink(final)
+        self.tell(final)
 
     def end(self) -> None:
         self._utterance = None
 
+    def tell(self, event: EarsEvent) -> None:
+        if self._sink is not None:
+            self._sink(event)
+
     def close(self) -> None:
         self.closed = True
+        self._sink = None
 
 
 class FakeEars:
@@ -56,18 +61,16 @@ class FakeEars:
         self.expected: list[Expect] = []
         self.streams: list[FakeEarsStream] = []
         self.finals: list[FinalText] = []
-        self._sinks: list[EarsSink] = []
 
     def open(self, sink: EarsSink) -> FakeEarsStream:
         stream = FakeEarsStream(self, sink)
         self.streams.append(stream)
-        self._sinks.append(sink)
         return stream
 
     def say(self, event: EarsEvent) -> None:
         """Tell every stream something of the test's own."""
-        for sink in self._sinks:
-            sink(event)
+        for stream in self.streams:
+            stream.tell(event)
 
 
 class FakeMouth:

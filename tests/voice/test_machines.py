@@ -1,6 +1,7 @@
 """Machines at the far end: heard while it rings, after the answer, and of a call that came."""
 
 import asyncio
+import gc
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
@@ -21,6 +22,7 @@ from tests.voice.test_outbound import GOOD, Node, node
 from voice.call import GREETING_MS
 from voice.dialling import CallRefused
 from voice.machines import FAX_S, CallingFax, Machine
+from voice.media.leg import MediaLeg
 from voice.ports import TICK_MS, Frame, Pcm
 from voice.wire.negotiation import read_answer
 from voice.wire.sdp import parse_sdp
@@ -184,3 +186,18 @@ async def test_a_test_number_takes_any_sound() -> None:
     async with exchange(bots={"*": "echo"}) as it:
         await faxing(it)
         assert it.house.told(CallEnded) == []
+
+
+def legs() -> int:
+    gc.collect()
+    return sum(isinstance(it, MediaLeg) for it in gc.get_objects())
+
+
+async def test_of_a_call_that_has_ended_nothing_holds_the_leg() -> None:
+    before = legs()
+    async with exchange() as it:
+        await it.talking()
+        assert legs() == before + 1
+        it.phone.bye()
+        assert await it.over() == "caller"
+        assert legs() == before

@@ -20,7 +20,7 @@ from tests.voice.media.ticks import octets, rtp, tone
 from tests.voice.scenes import scene
 from tests.voice.test_outbound import GOOD, Node, node
 from voice.call import GREETING_MS
-from voice.dialling import CallRefused
+from voice.dialling import CallRefused, PlacedCall
 from voice.machines import FAX_S, CallingFax, Machine
 from voice.media.leg import MediaLeg
 from voice.ports import TICK_MS, Frame, Pcm
@@ -61,15 +61,22 @@ async def far_end(it: Node) -> AsyncIterator[Sound]:
         yield Sound(it.house, sock, read_answer(parse_sdp(it.carrier.invite.offer or b"")).remote_port)
 
 
+@asynccontextmanager
+async def ringing(**trunk: object) -> AsyncIterator[tuple[Node, asyncio.Task[PlacedCall], Sound]]:
+    """A call that is being placed, and what its far end sends meanwhile."""
+    async with node(lambda agent, invite: agent.progress(invite.call, GOOD), **trunk) as it:
+        calling = asyncio.create_task(it.call())
+        async with far_end(it) as far:
+            yield it, calling, far
+
+
 # --- calls that we place ---
 
 
 async def test_a_busy_tone_while_it_rings_is_a_refusal() -> None:
-    async with node(lambda agent, invite: agent.progress(invite.call, GOOD)) as it:
-        calling = asyncio.create_task(it.call())
-        async with far_end(it) as far:
-            await until(lambda: it.wires[0].arrived is not None)
-            await far.play(BUSY)
+    async with ringing() as (it, calling, far):
+        await until(lambda: it.wires[0].arrived is not None)
+        await far.play(BUSY)
         with pytest.raises(CallRefused, match="busy") as refused:
             await calling
         assert refused.value.status == 486
@@ -79,18 +86,16 @@ async def test_a_busy_tone_while_it_rings_is_a_refusal() -> None:
 
 
 async def test_music_while_it_rings_is_nothing_and_the_call_begins_with_the_answer() -> None:
-    async with node(lambda agent, invite: agent.progress(invite.call, GOOD)) as it:
-        calling = asyncio.create_task(it.call())
-        async with far_end(it) as far:
-            await until(lambda: it.wires[0].arrived is not None)
-            await far.play(BEEP)
-            it.carrier.agent.answer(it.carrier.invite.call, GOOD)
-            call, frames, told = await calling, list[Frame](), list[Machine]()
-            assert call.leg is not None
-            assert call.leg.stats.packets_received > 0, "it was heard"
-            call.leg.listen(frames.append)
-            call.on_machine = told.append
-            await far.play(BEEP)
+    async with ringing() as (it, calling, far):
+        await until(lambda: it.wires[0].arrived is not None)
+        await far.play(BEEP)
+        it.carrier.agent.answer(it.carrier.invite.call, GOOD)
+        call, frames, told = await calling, list[Frame](), list[Machine]()
+        assert call.leg is not None
+        assert call.leg.stats.packets_received > 0, "it was heard"
+        call.leg.listen(frames.append)
+        call.on_machine = told.append
+        await far.play(BEEP)
         assert frames[0].tick == 0
         assert told == ["answering_machine"]
         assert not call.ended.done()
@@ -98,13 +103,11 @@ async def test_music_while_it_rings_is_nothing_and_the_call_begins_with_the_answ
 
 
 async def test_where_formats_of_several_clocks_are_offered_nothing_is_agreed_on_before_the_answer() -> None:
-    async with node(lambda agent, invite: agent.progress(invite.call, GOOD), codecs=["opus", "PCMU"]) as it:
-        calling = asyncio.create_task(it.call())
-        async with far_end(it) as far:
-            await until(lambda: it.carrier.has(ProgressAcknowledged))
-            await far.play(BUSY)
-            it.carrier.agent.answer(it.carrier.invite.call, GOOD)
-            (await calling).hang_up()
+    async with ringing(codecs=["opus", "PCMU"]) as (it, calling, far):
+        await until(lambda: it.carrier.has(ProgressAcknowledged))
+        await far.play(BUSY)
+        it.carrier.agent.answer(it.carrier.invite.call, GOOD)
+        (await calling).hang_up()
 
 
 @pytest.mark.parametrize(("sound", "cause"), [(BUSY, "busy"), (FAX, "fax")])

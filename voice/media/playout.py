@@ -5,9 +5,9 @@ from collections import deque
 
 import numpy as np
 
-from voice.media.engine.arrays import Speaking
 from voice.media.engine.external import observe, publish
 from voice.media.engine.layout import MAX_CHUNKS
+from voice.media.engine.line import Speaking
 from voice.ports import QUEUE_MS, RATE_HZ, Pcm, Played
 
 SAMPLES_PER_MS = RATE_HZ // 1000

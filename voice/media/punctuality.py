@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from voice.media.engine.arrays import Shared
 from voice.media.engine.external import observe
 from voice.media.engine.layout import LATENESS, Counter, Counters
+from voice.media.engine.shared import Shared
 
 
 @dataclass(frozen=True, slots=True)

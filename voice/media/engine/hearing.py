@@ -13,10 +13,11 @@ from dsp.kernel import Bytes, Pcm, Rows, f32, i16, i32, kernel
 from dsp.limiter import limit
 from dsp.plc import conceal
 from dsp.polyphase import convert
-from voice.media.engine.arrays import HEARD, HEARING, INBOUND, SHARED, Heard, Hearing, Inbound, Shared
 from voice.media.engine.copying import copy, copy_samples, silence
 from voice.media.engine.external import opus_decode
 from voice.media.engine.layout import HEARD_TICKS, Format
+from voice.media.engine.line import HEARING, INBOUND, Hearing, Inbound
+from voice.media.engine.shared import HEARD, SHARED, Heard, Shared
 
 QUIET = 0.3
 """Probability of voice under which nobody speaks, so that a change of delay goes unheard."""

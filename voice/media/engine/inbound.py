@@ -11,7 +11,6 @@ from numba import types
 from dsp import noise
 from dsp.jitter import pause, push, skip
 from dsp.kernel import Bytes, Rows, kernel
-from voice.media.engine.arrays import INBOUND, SHARED, Inbound, Shared
 from voice.media.engine.copying import copy
 from voice.media.engine.external import (
     BATCHED,
@@ -35,6 +34,8 @@ from voice.media.engine.layout import (
     Counter,
     Format,
 )
+from voice.media.engine.line import INBOUND, Inbound
+from voice.media.engine.shared import SHARED, Shared
 
 PROOF_PACKETS = 3
 """Consecutive packets of one stream from one source before it is believed."""

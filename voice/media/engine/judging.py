@@ -5,9 +5,9 @@ from numba import types
 from dsp import gain, gate, progress, tones, vad
 from dsp.kernel import f32, kernel
 from dsp.levels import measure_rows
-from voice.media.engine.arrays import HEARD, JUDGEMENT, SHARED, Heard, Judgement, Shared
 from voice.media.engine.external import load_acquire, store_release
 from voice.media.engine.layout import EPOCH, HEARD_TICKS, Counter
+from voice.media.engine.shared import HEARD, JUDGEMENT, SHARED, Heard, Judgement, Shared
 
 _UNJUDGED = int(Counter.UNJUDGED)
 _TICK_S = f32(0.02)

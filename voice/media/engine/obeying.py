@@ -5,7 +5,6 @@ from numba import types
 from dsp import echo, g722, limiter, noise, plc, polyphase, stretch
 from dsp.jitter import clear_row, open_row, shift
 from dsp.kernel import i32, kernel
-from voice.media.engine.arrays import HEARING, INBOUND, SHARED, SPEAKING, Hearing, Inbound, Shared, Speaking
 from voice.media.engine.copying import copy, silence
 from voice.media.engine.external import load_acquire, opus_encoder_ctl, store_release
 from voice.media.engine.layout import (
@@ -20,7 +19,9 @@ from voice.media.engine.layout import (
     Format,
     Records,
 )
+from voice.media.engine.line import HEARING, INBOUND, SPEAKING, Hearing, Inbound, Speaking
 from voice.media.engine.plan import arrange
+from voice.media.engine.shared import SHARED, Shared
 from voice.media.opus import SET_PACKET_LOSS
 
 _OPEN, _CLOSE, _MOVE, _DIRECT, _DECLARE = (

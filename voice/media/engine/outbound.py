@@ -5,11 +5,12 @@ import numpy as np
 from numba import types
 
 from dsp.kernel import Rows, kernel
-from voice.media.engine.arrays import INBOUND, SHARED, SPEAKING, Inbound, Shared, Speaking
 from voice.media.engine.copying import copy
 from voice.media.engine.external import CLOCK, DONT_WAIT, clock_gettime, load_acquire, sendto, store_release
 from voice.media.engine.inbound import address_size
 from voice.media.engine.layout import LATENESS, PACKET, RING_PACKETS, Counter, Counters
+from voice.media.engine.line import INBOUND, SPEAKING, Inbound, Speaking
+from voice.media.engine.shared import SHARED, Shared
 
 LATE_NS = 20_000_000
 """A frame is late when it leaves more than 20 ms after its deadline."""

@@ -8,29 +8,17 @@ import numpy as np
 from numba import types
 
 from dsp.kernel import kernel
-from voice.media.engine.arrays import (
-    HEARD,
-    HEARING,
-    INBOUND,
-    JUDGEMENT,
-    SHARED,
-    SPEAKING,
-    Heard,
-    Hearing,
-    Inbound,
-    Judgement,
-    Shared,
-    Speaking,
-)
 from voice.media.engine.external import load_acquire, nanosleep, store_release, write
 from voice.media.engine.hearing import hear
 from voice.media.engine.inbound import receive
 from voice.media.engine.judging import judge
 from voice.media.engine.layout import LATENESS, SLOTS, STREAMS, Counter, Counters, Records
+from voice.media.engine.line import HEARING, INBOUND, SPEAKING, Hearing, Inbound, Speaking
 from voice.media.engine.obeying import obey
 from voice.media.engine.outbound import now_ns, send
 from voice.media.engine.phase import seek
 from voice.media.engine.playing import play
+from voice.media.engine.shared import HEARD, JUDGEMENT, SHARED, Heard, Judgement, Shared
 from voice.media.engine.speaking import speak
 
 PERIOD_NS = 20_000_000

@@ -8,11 +8,12 @@ them, if they keep to a part of the period. In a room it stays where the others 
 from numba import types
 
 from dsp.kernel import kernel
-from voice.media.engine.arrays import INBOUND, SHARED, Inbound, Shared
 from voice.media.engine.inbound import receive_row
 from voice.media.engine.layout import LEGS, SEEKERS, SLOTS, Records
+from voice.media.engine.line import INBOUND, Inbound
 from voice.media.engine.obeying import change_slot
 from voice.media.engine.plan import arrange
+from voice.media.engine.shared import SHARED, Shared
 
 PACKETS = 10
 """After so many in a row that keep to their part it is known when they come."""

@@ -4,8 +4,8 @@ from numba import types
 
 from dsp.kernel import Rows, kernel
 from dsp.parts import Part
-from voice.media.engine.arrays import SHARED, Shared
 from voice.media.engine.layout import LEGS, Format, Records
+from voice.media.engine.shared import SHARED, Shared
 
 _COACHED, _COACH, _PARTY = int(Part.COACHED), int(Part.COACH), int(Part.PARTY)
 _L16_8K = int(Format.L16_8K)

@@ -7,10 +7,10 @@ generation, and the tick drops whatever carries an older one.
 from numba import types
 
 from dsp.kernel import Pcm, Rows, kernel
-from voice.media.engine.arrays import SPEAKING, Speaking
 from voice.media.engine.copying import copy_samples, silence
 from voice.media.engine.external import load_acquire, sample_at, store_release
 from voice.media.engine.layout import LEGS, MAX_CHUNKS, MAX_KEYS, PLAYED, Records
+from voice.media.engine.line import SPEAKING, Speaking
 from voice.wire.dtmf import GAP_TICKS, KEY_TICKS
 
 ECHO_TICKS = 25

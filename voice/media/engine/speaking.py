@@ -10,11 +10,12 @@ from dsp import g711, g722, noise
 from dsp.kernel import Bytes, Pcm, Rows, f32, i16, i32, kernel
 from dsp.mix import mix
 from dsp.polyphase import convert
-from voice.media.engine.arrays import HEARING, SHARED, SPEAKING, Hearing, Shared, Speaking
 from voice.media.engine.copying import copy, copy_samples
 from voice.media.engine.external import opus_encode, srtp_protect
 from voice.media.engine.layout import HEARD_TICKS, LEGS, MAX_OUT, Format, Records
+from voice.media.engine.line import HEARING, SPEAKING, Hearing, Speaking
 from voice.media.engine.playing import step_key
+from voice.media.engine.shared import SHARED, Shared
 from voice.wire.dtmf import KEY_TICKS
 
 _PCMA, _G722, _OPUS, _L16_8K = int(Format.PCMA), int(Format.G722), int(Format.OPUS), int(Format.L16_8K)

@@ -27,7 +27,6 @@ from dialog.commands import (
     Supervise,
     TurnAway,
 )
-from dialog.errors import PeerForbidden, ProtocolError
 from dialog.events import CallStarted, Event, RecordingPaused
 from dialog.journal import Journal
 from dialog.people_events import (
@@ -38,8 +37,6 @@ from dialog.people_events import (
     CallerPutThrough,
     CallQueued,
     SupervisionChanged,
-    TransferFailed,
-    TransferRequested,
     TurnedAway,
 )
 from dialog.ports import Returned, SessionOpened
@@ -52,6 +49,7 @@ from voice.music import Music
 from voice.ports import TICK_MS, Frame, Leg
 from voice.recorded import Recorded
 from voice.recorded_streams import RecordedStreams
+from voice.referral import Referral
 from voice.services import People, Refer, Services
 from voice.through import Through
 from voice.transferring import Transferring
@@ -85,9 +83,8 @@ class Minds:
         self._leg = leg
         self._services = services
         self._people = people
-        self._refer = refer
+        self._referral = Referral(refer, tell)
         self._recording = recording
-        self._referred = False
         self._journal = journal
         self._tell = tell
         self._end = end
@@ -203,7 +200,7 @@ class Minds:
             self._end(last_word.cause)
         elif isinstance(last_word, Transfer):
             transferring = self._turn_to(self._transferring)
-            if not self._transfer(last_word.to):
+            if not self._referral.ask(last_word.to):
                 transferring.fail()
         elif people is None:
             self._end("handoff")
@@ -217,35 +214,12 @@ class Minds:
 
     # -- elsewhere ----------------------------------------------------------------------------------------------
 
-    def _transfer(self, to: str, agent: str = "") -> bool:
-        """Let the caller's side call `to` in our stead; False, and the journal says why, where it cannot."""
-        self._tell(TransferRequested(target=to, agent=agent))
-        why = self._obstacle(to)
-        if why is None:
-            self._referred = True
-            return True
-        self._tell(TransferFailed(why=why))
-        return False
-
-    def _obstacle(self, to: str) -> Literal["browser", "not_allowed", "busy"] | None:
-        """What keeps the caller here; None when the far end has been asked."""
-        if self._refer is None:
-            return "browser"
-        try:
-            return None if self._refer(to) else "busy"
-        except (PeerForbidden, ProtocolError):
-            return "not_allowed"
-
     def transferred(self, status: int) -> None:
         """What came of it, as a SIP status. An agent who had the caller still has; else the bot goes on."""
-        if not self._referred:
-            return
-        self._referred = False
-        if 200 <= status < 300:
+        elsewhere = self._referral.concluded(status)
+        if elsewhere:
             self._end("transferred")
-            return
-        self._tell(TransferFailed(why="failed", status=status))
-        if isinstance(self._mind, Transferring):
+        elif elsewhere is False and isinstance(self._mind, Transferring):
             self._mind.fail()
 
     def _transferring(self, tasks: Strand) -> Transferring:
@@ -291,7 +265,7 @@ class Minds:
                 self._leave_agent(mind, "handed_back")
                 self._return_to_bot("handed_back")
             case BlindTransfer(to, agent), Bridge():
-                self._transfer(to, agent)
+                self._referral.ask(to, agent)
             case Consult(to), Bridge():
                 mind.consult(to, self._started.headers)
             case DropThird(), Bridge():

@@ -142,3 +142,12 @@ def listen(
         heard.carries_ms.append(carry)
         heard.targets_ms.append(int(buffer.state.arrivals.state[row, TARGET]) * TICK_MS)
     return heard
+
+
+def frames_of(count: int) -> list[bytes]:
+    """The audio of `stream(count)`, cut to frames."""
+    return [audio(begin, 20) for begin in range(0, count * 20, 20)]
+
+
+def counted(buffer: JitterBuffers, column: int, row: int = 0) -> int:
+    return int(buffer.state.reception.counts[row, column])

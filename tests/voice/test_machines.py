@@ -12,13 +12,13 @@ import pytest
 from dialog.events import CallEnded, MachineHeard
 from dsp.progress import Progress
 from tests.fakes.browser_call import until
+from tests.fakes.carrier import GOOD, Node, node
 from tests.fakes.clock import virtual_time
 from tests.fakes.exchange import Exchange, exchange
 from tests.fakes.house import House
 from tests.fakes.telephone import HOST
 from tests.voice.media.ticks import octets, rtp, tone
 from tests.voice.scenes import scene
-from tests.voice.test_outbound import GOOD, Node, node
 from voice.call import GREETING_MS
 from voice.dialling import CallRefused, PlacedCall
 from voice.machines import FAX_S, CallingFax, Machine

@@ -40,6 +40,35 @@ def _sleep(time: Counters, duration_ns: int) -> None:
     nanosleep(time.ctypes.data, 0)
 
 
+@kernel(types.int64(types.int64, types.boolean, types.int64[::1], *_LINES))
+def _work(
+    part: int,
+    phases: bool,
+    time: Counters,
+    inbound: Inbound,
+    hearing: Hearing,
+    speaking: Speaking,
+    heard: Heard,
+    shared: Shared,
+    staged: Records,
+) -> int:
+    """A tick of the legs of a part, up to the packets that it is to send; when all that came was received, in
+    nanoseconds."""
+    slot, tick = part % SLOTS, part // SLOTS
+    obey(inbound, hearing, speaking, shared, staged)
+    if phases:
+        seek(part, inbound, shared)
+    rows = shared.slot_rows[slot, : shared.slot_counts[slot]]
+    receive(rows, tick, inbound, shared)
+    received_ns = now_ns(time)
+    hear(slot, tick, speaking.narrow, speaking.told, inbound, hearing, heard, shared)
+    play(rows, tick, inbound.legs, speaking)
+    speak(slot, tick, inbound.legs, hearing, speaking, shared)
+    store_release(shared.heard_slots, slot, tick)
+    store_release(shared.counters, _TICK, tick)
+    return received_ns
+
+
 @kernel(types.void(types.int64, types.int64, types.int64, types.int64[::1], *_LINES))
 def run_lines(
     start_ns: int,
@@ -61,20 +90,9 @@ def run_lines(
     phases = start_ns != 0 or parts < SLOTS
     due_ns = begun_ns = start_ns
     while load_acquire(counters, _STOP) == 0:
-        slot, tick = part % SLOTS, part // SLOTS
-        obey(inbound, hearing, speaking, shared, staged)
-        if phases:
-            seek(part, inbound, shared)
-        rows = shared.slot_rows[slot, : shared.slot_counts[slot]]
-        receive(rows, tick, inbound, shared)
-        received_ns = now_ns(time)
-        hear(slot, tick, speaking.narrow, speaking.told, inbound, hearing, heard, shared)
-        play(rows, tick, inbound.legs, speaking)
-        speak(slot, tick, inbound.legs, hearing, speaking, shared)
-        store_release(shared.heard_slots, slot, tick)
-        store_release(counters, _TICK, tick)
+        slot = part % SLOTS
+        carried_ns = _work(part, phases, time, inbound, hearing, speaking, heard, shared, staged) - begun_ns
         part += 1
-        carried_ns = received_ns - begun_ns
         if start_ns:
             now = now_ns(time)
             worked = counters[_WORKED]
@@ -83,6 +101,7 @@ def run_lines(
             if due_ns > now:
                 _sleep(time, due_ns - now)
             begun_ns = now_ns(time)
+        rows = shared.slot_rows[slot, : shared.slot_counts[slot]]
         send(rows, due_ns, time, inbound, speaking, shared)
         begun_ns, sent_ns = now_ns(time), begun_ns
         store_release(counters, _CARRIED, counters[_CARRIED] + carried_ns + begun_ns - sent_ns)

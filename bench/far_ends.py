@@ -14,7 +14,8 @@ from numba import types
 
 from dsp.g711 import MU_LAW, encode_block
 from dsp.kernel import Bytes, kernel
-from voice.media.engine.external import Counters, nanosleep, recvmmsg, sendmmsg
+from voice.media.engine.external import nanosleep, recvmmsg, sendmmsg
+from voice.media.engine.layout import Counters
 from voice.media.engine.outbound import now_ns
 from voice.media.socket_address import packed
 from voice.ports import RATE_HZ, TICK_SAMPLES, Pcm

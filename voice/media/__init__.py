@@ -1,1 +1,1 @@
-"""Audio time: wires, jitter buffers, codecs, voice activity, playout and the 20 ms tick that moves them all."""
+"""Audio time: legs and what they share, recordings, and the engine that carries all sound in ticks of 20 ms."""

@@ -1,7 +1,7 @@
-"""Opus for browser legs: 20 ms of 16 kHz mono at a time, by the libopus that PyAV's wheel carries.
+"""Opus: 20 ms of 16 kHz mono at a time, by the libopus that PyAV's wheel carries. The engine runs what is made here.
 
-Why not PyAV's own codec objects: they always decode to 48 kHz stereo, know no concealment and hide the encoder's
-controls. ctypes lets go of the GIL for the length of a call, so a leg's coding never stops the event loop.
+Why not PyAV's own codec objects: they always decode to 48 kHz stereo, know no concealment, hide the encoder's controls,
+and compiled code cannot call them.
 Source: RFC 6716 (the codec), RFC 7587 (its RTP payload: the clock is 48 kHz whatever the audio), libopus 1.6 API.
 """
 

@@ -6,7 +6,7 @@ from collections import deque
 import numpy as np
 
 from voice.media.engine.external import observe, publish
-from voice.media.engine.layout import MAX_CHUNKS
+from voice.media.engine.layout import MAX_CHUNKS, Standing
 from voice.media.engine.line import Speaking
 from voice.ports import QUEUE_MS, RATE_HZ, Pcm, Played
 
@@ -14,7 +14,7 @@ SAMPLES_PER_MS = RATE_HZ // 1000
 ALLOWANCE_MS = 40
 """Audio that has left and not been heard yet: a usual far jitter buffer."""
 
-_VERSION, _GENERATION, _PLAYBACK, _SAMPLES = range(4)  # of `Speaking.standing`
+_VERSION, _GENERATION, _PLAYBACK, _SAMPLES = map(int, Standing)
 _TRIES = 1_000
 
 

@@ -60,7 +60,7 @@ class Punctuality:
 
     def _counts(self) -> tuple[int, int, int]:
         counters = self._shared.counters
-        return (observe(counters, Counter.SENT), observe(counters, Counter.SLOTS), observe(counters, Counter.JUDGED))
+        return (observe(counters, Counter.SENT), observe(counters, Counter.WORKED), observe(counters, Counter.JUDGED))
 
 
 def _kept(ring: Counters, since: int, count: int) -> Counters:

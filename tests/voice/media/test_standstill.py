@@ -25,7 +25,7 @@ def run(late_ticks: float, *, worked_ticks: int) -> tuple[Engine, int]:
     lines = (it.inbound, it.hearing, it.speaking, it.heard, it.shared, it.staged)
     thread = threading.Thread(target=partial(period.run_lines, due_ns, 0, 0, it.time, *lines))
     thread.start()
-    while observe(counters, COUNTERS[Counter.SLOTS]) < worked_ticks * SLOTS:
+    while observe(counters, COUNTERS[Counter.WORKED]) < worked_ticks * SLOTS:
         time.sleep(0.001)
     publish(counters, COUNTERS[Counter.STOP], 1)
     thread.join()
@@ -36,7 +36,7 @@ def test_a_short_standstill_is_made_up_for() -> None:
     it, _ = run(BURST_TICKS - 2.5, worked_ticks=20)
     counters = it.shared.counters
     assert counters[Counter.SKIPPED] == 0
-    assert counters[Counter.TICK] == (counters[Counter.SLOTS] - 1) // SLOTS, "not one was left out"
+    assert counters[Counter.TICK] == (counters[Counter.WORKED] - 1) // SLOTS, "not one was left out"
 
 
 def test_after_a_long_one_the_oldest_ticks_are_left_out() -> None:
@@ -44,7 +44,7 @@ def test_after_a_long_one_the_oldest_ticks_are_left_out() -> None:
     counters = it.shared.counters
     skipped = counters[Counter.SKIPPED]
     assert skipped >= 1_000 - (BURST_TICKS - 1)
-    assert counters[Counter.TICK] - skipped == (counters[Counter.SLOTS] - 1) // SLOTS, "numbers keep time"
+    assert counters[Counter.TICK] - skipped == (counters[Counter.WORKED] - 1) // SLOTS, "numbers keep time"
     assert counters[Counter.TICK] <= ran_ns // PERIOD_NS + 1, "and none comes before it is due"
     assert counters[Counter.TICK] >= ran_ns // PERIOD_NS - BURST_TICKS
 
@@ -68,7 +68,7 @@ def test_times_are_told_in_shares() -> None:
     punctuality = Punctuality(it.shared)
     assert punctuality.stats.lateness_max_ms == punctuality.stats.work_p99_ms == 0.0
     put([n * 10_000 for n in range(101)], it.shared.lateness_ns, it, Counter.SENT)
-    put([4_000_000] * 99 + [8_000_000], it.shared.work_ns, it, Counter.SLOTS)
+    put([4_000_000] * 99 + [8_000_000], it.shared.work_ns, it, Counter.WORKED)
     put([1_000_000] * 10, it.shared.judged_ns, it, Counter.JUDGED)
     it.shared.counters[Counter.SKIPPED] = 7
     stats = punctuality.stats

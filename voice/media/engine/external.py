@@ -11,17 +11,14 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import llvmlite.binding
-import numpy as np
-import numpy.typing as npt
 import pylibsrtp._binding
 from llvmlite import ir
 from numba import types
 from numba.core.extending import intrinsic
 
 from dsp.kernel import kernel
+from voice.media.engine.layout import Counters
 from voice.media.opus import library
-
-Counters = npt.NDArray[np.int64]
 
 _i32, _pointer = types.int32, types.intp
 

@@ -9,7 +9,7 @@ from numba import types
 from dsp import echo, g711, g722, noise, stretch
 from dsp.cells import LENGTH, SECOND, TAG
 from dsp.jitter import CELL, FRAME, LOST, SILENCE, cover, moved, peek_next, pop, want
-from dsp.kernel import Bytes, Pcm, Rows, f32, i16, i32, kernel
+from dsp.kernel import NARROW_TICK, WIDE_TICK, Bytes, Pcm, Rows, f32, i16, i32, kernel
 from dsp.limiter import limit
 from dsp.plc import conceal
 from dsp.polyphase import convert
@@ -23,7 +23,6 @@ QUIET = 0.3
 """Probability of voice under which nobody speaks, so that a change of delay goes unheard."""
 
 _PCMA, _L16_8K, _G722, _OPUS = int(Format.PCMA), int(Format.L16_8K), int(Format.G722), int(Format.OPUS)
-_NARROW, _WIDE = 160, 320
 _LONGEST_OPUS = 1_920  # 120 ms (RFC 6716 section 2.1.4)
 _TICK_MS = 20.0
 
@@ -63,7 +62,7 @@ def _open_narrow(inbound: Inbound, row: int, tick: int, it: Hearing) -> bool:
         _from_linear(it.payload[row], out)
     else:
         tag = inbound.buffers.frame[row, TAG]
-        g711.decode_into(it.payload[row, :_NARROW], tag, out)
+        g711.decode_into(it.payload[row, :NARROW_TICK], tag, out)
         leg.exact = tag == leg.format
     return bool(kind == SILENCE and leg.receives and inbound.noising.told_dbfs[row] <= 0)
 
@@ -88,7 +87,7 @@ def _decode_opus(inbound: Inbound, row: int, held: int, it: Hearing) -> int:
             got = _run_opus(leg.decoder, it.payload[row, begin:], end - begin, backlog[held:], most, 0)
             if got < 0:
                 leg.malformed += 1
-            leg.exact &= got == _WIDE
+            leg.exact &= got == WIDE_TICK
             held += max(got, 0)
             begin = end
     return int(held)
@@ -101,33 +100,33 @@ def _open_opus(inbound: Inbound, row: int, tick: int, it: Hearing) -> None:
     leg, out, backlog = inbound.legs[row], it.wide[row], it.backlog[row]
     held = leg.backlog
     kind = FRAME
-    if held < _WIDE:
+    if held < WIDE_TICK:
         kind = _fetch(inbound, row, tick, it)
-    if held < _WIDE and kind == FRAME:
+    if held < WIDE_TICK and kind == FRAME:
         held = _decode_opus(inbound, row, held, it)
-        if held >= 2 * _WIDE:  # the packets that follow lie behind all of it
-            cover(inbound.buffers, row, held // _WIDE - 1)
-    if held < _WIDE:
+        if held >= 2 * WIDE_TICK:  # the packets that follow lie behind all of it
+            cover(inbound.buffers, row, held // WIDE_TICK - 1)
+    if held < WIDE_TICK:
         got = -1
         following = peek_next(inbound.buffers, row) if kind == LOST else -1
         if following >= 0 and held == 0:
             cells = inbound.buffers.cells
             mark = cells.marks[row, following]
             size = mark[SECOND] if mark[SECOND] else mark[LENGTH]
-            got = _run_opus(leg.decoder, cells.octets[row, following], size, backlog, _WIDE, 1)
-        if got != _WIDE:
-            got = _run_opus(leg.decoder, it.payload[row], 0, backlog[held:], _WIDE - held, 0)
+            got = _run_opus(leg.decoder, cells.octets[row, following], size, backlog, WIDE_TICK, 1)
+        if got != WIDE_TICK:
+            got = _run_opus(leg.decoder, it.payload[row], 0, backlog[held:], WIDE_TICK - held, 0)
         held += max(got, 0)
-    for i in range(held, _WIDE):
+    for i in range(held, WIDE_TICK):
         backlog[i] = i16(0)
-    held = max(held, _WIDE)
+    held = max(held, WIDE_TICK)
     if leg.receives:
         copy_samples(backlog, out)
     else:
         silence(out, 0)
-    for i in range(held - _WIDE):
-        backlog[i] = backlog[_WIDE + i]
-    leg.backlog = held - _WIDE
+    for i in range(held - WIDE_TICK):
+        backlog[i] = backlog[WIDE_TICK + i]
+    leg.backlog = held - WIDE_TICK
 
 
 @kernel(types.void(INBOUND, types.int64, types.int64, HEARING))
@@ -141,7 +140,7 @@ def _open_wide(inbound: Inbound, row: int, tick: int, it: Hearing) -> None:
         return
     leg.exact = 1
     if leg.format == _G722:
-        copy(it.payload[row], it.octets[row], _NARROW)
+        copy(it.payload[row], it.octets[row], NARROW_TICK)
         it.one[0] = row
         g722.decode(it.one, it.octets, it.wide, it.g722)
     else:
@@ -266,7 +265,7 @@ def hear(
         copy_samples(it.narrow[row], heard.narrow[turn, row])
         heard.rows[turn, slot, i] = row
         heard.numbers[turn, row] = number
-        heard.births[turn, row] = leg.epoch
+        heard.epochs[turn, row] = leg.epoch
         heard.echoes[turn, row] = tick <= leg.echo_until
         heard.ours[turn, row] = it.cancelling.ours[row] | it.cancelling_wide.ours[row]
     heard.counts[turn, slot] = rows.size

@@ -10,7 +10,7 @@ from numba import types
 
 from dsp import noise
 from dsp.jitter import pause, push, skip
-from dsp.kernel import Bytes, Rows, kernel
+from dsp.kernel import NARROW_TICK, WIDE_TICK, Bytes, Rows, kernel
 from voice.media.engine.copying import copy
 from voice.media.engine.external import (
     BATCHED,
@@ -27,6 +27,7 @@ from voice.media.engine.layout import (
     CANDIDATES,
     FAMILY_AT,
     FRAME_OCTETS,
+    HEADER,
     INET6,
     PACKET,
     RING_PACKETS,
@@ -56,7 +57,6 @@ COMFORT_NOISE = 13
 _RESYNC_PACKETS = 2  # of another stream, or of another count, from the right source (RFC 3550 A.1)
 _MAX_DROPOUT = 3000
 _MAX_MISORDER = 100
-_HEADER = 12
 
 _ASIDE_HEAD, _ASIDE_TAIL, _ASIDE_LOST = int(Counter.ASIDE_HEAD), int(Counter.ASIDE_TAIL), int(Counter.ASIDE_LOST)
 _L16_8K, _L16_16K = int(Format.L16_8K), int(Format.L16_16K)
@@ -187,9 +187,9 @@ def admit(it: Inbound, row: int, source: Bytes, ssrc: int, sequence: int, tick: 
 @kernel("i8(u1[::1], i8)")
 def payload_start(packet: Bytes, size: int) -> int:
     """Where the payload of an RTP packet begins (RFC 3550 section 5.1); -1 for what is none. Padding: `payload_end`."""
-    if size < _HEADER or packet[0] >> 6 != 2:
+    if size < HEADER or packet[0] >> 6 != 2:
         return -1
-    start = _HEADER + 4 * (packet[0] & 0x0F)
+    start = HEADER + 4 * (packet[0] & 0x0F)
     if packet[0] & 0x10:
         if start + 4 > size:
             return -1
@@ -247,7 +247,7 @@ def _set_report_aside(it: Inbound, shared: Shared, row: int, packet: Bytes, size
 def _opened(it: Inbound, row: int, packet: Bytes, size: int) -> int:
     """Decrypt in place (RFC 3711); the size of what was in it, -1 for what is forged, repeated or damaged."""
     leg = it.legs[row]
-    if size < _HEADER:
+    if size < HEADER:
         return -1
     ssrc = _word(packet, 8, 4)
     known = False
@@ -310,7 +310,7 @@ def take(it: Inbound, shared: Shared, row: int, tick: int, packet: Bytes, size: 
     if leg.receives and (kind == leg.payload_type or former):
         length = end - start
         tag = leg.former_format if former else leg.format
-        samples = 160 if leg.format == _L16_8K else 320 if leg.format == _L16_16K else 0
+        samples = NARROW_TICK if leg.format == _L16_8K else WIDE_TICK if leg.format == _L16_16K else 0
         if (length > FRAME_OCTETS and not leg.divisible) or (samples and length != 2 * samples):
             leg.malformed += 1
             skip(it.buffers, row, sequence, timestamp, ssrc, number)

@@ -29,8 +29,8 @@ def judge(slot: int, heard: Heard, it: Judgement, shared: Shared) -> bool:
     followed = heard.followed_rows[turn, slot, : heard.followed_counts[turn, slot]]
     narrow = heard.narrow[turn]
     for row in rows:
-        if it.epochs[row] != heard.births[turn, row]:
-            it.epochs[row] = heard.births[turn, row]
+        if it.epochs[row] != heard.epochs[turn, row]:
+            it.epochs[row] = heard.epochs[turn, row]
             heard.voice[row] = 0
             for place in range(HEARD_TICKS):
                 it.stamps[row, place] = -1

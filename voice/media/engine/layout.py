@@ -33,6 +33,8 @@ PLAYED = 256
 ASIDE = 512
 COMMANDS = 4_096
 FRAME_OCTETS = 1_280
+HEADER = 12
+"""Octets of an RTP header without contributors (RFC 3550 section 5.1)."""
 SEEKERS = 16
 """Legs whose packets' phase is looked for at once: each of them is read in every slot."""
 LATENESS = 65_536
@@ -164,8 +166,17 @@ class Counter(IntEnum):
     TICK = 6  # line thread, like the three that follow
     SKIPPED = 7
     SENT = 8
-    SLOTS = 9
+    WORKED = 9
     CARRIED_NS = 10  # what receiving and sending took
     UNJUDGED = 11  # judging thread, like the one that follows
     JUDGED = 12
     MOVED = 13  # line thread: legs that went to another slot
+
+
+class Standing(IntEnum):
+    """Places in a row of `Speaking.standing`: where playback stands after a tick."""
+
+    VERSION = 0  # odd while the rest is written
+    GENERATION = 1
+    PLAYBACK = 2
+    SAMPLES = 3  # of it, sent

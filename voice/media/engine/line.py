@@ -26,6 +26,7 @@ from voice.media.engine.layout import (
     SOURCES,
     Counters,
     Records,
+    Standing,
 )
 from voice.media.engine.signature import type_of
 from voice.wire.dtmf import KEY_TICKS, KEYS
@@ -163,7 +164,7 @@ class Speaking(NamedTuple):
     chunks_tail: Counters
     generation: Counters  # [C]; event loop: what carries an older one is dropped
     consumed: Counters  # [C]: samples ever sent or dropped
-    standing: Counters  # [C, 4]: version (odd while the rest is written), generation, playback, samples of it sent
+    standing: Counters  # [C, 4], by `Standing`
     played: Records  # [C, PLAYED]
     played_head: Counters
     keys: Bytes  # [C, MAX_KEYS]; written by the event loop
@@ -206,7 +207,7 @@ def speaking(capacity: int) -> Speaking:
         chunks_tail=zeros.counters(capacity),
         generation=zeros.counters(capacity),
         consumed=zeros.counters(capacity),
-        standing=zeros.counters(capacity, 4),
+        standing=zeros.counters(capacity, len(Standing)),
         played=np.zeros((capacity, PLAYED), PLAYED_MARK),
         played_head=zeros.counters(capacity),
         keys=zeros.octets(capacity, MAX_KEYS),

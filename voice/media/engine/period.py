@@ -27,7 +27,7 @@ BURST_TICKS = 5
 """Ticks made up for at once after a standstill; those before are left out. More would only flood the far buffer."""
 
 _STOP, _TICK, _SKIPPED = int(Counter.STOP), int(Counter.TICK), int(Counter.SKIPPED)
-_WORKED, _JUDGED, _OBEYED = int(Counter.SLOTS), int(Counter.JUDGED), int(Counter.COMMANDS_TAIL)
+_WORKED, _JUDGED, _OBEYED = int(Counter.WORKED), int(Counter.JUDGED), int(Counter.COMMANDS_TAIL)
 _CARRIED = int(Counter.CARRIED_NS)
 
 

@@ -6,18 +6,17 @@ generation, and the tick drops whatever carries an older one.
 
 from numba import types
 
-from dsp.kernel import Pcm, Rows, kernel
+from dsp.kernel import WIDE_TICK, Pcm, Rows, kernel
 from voice.media.engine.copying import copy_samples, silence
 from voice.media.engine.external import load_acquire, sample_at, store_release
-from voice.media.engine.layout import LEGS, MAX_CHUNKS, MAX_KEYS, PLAYED, Records
+from voice.media.engine.layout import LEGS, MAX_CHUNKS, MAX_KEYS, PLAYED, Records, Standing
 from voice.media.engine.line import SPEAKING, Speaking
 from voice.wire.dtmf import GAP_TICKS, KEY_TICKS
 
 ECHO_TICKS = 25
 """A line gives back some of what is sent, half a second later at most: tones until then are not the far end's keys."""
 
-_TICK = 320
-_VERSION, _GENERATION, _PLAYBACK, _SAMPLES = 0, 1, 2, 3  # of `Speaking.standing`
+_VERSION, _GENERATION, _PLAYBACK, _SAMPLES = map(int, Standing)
 
 
 @kernel(types.boolean(LEGS, types.int64, SPEAKING))
@@ -69,11 +68,11 @@ def _play(legs: Records, row: int, it: Speaking, tick: int, out: Pcm) -> bool:
             leg.chunk_offset = 0
             tail += 1
             continue
-        if filled == _TICK and chunk.samples > 0:
+        if filled == WIDE_TICK and chunk.samples > 0:
             break
         if not runs or playback != chunk.playback:
             runs, playback, samples = True, chunk.playback, 0
-        count = min(_TICK - filled, chunk.samples - leg.chunk_offset)
+        count = min(WIDE_TICK - filled, chunk.samples - leg.chunk_offset)
         for i in range(count):
             out[filled + i] = sample_at(chunk.address, leg.chunk_offset + i)
         filled += count

@@ -91,7 +91,7 @@ class Heard(NamedTuple):
     followed_rows: Rows
     followed_counts: Counters
     numbers: Counters  # [2, C]: which tick of the leg it is
-    births: Counters  # [2, C]: and which leg of those that were in the row
+    epochs: Counters  # [2, C]: and which leg of those that were in the row
     echoes: Bytes  # [2, C]: keys may be an echo of ours
     ours: Bytes  # [2, C]: and so may voice
     voice: Floats  # [C]: the probability of voice, as judged last
@@ -108,7 +108,7 @@ def heard(capacity: int) -> Heard:
         followed_rows=zeros.rows(2, SLOTS, capacity),
         followed_counts=zeros.counters(2, SLOTS),
         numbers=zeros.counters(2, capacity),
-        births=zeros.counters(2, capacity),
+        epochs=zeros.counters(2, capacity),
         echoes=zeros.octets(2, capacity),
         ours=zeros.octets(2, capacity),
         voice=zeros.floats(capacity),

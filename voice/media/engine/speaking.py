@@ -7,26 +7,24 @@ import numpy as np
 from numba import types
 
 from dsp import g711, g722, noise
-from dsp.kernel import Bytes, Pcm, Rows, f32, i16, i32, kernel
+from dsp.kernel import NARROW_TICK, WIDE_TICK, Bytes, Pcm, Rows, f32, i16, i32, kernel
 from dsp.mix import mix
 from dsp.polyphase import convert
 from voice.media.engine.copying import copy, copy_samples
 from voice.media.engine.external import opus_encode, srtp_protect
-from voice.media.engine.layout import HEARD_TICKS, LEGS, MAX_OUT, Format, Records
+from voice.media.engine.layout import HEADER, HEARD_TICKS, LEGS, MAX_OUT, Format, Records
 from voice.media.engine.line import HEARING, SPEAKING, Hearing, Speaking
 from voice.media.engine.playing import step_key
 from voice.media.engine.shared import SHARED, Shared
 from voice.wire.dtmf import KEY_TICKS
 
 _PCMA, _G722, _OPUS, _L16_8K = int(Format.PCMA), int(Format.G722), int(Format.OPUS), int(Format.L16_8K)
-_HEADER = 12
 _END_REPEATS = 3  # RFC 4733 section 2.5.1.4
 _VOLUME = 10  # -10 dBm0
 _LARGEST_OPUS = 1_200
 _UNSENT_OPUS = 2  # octets: a frame of no more is none, in a pause (RFC 7587 section 3.1.3)
 _PAUSE_AFTER, _PAUSE_RENEWED = 10, 20  # ticks: what Opus does, too
 _NOISE_LEVEL = round(-noise.SOFTEST_GUESS_DBFS)
-_NARROW, _WIDE = 160, 320
 _AHEAD = g722.Encoder.DELAY_SAMPLES
 
 
@@ -51,12 +49,12 @@ def _emit(
     _write(packet, 2, 2, leg.out_sequence)
     _write(packet, 4, 4, stamp)
     _write(packet, 8, 4, leg.out_ssrc)
-    copy(payload, packet[_HEADER:], size)
+    copy(payload, packet[HEADER:], size)
     leg.out_sequence = (leg.out_sequence + 1) & 0xFFFF
     leg.sent += 1
     leg.sent_octets += size
     length = it.length
-    length[0] = _HEADER + size
+    length[0] = HEADER + size
     if leg.seal and srtp_protect(leg.seal, packet.ctypes.data, length.ctypes.data) != 0:
         leg.unsent += 1
         return
@@ -169,17 +167,17 @@ def _g711_frame(legs: Records, row: int, source: int, it: Speaking, hearing: Hea
     former = leg.passed_from
     leg.passed_from = source
     if source >= 0 and former >= 0:
-        copy(hearing.payload[source], out, _NARROW)
+        copy(hearing.payload[source], out, NARROW_TICK)
         return
     if source < 0 and former < 0:
-        copy(it.octets[row], out, _NARROW)
+        copy(it.octets[row], out, NARROW_TICK)
         return
     passed = hearing.narrow[max(source, former)]
-    for i in range(_NARROW):
-        to_mix = f32(i) / f32(_NARROW)
+    for i in range(NARROW_TICK):
+        to_mix = f32(i) / f32(NARROW_TICK)
         weight = to_mix if source < 0 else f32(1) - to_mix
         it.faded[i] = i16(i32(np.rint(f32(it.narrow[row, i]) * weight + f32(passed[i]) * (f32(1) - weight))))
-    g711.encode_into(it.faded[:_NARROW], int(it.law[row]), out[:_NARROW])
+    g711.encode_into(it.faded[:NARROW_TICK], int(it.law[row]), out[:NARROW_TICK])
 
 
 @kernel(types.void(g722.CODING, types.int64, g722.CODING))
@@ -199,10 +197,10 @@ def _g722_frame(legs: Records, row: int, source: int, it: Speaking, hearing: Hea
     one = it.one
     one[0] = 0
     coder = g722.Coding(it.g722.bands[row : row + 1], it.g722.pasts[row : row + 1], it.g722.halves)
-    count = _WIDE - _AHEAD
+    count = WIDE_TICK - _AHEAD
     if source >= 0:
         if leg.following:
-            copy(hearing.payload[source], out, _NARROW)
+            copy(hearing.payload[source], out, NARROW_TICK)
         else:
             for i in range(count):
                 ahead = f32(i) / f32(count)
@@ -211,9 +209,9 @@ def _g722_frame(legs: Records, row: int, source: int, it: Speaking, hearing: Hea
             copy_samples(told[count:], said[0, count:])
             _copy_coder(it.g722, row, it.turning)
             g722.encode(one, said, it.octets16, it.turning)
-            copy(hearing.payload[source], out, _NARROW)
+            copy(hearing.payload[source], out, NARROW_TICK)
             copy(it.octets16[0], out, count // 2)
-        copy(out, it.octets16[0], _NARROW)
+        copy(out, it.octets16[0], NARROW_TICK)
         g722.follow(one, it.octets16, coder)
         leg.following = 1
         return
@@ -226,7 +224,7 @@ def _g722_frame(legs: Records, row: int, source: int, it: Speaking, hearing: Hea
             mixed = f32(told[i + _AHEAD]) * (f32(1) - behind) + f32(told[i]) * behind
             said[0, i] = i16(i32(np.rint(mixed)))
     g722.encode(one, said, it.octets16, coder)
-    copy(it.octets16[0], out, _NARROW)
+    copy(it.octets16[0], out, NARROW_TICK)
 
 
 @kernel(types.int64(LEGS, types.int64, types.int64, SPEAKING, HEARING, types.uint8[::1]))
@@ -242,15 +240,15 @@ def _opus_frame(legs: Records, row: int, source: int, it: Speaking, hearing: Hea
         return int(size)
     if leg.following:
         leg.following = 0
-        opus_encode(leg.encoder, it.before[row].ctypes.data, i32(_WIDE), out.ctypes.data, i32(_LARGEST_OPUS))
-    return int(opus_encode(leg.encoder, told.ctypes.data, i32(_WIDE), out.ctypes.data, i32(_LARGEST_OPUS)))
+        opus_encode(leg.encoder, it.before[row].ctypes.data, i32(WIDE_TICK), out.ctypes.data, i32(_LARGEST_OPUS))
+    return int(opus_encode(leg.encoder, told.ctypes.data, i32(WIDE_TICK), out.ctypes.data, i32(_LARGEST_OPUS)))
 
 
 @kernel(types.int64(LEGS, types.int64, SPEAKING, types.uint8[::1]))
 def _linear_frame(legs: Records, row: int, it: Speaking, out: Bytes) -> int:
     """Little-endian samples, as streams bring them."""
     narrow = legs[row].format == _L16_8K
-    count = _NARROW if narrow else _WIDE
+    count = NARROW_TICK if narrow else WIDE_TICK
     for i in range(count):
         sample = np.int64(it.narrow[row, i] if narrow else it.told[row, i])
         out[2 * i], out[2 * i + 1] = sample & 0xFF, (sample >> 8) & 0xFF
@@ -295,7 +293,7 @@ def speak(slot: int, tick: int, legs: Records, hearing: Hearing, it: Speaking, s
             _noise_packet(legs, row, it, tick)
         else:
             source = _passed(legs, row, members, sizes, hearing)
-            size = _NARROW
+            size = NARROW_TICK
             if leg.format <= _PCMA:
                 _g711_frame(legs, row, source, it, hearing, payload)
             elif leg.format == _G722:
@@ -303,7 +301,7 @@ def speak(slot: int, tick: int, legs: Records, hearing: Hearing, it: Speaking, s
             elif leg.format == _OPUS:
                 size = _opus_frame(legs, row, source, it, hearing, payload)
             elif source >= 0 and leg.format != _L16_8K:
-                size = 2 * _WIDE
+                size = 2 * WIDE_TICK
                 copy(hearing.payload[source], payload, size)
             else:
                 size = _linear_frame(legs, row, it, payload)

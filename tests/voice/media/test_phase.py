@@ -1,86 +1,15 @@
-"""Legs go to the slot that fits their packets: nothing is lost by it or doubled, and sound waits for less.
+"""Legs go to the slot that fits their packets: nothing is lost by it or doubled, and sound waits for less."""
 
-In virtual time, part by part of the period. A far end sends numbered packets of plain samples, and which of them is
-heard is read off the sound.
-"""
-
-from dataclasses import dataclass, field
 from itertools import pairwise
 
-import numpy as np
 import pytest
 
-from tests.voice.media.ticks import PEER, Bench
-from tests.voice.media.wires import FakeWire
-from voice.media.codecs import Coding
+from tests.voice.media.parts import BUFFERED, LENGTH, Call, talk
+from tests.voice.media.ticks import Bench
 from voice.media.engine.layout import SEEKERS, SLOTS
 from voice.media.engine.phase import PACKETS, SPARE, SPREAD
-from voice.media.leg import MediaLeg
-from voice.ports import Frame, Room
-from voice.wire.rtp import RtpPacket, timestamp_step
-
-LENGTH = 100
-"""Packets of a call; it is settled after half of them."""
-BUFFERED = SLOTS
-"""Parts that a packet is in the buffer: 20 ms."""
-
-
-@dataclass
-class Call:
-    """A leg and its far end, whose packet `n` comes in part `phase` of the period, and by `jitter` later in turn."""
-
-    bench: Bench
-    phase: int
-    jitter: tuple[int, ...] = (0,)
-    wire: FakeWire = field(default_factory=FakeWire)
-    heard: list[tuple[int, int]] = field(default_factory=list)
-    """Which packet was heard, and in which part."""
-    sent: list[tuple[int, RtpPacket]] = field(default_factory=list)
-    part: int = 0
-
-    def __post_init__(self) -> None:
-        self.leg: MediaLeg = self.bench.plane.add_leg(self.wire, Coding.L16_16K, 111, 101)
-        self.leg.listen(self.hear)
-
-    def hear(self, frame: Frame) -> None:
-        number = int(self.leg.row.heard(frame.tick, frame.tick)[160])
-        if number:
-            self.heard.append((self.part, number - 1))
-
-    def comes_at(self, n: int) -> int:
-        return n * SLOTS + self.phase + self.jitter[n % len(self.jitter)]
-
-    def arrive(self, part: int) -> None:
-        """What comes before this part is worked on."""
-        self.part = part
-        for n in range(max(0, part // SLOTS - 1), min(LENGTH, part // SLOTS + 1)):
-            if self.comes_at(n) == part:
-                payload = np.full(320, n + 1, np.int16).tobytes()
-                self.wire.inbound.append((bytes(RtpPacket(111, n, n * 320, 1, payload)), PEER))
-
-    def leave(self) -> None:
-        self.sent += [(self.part, RtpPacket.parse(data)) for data, _ in self.wire.sent]
-        self.wire.sent.clear()
-
-    @property
-    def delays(self) -> list[int]:
-        """Parts from when a packet came until it was heard, of each that was, once the call was settled."""
-        return [part - self.comes_at(n) for part, n in self.heard if n >= LENGTH // 2]
-
-    @property
-    def troubles(self) -> list[int]:
-        """Packets that did not come in time, were too many or were made up, before the end."""
-        arrivals = self.leg.row.arrivals
-        return [arrivals.late, arrivals.overflowed, arrivals.concealed]
-
-
-async def talk(bench: Bench, calls: list[Call], begin: int = 0, end: int = LENGTH * SLOTS) -> None:
-    for part in range(begin, end):
-        for call in calls:
-            call.arrive(part)
-        await bench.run_part(part)
-        for call in calls:
-            call.leave()
+from voice.ports import Room
+from voice.wire.rtp import timestamp_step
 
 
 @pytest.mark.parametrize("phase", range(SLOTS))

@@ -90,6 +90,7 @@ LEG = np.dtype(
         ("admitted_at", _I8), ("resync_length", _I8), ("resync_ssrc", _I8), ("resync_sequence", _I8),
         # when they come
         ("seeking", _I8), ("seeking_since", _I8), ("phase", _I8), ("phases", _I8), ("earliest", _I8), ("latest", _I8),
+        ("rests_until", _I8), ("displaced", _I8),
         # counts of what came
         ("received", _I8), ("malformed", _I8), ("foreign", _I8), ("stray", _I8), ("unexpected", _I8),
         ("excess", _I8), ("forged", _I8), ("strange", _I8), ("set_aside", _I8),

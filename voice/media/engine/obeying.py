@@ -12,6 +12,7 @@ from voice.media.engine.layout import (
     CANDIDATES,
     COMMANDS,
     LEGS,
+    SLOTS,
     STREAMS,
     Command,
     Counter,
@@ -76,7 +77,7 @@ def _settle(row: int, it: Inbound, staged: Records) -> None:
     leg.former_type = leg.former_format = leg.noise_type = -1
     leg.packet_octets = leg.held = leg.held_since = 0
     leg.reachable = leg.declared = stream.reachable
-    leg.latched = leg.resync_length = leg.seeking = 0
+    leg.latched = leg.resync_length = leg.seeking = leg.rests_until = 0
     for i in range(ADDRESS):
         it.remote[row, i] = it.declared[row, i] = stream.remote[i]
     for i in range(CANDIDATES):
@@ -101,7 +102,7 @@ def _open(row: int, slot: int, it: Inbound, shared: Shared) -> None:
     leg.sends = leg.receives = leg.tones_allowed = 1
     leg.follows = 0
     leg.room = leg.part = leg.late_frames = leg.key_tick = leg.echo_until = leg.chunk_offset = leg.playing = 0
-    leg.malformed = leg.foreign = leg.stray = leg.unexpected = 0
+    leg.displaced = leg.malformed = leg.foreign = leg.stray = leg.unexpected = 0
     leg.excess = leg.forged = leg.strange = leg.dropped_out = leg.unsent = 0
     leg.admitted_at = tick
     shared.slot_rows[slot, shared.slot_counts[slot]] = row
@@ -157,11 +158,20 @@ def _declare(row: int, inbound: Inbound, words: Counters) -> None:
         inbound.candidates[row, i].used = 0
 
 
+@kernel(types.int64(types.int64, types.int64, LEGS, SHARED))
+def displacement(row: int, slot: int, legs: Records, shared: Shared) -> int:
+    """Parts of a period by which a leg's ticks would be later than where it was opened, went it to `slot` now."""
+    leg = legs[row]
+    ahead = shared.heard_slots[slot] - shared.heard_slots[leg.slot]
+    return int(leg.displaced + ahead * SLOTS + slot - leg.slot)
+
+
 @kernel(types.void(types.int64, types.int64, LEGS, SHARED))
 def change_slot(row: int, slot: int, legs: Records, shared: Shared) -> None:
     """Whatever was worked on last, the leg's next tick is the one that follows in its own count. The new slot's plan is
     to be drawn up."""
     leg = legs[row]
+    leg.displaced = displacement(row, slot, legs, shared)
     _leave_slot(row, legs, shared)
     arrange(leg.slot, legs, shared)
     ahead = shared.heard_slots[slot] - shared.heard_slots[leg.slot]

@@ -1,8 +1,10 @@
 """The slot that fits a leg: the one that is worked on soon after its packets come.
 
 A leg begins in the slot with the fewest, and there a packet waits for its turn for up to a period. So for a while it is
-read in every slot, which tells when in the period its packets come. Then, once, it goes to the slot after the latest of
-them, if they keep to a part of the period. In a room it stays where the others are.
+read in every slot, which tells when in the period its packets come. Then it goes to the slot after the latest of them,
+if they keep to a part of the period. Two clocks are never the same, so later it is looked at again, and follows where
+its packets have gone, but never by a period or more in all: recordings keep our time. In a room it stays where the
+others are.
 """
 
 from numba import types
@@ -11,7 +13,7 @@ from dsp.kernel import kernel
 from voice.media.engine.inbound import receive_row
 from voice.media.engine.layout import LEGS, SEEKERS, SLOTS, Records
 from voice.media.engine.line import INBOUND, Inbound
-from voice.media.engine.obeying import change_slot
+from voice.media.engine.obeying import change_slot, displacement
 from voice.media.engine.plan import arrange
 from voice.media.engine.shared import SHARED, Shared
 
@@ -27,6 +29,9 @@ WAITS = (1, 3)
 SPARE = 8
 """A slot is full with a quarter more than the mean of legs, and so many."""
 
+RESTS = 50
+"""Then a leg is left alone for so many times as long as it was looked at: 10 s or so, 50 s where no phase was found."""
+
 _SOUGHT, _FOUND = 1, 2  # `seeking`; 0: not yet
 
 
@@ -36,31 +41,43 @@ def _begin(slot: int, legs: Records, shared: Shared) -> None:
     for i in range(shared.slot_counts[slot]):
         row = shared.slot_rows[slot, i]
         leg = legs[row]
-        if leg.seeking or not leg.latched or leg.room > 0:
+        number = shared.heard_slots[slot] - leg.start
+        rests = leg.seeking == _SOUGHT or number < leg.rests_until
+        if rests or not leg.latched or leg.room > 0:
             continue
         for place in range(SEEKERS):
             if shared.seeking[place] < 0:
                 shared.seeking[place] = row
-                leg.seeking, leg.seeking_since, leg.phases = _SOUGHT, shared.heard_slots[slot] - leg.start, 0
+                leg.seeking, leg.seeking_since, leg.phases = _SOUGHT, number, 0
                 break
 
 
 @kernel(types.void(types.int64, LEGS, SHARED))
 def _move(row: int, legs: Records, shared: Shared) -> None:
     """A packet has just come, and the next tick takes it in, in the old slot or the new: so none is lost, and in the
-    buffer it is as long as before."""
+    buffer it is as long as before. Who has been moved, or could have been, stays as long as the slot fits."""
     leg = legs[row]
+    waits = (leg.slot - leg.phase - leg.latest) % SLOTS
+    if leg.rests_until and WAITS[0] <= waits <= WAITS[1]:
+        return
     legs_in_all = 0
     for slot in range(SLOTS):
         legs_in_all += shared.slot_counts[slot]
     for wait in range(WAITS[0], WAITS[1] + 1):
         slot = (leg.phase + leg.latest + wait) % SLOTS
-        if slot == leg.slot:
+        if slot == leg.slot or abs(displacement(row, slot, legs, shared)) >= SLOTS:
             return
         if (shared.slot_counts[slot] - SPARE) * SLOTS * 4 < legs_in_all * 5:
             change_slot(row, slot, legs, shared)
             arrange(slot, legs, shared)
             return
+
+
+@kernel(types.void(types.int64, types.int64, LEGS))
+def _rest(row: int, number: int, legs: Records) -> None:
+    """The search is over with tick `number` of the leg."""
+    leg = legs[row]
+    leg.seeking, leg.rests_until = _FOUND, number + RESTS * (number - leg.seeking_since)
 
 
 @kernel(types.boolean(types.int64, types.int64, INBOUND, SHARED))
@@ -70,8 +87,9 @@ def _goes_on(row: int, part: int, it: Inbound, shared: Shared) -> bool:
     tick = shared.heard_slots[leg.slot] + 1
     if leg.seeking != _SOUGHT:  # another stream begins, or another leg
         return False
-    if leg.room > 0 or tick - leg.start - leg.seeking_since > MAX_TICKS:
-        leg.seeking = _FOUND
+    number = tick - leg.start
+    if leg.room > 0 or number - leg.seeking_since > MAX_TICKS:
+        _rest(row, number, it.legs)
         return False
     before = leg.received
     receive_row(row, tick, it, shared)
@@ -87,8 +105,8 @@ def _goes_on(row: int, part: int, it: Inbound, shared: Shared) -> bool:
         leg.phases = 0
     if leg.phases < PACKETS:
         return True
-    leg.seeking = _FOUND
     _move(row, it.legs, shared)
+    _rest(row, number, it.legs)
     return False
 
 

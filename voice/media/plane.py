@@ -25,7 +25,7 @@ from dsp.parts import Part
 from voice.media.codecs import Coding
 from voice.media.engine import period
 from voice.media.engine.arrays import Engine, engine
-from voice.media.engine.external import observe, publish
+from voice.media.engine.external import BATCHED, observe, publish
 from voice.media.engine.layout import ASIDE, COMMANDS, SLOTS, Command
 from voice.media.engine.layout import Counter as At
 from voice.media.engine.memory import Memory
@@ -62,7 +62,8 @@ class _Place:
 class MediaPlane:
     """`capacity` legs at most. `allowance_ms`: see `playout.ALLOWANCE_MS`. `chance` numbers the streams.
     `cancels_echo`: of legs that give back what they are told. `levels`: frames are as loud as ears want them, and not
-    as they came. `dtx`: legs may send less in pauses, where their far ends take it."""
+    as they came. `dtx`: legs may send less in pauses, where their far ends take it. `batched`: sockets are read by many
+    packets at once, which some systems cannot."""
 
     def __init__(
         self,
@@ -74,6 +75,7 @@ class MediaPlane:
         cancels_echo: bool = False,
         levels: bool = True,
         dtx: bool = False,
+        batched: bool = BATCHED,
     ) -> None:
         self._loop = loop
         self._allowance_ms = allowance_ms
@@ -81,7 +83,7 @@ class MediaPlane:
         self._cancels_echo = cancels_echo
         self._levels = levels
         self.dtx = dtx
-        self._engine = engine(capacity)
+        self._engine = engine(capacity, batched=batched)
         self._shared = self._engine.shared
         self._memory = Memory(self._engine, capacity)
         self._free = deque(range(capacity))

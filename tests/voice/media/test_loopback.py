@@ -16,6 +16,7 @@ from scipy.signal import fftconvolve
 from dsp.resample import resample
 from tests.dsp.speech import voice
 from voice.media.codecs import Coding
+from voice.media.engine.external import BATCHED
 from voice.media.leg import MediaLeg
 from voice.media.plane import MediaPlane
 from voice.media.recorder import Recorder
@@ -58,8 +59,14 @@ def still_heap() -> Iterator[None]:
 
 
 @pytest.fixture
-async def plane() -> AsyncIterator[MediaPlane]:
-    plane = MediaPlane(asyncio.get_running_loop(), capacity=4)
+def batched() -> bool:
+    """Whether packets are read many at a time, as everywhere but on macOS."""
+    return BATCHED
+
+
+@pytest.fixture
+async def plane(batched: bool) -> AsyncIterator[MediaPlane]:
+    plane = MediaPlane(asyncio.get_running_loop(), capacity=4, batched=batched)
     plane.start()
     yield plane
     await plane.close()
@@ -126,6 +133,7 @@ def speech() -> Pcm:
     return resample(voice(2.5, seed=1), 8_000, 16_000)
 
 
+@pytest.mark.parametrize("batched", [True, False])
 async def test_speech_arrives_whole_and_soon_and_is_known_as_voice(pair: Pair) -> None:
     _, a, b = pair
     sound = speech()
@@ -170,6 +178,7 @@ async def test_keys_both_ways(pair: Pair) -> None:
     assert (a.keys, b.keys) == ("0369", "147*")
 
 
+@pytest.mark.parametrize("batched", [True, False])
 async def test_a_flood_of_junk_and_forgeries_harms_no_stream(pair: Pair) -> None:
     """10,000 random datagrams, and RTP that looks right from another port, while both sides talk."""
     plane, a, b = pair

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from voice.media.engine import zeros
+from voice.media.engine.external import BATCHED
 from voice.media.engine.layout import STREAM, Counters, Records
 from voice.media.engine.line import Hearing, Inbound, Speaking, hearing, inbound, speaking
 from voice.media.engine.shared import Heard, Judgement, Shared, heard, judgement, shared
@@ -31,9 +32,9 @@ class Engine(NamedTuple):
     time_judging: Counters
 
 
-def engine(capacity: int) -> Engine:
+def engine(capacity: int, *, batched: bool = BATCHED) -> Engine:
     return Engine(
-        inbound=inbound(capacity),
+        inbound=inbound(capacity, batched=batched),
         hearing=hearing(capacity),
         speaking=speaking(capacity),
         heard=heard(capacity),

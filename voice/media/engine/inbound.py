@@ -13,7 +13,6 @@ from dsp.jitter import pause, push, skip
 from dsp.kernel import NARROW_TICK, WIDE_TICK, Bytes, Rows, kernel
 from voice.media.engine.copying import copy
 from voice.media.engine.external import (
-    BATCHED,
     DONT_WAIT,
     load_acquire,
     recvfrom,
@@ -338,9 +337,8 @@ def _receive_from_ring(it: Inbound, shared: Shared, row: int, tick: int) -> None
 @kernel(types.int64(INBOUND, types.int64))
 def _read(it: Inbound, row: int) -> int:
     """Packets read off the leg's socket into scratch; the sizes stand in the last column of `headers`."""
-    leg = it.legs[row]
-    if BATCHED:
-        batch = it.packets.shape[0]
+    leg, batch = it.legs[row], it.batch[0]
+    if batch > 1:
         for i in range(batch):
             it.headers[i, 1] = ADDRESS
         return int(recvmmsg(np.int32(leg.fd), it.headers.ctypes.data, np.uint32(batch), np.int32(DONT_WAIT), 0))
@@ -374,7 +372,7 @@ def _receive_from_socket(it: Inbound, shared: Shared, row: int, tick: int) -> No
                 take(it, shared, row, tick, it.packets[i], size, it.addresses[i])
             else:
                 leg.excess += 1
-        if BATCHED and count < it.packets.shape[0]:
+        if count < it.batch[0]:
             return
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from dsp import echo, g722, jitter, limiter, mix, noise, plc, polyphase, stretch, tones
 from dsp.kernel import NARROW_HZ, NARROW_TICK, WIDE_HZ, WIDE_TICK, Bytes, Pcm, Rows
 from voice.media.engine import zeros
+from voice.media.engine.external import BATCHED
 from voice.media.engine.layout import (
     ADDRESS,
     CANDIDATE,
@@ -56,6 +57,7 @@ class Inbound(NamedTuple):
     came_tail: Counters
     buffers: jitter.Buffers
     noising: noise.Noising
+    batch: Rows  # [1]: packets that one call of the system reads, BATCH by recvmmsg or one by recvfrom
     headers: Counters  # scratch of recvmmsg: [BATCH, 8], struct mmsghdr
     vectors: Counters  # [BATCH, 2], struct iovec
     packets: Bytes  # [BATCH, 2_048]
@@ -64,7 +66,7 @@ class Inbound(NamedTuple):
     length: Rows  # [1]: what a C function writes a length to
 
 
-def inbound(capacity: int) -> Inbound:
+def inbound(capacity: int, *, batched: bool = BATCHED) -> Inbound:
     headers, vectors = zeros.counters(BATCH, 8), zeros.counters(BATCH, 2)
     packets, addresses = zeros.octets(BATCH, DATAGRAM_OCTETS), zeros.octets(BATCH, ADDRESS)
     for i in range(BATCH):  # struct mmsghdr: name and its length, vector and how many, control, flags; what came
@@ -84,6 +86,7 @@ def inbound(capacity: int) -> Inbound:
         came_tail=zeros.counters(capacity),
         buffers=jitter.buffers(capacity),
         noising=noise.noising(capacity),
+        batch=np.array([BATCH if batched else 1], np.int32),
         headers=headers,
         vectors=vectors,
         packets=packets,

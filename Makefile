@@ -3,10 +3,12 @@ PYTHON ?= python3
 VENV := .venv/bin
 SETUP = @command -v $(PYTHON) >/dev/null || { echo "set-up: $(PYTHON) is missing: install it with \`apt install python3 python3-venv\`" >&2; exit 1; }; \
 	$(PYTHON) -m tools.setup
-REPORT := .setup/junit.xml
+PYTEST := $(VENV)/python -m pytest $(if $(CI),-m "bare or not bare")
+REPORTS := .setup/reports
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint check bench lock test-bare clean
+.NOTPARALLEL:
+.PHONY: help setup run test test-some test-units test-e2e test-bare lint check bench lock clean
 
 help:
 	@echo "make run      build what is missing and serve (ARGS=\"--set sip.port=5062\" is handed on)"
@@ -25,10 +27,21 @@ run:
 	@exec $(VENV)/centralino serve $(ARGS)
 
 test:
-	@rm -f $(REPORT)
+	@rm -rf $(REPORTS)
 	$(SETUP) --tests
 	@$(MAKE) --no-print-directory check
-	$(VENV)/python -m pytest --junitxml=$(REPORT) $(if $(CI),-m "bare or not bare") $(TESTS)
+	@$(MAKE) --no-print-directory --keep-going $(if $(TESTS),test-some,test-units test-e2e)
+
+test-some:
+	$(PYTEST) --junitxml=$(REPORTS)/some.xml $(TESTS)
+
+# these keep a processor busy: two processes share them, file by file
+test-units:
+	$(PYTEST) --junitxml=$(REPORTS)/units.xml --numprocesses=2 --dist=loadfile --no-loadscope-reorder --ignore=tests/e2e
+
+# these listen to calls in real time: one after the other, and with the machine to themselves
+test-e2e:
+	$(PYTEST) --junitxml=$(REPORTS)/e2e.xml tests/e2e
 
 lint:
 	$(SETUP) --tests
@@ -52,7 +65,7 @@ lock:
 # in a bare Debian root made with debootstrap: needs root and fetches everything, so `make test` does it in CI only
 test-bare:
 	$(SETUP) --tests
-	$(VENV)/python -m pytest -m bare tests/e2e/test_bare_debian.py
+	$(VENV)/python -m pytest -m bare tests/tools/test_bare_debian.py
 
 clean:
 	rm -rf .venv .venv-rasa .setup build dist *.egg-info

@@ -1,4 +1,4 @@
-"""The closing line of a test run: `N passed, N failed`, read from pytest's JUnit report.
+"""The closing line of a test run: `N passed, N failed`, read from pytest's JUnit reports.
 
 In CI a skipped test counts as failed: there every test peer is installed, so a skip hides a fault of the set-up.
 """
@@ -22,14 +22,14 @@ class Verdict:
         return f"{self.passed} passed, {self.failed} failed" + (f", {self.skipped} skipped" if self.skipped else "")
 
 
-def read(report: Path) -> Verdict | None:
-    """Count the report's test cases; None where the run left no whole report."""
+def read(*reports: Path) -> Verdict | None:
+    """Count the test cases of all reports; None where a run left no whole report."""
     try:
-        tree = ET.parse(report)
+        cases = [case for report in reports for case in ET.parse(report).iter("testcase")]
     except (OSError, ET.ParseError):
         return None
     passed = failed = skipped = 0
-    for case in tree.iter("testcase"):
+    for case in cases:
         if case.find("failure") is not None or case.find("error") is not None:
             failed += 1
         elif case.find("skipped") is not None:
@@ -52,11 +52,11 @@ def judge(found: Verdict | None, status: int, strict: bool) -> Verdict:
 def main() -> int:
     """Print the line; exit 1 where anything failed."""
     parser = argparse.ArgumentParser(prog="tools.verdict", description="Print the closing line of a test run.")
-    parser.add_argument("report", type=Path)
+    parser.add_argument("reports", type=Path, nargs="+")
     parser.add_argument("--status", type=int, default=0, help="exit status of the run")
     parser.add_argument("--strict", action="store_true", help="count skipped tests as failed")
     options = parser.parse_args()
-    verdict = judge(read(options.report), options.status, options.strict)
+    verdict = judge(read(*options.reports), options.status, options.strict)
     print(verdict)
     return 1 if verdict.failed else 0
 

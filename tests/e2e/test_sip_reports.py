@@ -13,6 +13,7 @@ from tests.fakes.bot import FakeBot
 from tests.fakes.browser_call import until
 from tests.fakes.house import house
 from tests.peers import peer
+from tests.ports import FIRST, LAST
 from voice.config import Settings
 from voice.net.rtp_port import RtpPorts
 from voice.net.sip_agent import SipAgent
@@ -67,7 +68,7 @@ async def test_baresip_and_we_tell_each_other_how_it_sounds(tmp_path: Path, muxe
     settings = Settings.model_validate({"bots": {"*": "helpdesk"}})
     async with house(FakeBot(Reply("fake", (Say("A rather long sentence. " * 40),)))) as home:
         home.plane.start()
-        trunk = Trunk(settings, home.calls, home.plane, RtpPorts(HOST, 25_000, 25_998, Random()))
+        trunk = Trunk(settings, home.calls, home.plane, RtpPorts(HOST, FIRST, LAST, Random()))
         agent = SipAgent(trunk, lambda host: True)
         trunk.serve(agent)
         await agent.start(HOST, 0, home.tasks)

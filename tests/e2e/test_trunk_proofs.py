@@ -16,6 +16,7 @@ from tests.e2e.test_sip_peers import SCENARIOS, SIPP_PORT, answering, counts, li
 from tests.fakes.sip_uas import HOST, SilentCallee
 from tests.fakes.speech import FakeEars, FakeMouth
 from tests.peers import peer
+from tests.ports import FIRST, LAST
 from voice.caller import open_caller
 from voice.calls import Calls
 from voice.config import Settings
@@ -50,7 +51,7 @@ async def serving(host: str = HOST) -> AsyncIterator[str]:
         async with asyncio.TaskGroup() as tasks:
             services = Services(FakeEars(), FakeMouth(), {}, [], Announcements(), 60)
             calls = Calls(LimitSettings(), services, None, tasks, lambda: 0.0)
-            trunk = Trunk(settings, calls, plane, RtpPorts(host, 25_000, 25_998, Random()))
+            trunk = Trunk(settings, calls, plane, RtpPorts(host, FIRST, LAST, Random()))
             agent = SipAgent(trunk, settings.sip.allows)
             trunk.serve(agent)
             await agent.start(host, 0, tasks)

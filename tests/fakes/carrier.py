@@ -9,6 +9,7 @@ from random import Random
 from tests.fakes.house import House, house
 from tests.fakes.registrar import PASSWORD
 from tests.fakes.telephone import HOST, free
+from tests.ports import FIRST, LAST
 from voice.config import Settings
 from voice.dialling import Dialling, PlacedCall
 from voice.media.wires import Address
@@ -102,7 +103,7 @@ async def node(
         given = {"proxy": HOST, "port": carrier.agent.port, "dial": ["0039*"], "user": "alice", "password": PASSWORD}
         settings = Settings.model_validate({"sip": {"peers": [], "trunks": {"carrier": given | trunk}}})
         trunks = Trunks(settings)
-        ports = RtpPorts(HOST, 25_000, 25_998, Random(), make)
+        ports = RtpPorts(HOST, FIRST, LAST, Random(), make)
         calls = Trunk(settings, home.calls, home.plane, ports, trunks)
         agent = SipAgent(calls, trunks.allows, told=trunks.signalling_host)
         await agent.start(HOST, 0, home.tasks)

@@ -11,6 +11,7 @@ from tests.fakes.bot import FakeBot
 from tests.fakes.browser_call import until
 from tests.fakes.house import House, house
 from tests.fakes.telephone import HOST, Message, Telephone, telephone
+from tests.ports import FIRST, LAST
 from voice.config import Settings
 from voice.net.rtp_port import RtpPorts
 from voice.net.sip_agent import SipAgent
@@ -18,8 +19,6 @@ from voice.settings.sections import LimitSettings
 from voice.trunk import Trunk
 from voice.wire.sdes import Srtp
 from voice.wire.sip.events import InviteReceived, SipEvent
-
-FIRST, LAST = 25_000, 25_998
 
 
 class Desk:

@@ -9,6 +9,7 @@ from random import Random
 import numpy as np
 
 from tests.fakes.house import House, house
+from tests.ports import FIRST, LAST
 from voice.caller import CODECS, OutgoingLine
 from voice.media.codecs import Coding
 from voice.net.rtp_port import RtpPorts
@@ -29,7 +30,7 @@ class FarEnd:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
         self._socket.bind((HOST, 0))
-        audio = SipAudio(HOST, CODECS, Srtp.OFF, home.plane, RtpPorts(HOST, 30_000, 39_998, Random()))
+        audio = SipAudio(HOST, CODECS, Srtp.OFF, home.plane, RtpPorts(HOST, FIRST, LAST, Random()))
         audio.wire.remote = self._socket.getsockname()
         audio.leg = home.plane.add_leg(audio.wire, Coding.PCMU, 0, 101)
         audio.leg.listen(self._on_frame)

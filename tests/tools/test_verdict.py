@@ -14,8 +14,8 @@ CASES = {
 }
 
 
-def report(tmp_path: Path, *outcomes: str) -> Path:
-    path = tmp_path / "junit.xml"
+def report(folder: Path, *outcomes: str, name: str = "units.xml") -> Path:
+    path = folder / name
     path.write_text(f"<testsuites><testsuite>{''.join(CASES[o] for o in outcomes)}</testsuite></testsuites>")
     return path
 
@@ -23,6 +23,14 @@ def report(tmp_path: Path, *outcomes: str) -> Path:
 def test_a_report_is_counted(tmp_path: Path) -> None:
     path = report(tmp_path, "passed", "passed", "failed", "error", "skipped")
     assert read(path) == Verdict(2, 2, 1)
+
+
+def test_reports_of_several_runs_are_added_up_and_none_may_be_absent(tmp_path: Path) -> None:
+    units = report(tmp_path, "passed", "passed", "failed")
+    e2e = report(tmp_path, "passed", "skipped", name="e2e.xml")
+    assert read(units, e2e) == Verdict(3, 1, 1)
+    e2e.unlink()
+    assert read(units, e2e) is None
 
 
 def test_a_run_that_left_no_report_has_none(tmp_path: Path) -> None:

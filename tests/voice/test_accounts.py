@@ -9,6 +9,7 @@ from dialog.errors import ConfigurationError, Overloaded
 from tests.fakes.clock import virtual_time
 from tests.fakes.house import house
 from tests.fakes.sip_uas import HOST
+from tests.ports import FIRST, LAST
 from voice.accounts import AccountLimits, open_authenticator
 from voice.caller import open_caller
 from voice.config import Settings
@@ -51,7 +52,7 @@ async def test_a_caller_with_a_password_from_an_address_that_is_not_listed() -> 
     sip = {"peers": [], "accounts": {"alice": {"password": "wonder", "calls": 1}}}
     settings = Settings.model_validate({"bots": {"*": "echo"}, "sip": sip})
     async with house() as home, open_caller(HOST) as caller:
-        trunk = Trunk(settings, home.calls, home.plane, RtpPorts(HOST, 25_000, 25_998, Random()))
+        trunk = Trunk(settings, home.calls, home.plane, RtpPorts(HOST, FIRST, LAST, Random()))
         agent = SipAgent(trunk, settings.sip.allows, authenticator=open_authenticator(settings.sip))
         trunk.serve(agent)
         await agent.start(HOST, 0, home.tasks)

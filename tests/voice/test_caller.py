@@ -14,6 +14,7 @@ from tests.fakes.browser_call import until
 from tests.fakes.far_end import HOST, far_end
 from tests.fakes.sip_uas import SilentCallee
 from tests.fakes.telephone import free
+from tests.ports import FIRST, LAST
 from voice.caller import CODECS, LONGEST_MS, Caller, OutgoingLine, facing, open_caller
 from voice.dialling import CallRefused
 from voice.media.plane import MediaPlane
@@ -81,7 +82,7 @@ async def pair(do: Callable[[SipAgent, InviteReceived], object]) -> AsyncIterato
     callee = Callee(do)
     async with asyncio.TaskGroup() as tasks:
         await callee.agent.start(HOST, 0, tasks)
-        async with open_caller(ports=RtpPorts(HOST, 30_000, 39_998, Random(), keep)) as caller:
+        async with open_caller(ports=RtpPorts(HOST, FIRST, LAST, Random(), keep)) as caller:
             yield Pair(caller, callee, wires)
         await callee.agent.close()
 
@@ -309,7 +310,7 @@ class Heard:
 
     def __init__(self) -> None:
         plane = MediaPlane(asyncio.get_running_loop(), capacity=1)
-        self.line = OutgoingLine(SipAudio(HOST, CODECS, Srtp.OFF, plane, RtpPorts(HOST, 30_000, 39_998, Random())))
+        self.line = OutgoingLine(SipAudio(HOST, CODECS, Srtp.OFF, plane, RtpPorts(HOST, FIRST, LAST, Random())))
         self._tick = 0
 
     async def frames(self, ms: int, voice: float = 0.0, level: int = 0) -> None:

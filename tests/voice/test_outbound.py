@@ -15,6 +15,7 @@ from tests.fakes.clock import virtual_time
 from tests.fakes.house import house
 from tests.fakes.registrar import PASSWORD, Registrar
 from tests.fakes.telephone import HOST
+from tests.ports import FIRST, LAST
 from voice.config import Settings
 from voice.dialling import CallRefused, Dialling, PlacedCall
 from voice.media.leg import MediaLeg
@@ -257,7 +258,7 @@ async def carriers(**dial: list[str]) -> AsyncIterator[tuple[Trunks, Outbound]]:
         agent = SipAgent(Carrier(lambda agent, invite: None), trunks.allows)
         await agent.start(HOST, 0, home.tasks)
         trunks.reach(agent, lambda: 0.5)
-        audios = Audios(home.plane, RtpPorts(HOST, 25_000, 25_998, Random()), settings.sip)
+        audios = Audios(home.plane, RtpPorts(HOST, FIRST, LAST, Random()), settings.sip)
         try:
             yield trunks, Outbound(trunks, Dialling(agent), audios)
         finally:

@@ -20,6 +20,7 @@ from tests.fakes.handsets import HOST, Switch
 from tests.fakes.house import House, house
 from tests.fakes.live_calls import FakeCalls, Place
 from tests.fakes.telephone import free
+from tests.ports import FIRST, LAST
 from tests.voice.wire.sip.test_endpoint import PEER
 from tests.voice.wire.sip.test_registrar import House as Registry
 from voice.call import MEDIA_LIMIT_MS
@@ -33,8 +34,6 @@ from voice.wire.sip.message import Address
 
 USERS = {"eve": "eve", "bob": "eve"}
 """Two accounts, one agent: a telephone on the desk, and one in the pocket."""
-
-FIRST, LAST = 26_000, 26_998
 
 
 class Office:

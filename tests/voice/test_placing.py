@@ -16,6 +16,7 @@ from tests.fakes.desk_calls import FakeCallDesk
 from tests.fakes.house import House, house
 from tests.fakes.leg import FakeLeg
 from tests.fakes.telephone import HOST
+from tests.ports import FIRST, LAST
 from voice.dialling import PlacedCall
 from voice.net.rtp_port import RtpPorts
 from voice.placing import Placing
@@ -51,7 +52,7 @@ class Outside:
 
     def answer(self) -> PlacedCall:
         """They pick up."""
-        ports = RtpPorts(HOST, 25_000, 25_998, Random())
+        ports = RtpPorts(HOST, FIRST, LAST, Random())
         placed = PlacedCall(SipAudio(HOST, (Codec.PCMA,), Srtp.OFF, self._home.plane, ports))
         placed.audio.offer()
         placed.audio.agree(make_offer(HOST, 40_000, 1, 1, codecs=(Codec.PCMA,)))

@@ -24,6 +24,7 @@ from tests.fakes.browser_call import until
 from tests.fakes.house import House, house
 from tests.fakes.recording_client import ANN, BOB, EVE, Person, RecordingClient, metadata, recording_client
 from tests.fakes.telephone import HOST, free, telephone
+from tests.ports import FIRST, LAST
 from voice.config import Settings
 from voice.media.recorder import Recorder
 from voice.net.certificate import ensure_certificate, server_tls, trusted
@@ -37,8 +38,6 @@ from voice.trunk import Trunk
 from voice.trunks import Trunks
 from voice.wire.sip.events import CallRef, InviteReceived
 from voice.wire.sip.grammar import WireURI
-
-FIRST, LAST = 26_000, 26_998
 
 
 @dataclass

@@ -12,6 +12,7 @@ from tests.fakes.browser_call import until
 from tests.fakes.gateway import Gateway, Says
 from tests.fakes.house import house
 from tests.fakes.telephone import HOST
+from tests.ports import FIRST, LAST
 from voice.config import Settings
 from voice.dialling import CallRefused, Dialling, PlacedCall
 from voice.net.rtp_port import RtpPorts
@@ -64,7 +65,7 @@ async def carrier(**trunk: object) -> AsyncIterator[Carrier]:
         given = {"proxy": HOST, "port": proxy.port, "dial": ["003902*"], "domain": "example.net"}
         settings = Settings.model_validate({"sip": {"peers": [], "trunks": {"carrier": given | trunk}}})
         trunks = Trunks(settings)
-        ports = RtpPorts(HOST, 25_000, 25_998, Random())
+        ports = RtpPorts(HOST, FIRST, LAST, Random())
         calls = Trunk(settings, home.calls, home.plane, ports, trunks)
         agent = SipAgent(calls, trunks.allows, told=trunks.signalling_host)
         await agent.start(HOST, 0, home.tasks)

@@ -13,6 +13,7 @@ from tests.fakes.clock import virtual_time
 from tests.fakes.house import House, house
 from tests.fakes.registrar import PASSWORD, Registrar
 from tests.fakes.telephone import HOST
+from tests.ports import FIRST, LAST
 from voice.config import Settings
 from voice.net.rtp_port import RtpPorts
 from voice.net.sip_agent import SipAgent
@@ -38,7 +39,7 @@ async def behind_nat(registrar: Registrar, transport: str = "tcp") -> AsyncItera
     settings = Settings.model_validate({"bots": {"*": "echo"}, "sip": {"peers": [], "trunks": {"carrier": given}}})
     trunks = Trunks(settings)
     async with house() as home:
-        calls = Trunk(settings, home.calls, home.plane, RtpPorts(HOST, 25_000, 25_998, Random()), trunks)
+        calls = Trunk(settings, home.calls, home.plane, RtpPorts(HOST, FIRST, LAST, Random()), trunks)
         agent = SipAgent(calls, trunks.allows, told=trunks.signalling_host, flows=trunks.by_flow)
         calls.serve(agent)
         await agent.start(HOST, 0, home.tasks)

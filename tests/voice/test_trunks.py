@@ -12,6 +12,7 @@ from tests.fakes.browser_call import until
 from tests.fakes.clock import virtual_time
 from tests.fakes.house import House, house
 from tests.fakes.telephone import HOST, telephone
+from tests.ports import FIRST, LAST
 from voice.config import Settings
 from voice.net.rtp_port import RtpPorts
 from voice.net.sip_agent import SipAgent
@@ -80,7 +81,7 @@ async def node(
     settings = Settings.model_validate({"sip": {"peers": [], "trunks": trunks}})
     table = Trunks(settings)
     async with house(limits=LimitSettings(calls=4, calls_per_minute=1)) as home:
-        calls = Trunk(settings, home.calls, home.plane, RtpPorts(host, 25_000, 25_998, Random()), table)
+        calls = Trunk(settings, home.calls, home.plane, RtpPorts(host, FIRST, LAST, Random()), table)
         agent = SipAgent(calls, table.allows, told=table.signalling_host, advertised=HOST)
         calls.serve(agent)
         await agent.start(host, 0, home.tasks)

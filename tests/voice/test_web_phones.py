@@ -14,6 +14,7 @@ from tests.fakes.browser_call import until
 from tests.fakes.coders import OpusCoder
 from tests.fakes.house import House, house
 from tests.fakes.telephone import HOST, Message, Telephone, telephone
+from tests.ports import FIRST, LAST
 from voice.config import Settings
 from voice.net.ice_guard import IceAddress, IceGuard
 from voice.net.rtp_port import RtpPorts
@@ -75,7 +76,7 @@ async def page(bot: str = "echo", carrier: Mapping[str, object] | None = None) -
     settings = Settings.model_validate({"bots": {"*": bot}, "sip": sip})
     async with house() as home:
         phones = WebPhones(home.calls, home.plane, IceGuard([IceAddress(HOST)]), home.tasks)
-        trunk = Trunk(settings, home.calls, home.plane, RtpPorts(HOST, 25_000, 25_998, Random()), web_phones=phones)
+        trunk = Trunk(settings, home.calls, home.plane, RtpPorts(HOST, FIRST, LAST, Random()), web_phones=phones)
         agent = SipAgent(trunk, lambda host: True)
         trunk.serve(agent)
         await agent.start(HOST, 0, home.tasks)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tests.fakes.clock import virtual_time
+from tests.ports import FIRST, LAST
 from tests.voice.media.ticks import Bench, frequency, tone
 from voice.media.codecs import Coding
 from voice.media.engine.inbound import MAX_PER_TICK
@@ -45,7 +46,7 @@ class Talk:
     def __init__(self, bench: Bench, *, muxed: bool) -> None:
         self.bench = bench
         self._muxed = muxed
-        ports = RtpPorts(HOST, 26_000, 26_998, Random())
+        ports = RtpPorts(HOST, FIRST, LAST, Random())
         self.wires = ports.open(None), ports.open(None)
         self.frames: list[list[Frame]] = [[], []]
         self.legs: list[MediaLeg] = []

@@ -23,7 +23,7 @@ from voice.targets import MOST, Target, Targets
 from voice.trunk import Trunk
 from voice.trunks import Trunks
 
-FIRST, OTHER, THIRD = "0039021234", "0039025678", "0039029999"
+CALLED, OTHER, THIRD = "0039021234", "0039025678", "0039029999"
 BUSY, ANSWERS = Says(486), Says(200)
 
 
@@ -42,11 +42,11 @@ class Carrier:
     second: Gateway
 
     async def call(self) -> PlacedCall:
-        return await self.outbound.call(FIRST, PlacedCall, 5.0)
+        return await self.outbound.call(CALLED, PlacedCall, 5.0)
 
     async def refused(self, contact: str) -> int:
         """The status of a call that is sent to `contact`."""
-        self.proxy.says[FIRST] = Says(302, [contact])
+        self.proxy.says[CALLED] = Says(302, [contact])
         with pytest.raises(CallRefused) as caught:
             await self.call()
         return caught.value.status
@@ -81,13 +81,13 @@ async def carrier(**trunk: object) -> AsyncIterator[Carrier]:
 
 async def test_a_number_in_its_own_domain_is_called_by_its_proxy() -> None:
     async with carrier() as it:
-        it.proxy.says = {FIRST: Says(302, [at(OTHER, "example.net")]), OTHER: ANSWERS}
+        it.proxy.says = {CALLED: Says(302, [at(OTHER, "example.net")]), OTHER: ANSWERS}
         await it.reached(it.proxy)
-        assert it.proxy.dialled == [FIRST, OTHER]
+        assert it.proxy.dialled == [CALLED, OTHER]
         again = it.proxy.invites[1]
         assert again.line.split()[1] == f"sip:{OTHER}@example.net"
         assert again.headers["history-info"] == (
-            f"<sip:{FIRST}@example.net?Reason=SIP%3Bcause%3D302>;index=1, <sip:{OTHER}@example.net>;index=2"
+            f"<sip:{CALLED}@example.net?Reason=SIP%3Bcause%3D302>;index=1, <sip:{OTHER}@example.net>;index=2"
         )
         assert "history-info" not in it.proxy.invites[0].headers
         assert it.outbound.refused == {}
@@ -95,18 +95,18 @@ async def test_a_number_in_its_own_domain_is_called_by_its_proxy() -> None:
 
 async def test_another_gateway_of_its_is_called_at_its_own_address() -> None:
     async with carrier() as it:
-        it.proxy.says[FIRST] = Says(301, [at(FIRST, f"{HOST}:{it.second.port}")])
-        it.second.says[FIRST] = ANSWERS
+        it.proxy.says[CALLED] = Says(301, [at(CALLED, f"{HOST}:{it.second.port}")])
+        it.second.says[CALLED] = ANSWERS
         await it.reached(it.second)
-        assert it.second.invites[0].line.split()[1] == f"sip:{FIRST}@{HOST}:{it.second.port}"
+        assert it.second.invites[0].line.split()[1] == f"sip:{CALLED}@{HOST}:{it.second.port}"
 
 
 async def test_those_it_likes_better_are_called_first_and_the_next_where_one_refuses() -> None:
     async with carrier() as it:
         contacts = [at(OTHER, "example.net", ";q=0.2"), at(THIRD, "example.net", ";q=0.9")]
-        it.proxy.says = {FIRST: Says(300, contacts), THIRD: BUSY, OTHER: ANSWERS}
+        it.proxy.says = {CALLED: Says(300, contacts), THIRD: BUSY, OTHER: ANSWERS}
         await it.reached(it.proxy)
-        assert it.proxy.dialled == [FIRST, THIRD, OTHER]
+        assert it.proxy.dialled == [CALLED, THIRD, OTHER]
 
 
 async def test_the_last_refusal_is_told() -> None:
@@ -118,7 +118,7 @@ async def test_the_last_refusal_is_told() -> None:
 
 async def test_who_speaks_for_all_ends_it() -> None:
     async with carrier() as it:
-        it.proxy.says = {FIRST: Says(302, [at(OTHER, HOST), at(THIRD, HOST)]), OTHER: Says(603), THIRD: ANSWERS}
+        it.proxy.says = {CALLED: Says(302, [at(OTHER, HOST), at(THIRD, HOST)]), OTHER: Says(603), THIRD: ANSWERS}
         with pytest.raises(CallRefused) as caught:
             await it.call()
         assert caught.value.status == 603
@@ -141,7 +141,7 @@ async def test_whatever_the_trunk_may_not_have_called_is_a_refusal(contact: str)
     async with carrier() as it:
         it.proxy.says[OTHER] = it.proxy.says["0049301234"] = it.proxy.says["alice"] = ANSWERS
         assert await it.refused(contact) == 302
-        assert it.proxy.dialled == [FIRST]
+        assert it.proxy.dialled == [CALLED]
         assert it.outbound.refused == {"peer.refused": 1}
 
 
@@ -157,17 +157,17 @@ async def test_an_address_is_the_trunks_where_its_peers_name_it() -> None:
 
 async def test_a_circle_is_gone_round_once() -> None:
     async with carrier() as it:
-        it.proxy.says = {FIRST: Says(302, [at(OTHER, HOST)]), OTHER: Says(302, [at(FIRST, "example.net")])}
+        it.proxy.says = {CALLED: Says(302, [at(OTHER, HOST)]), OTHER: Says(302, [at(CALLED, "example.net")])}
         with pytest.raises(CallRefused) as caught:
             await it.call()
         assert caught.value.status == 302
-        assert it.proxy.dialled == [FIRST, OTHER]
+        assert it.proxy.dialled == [CALLED, OTHER]
 
 
 async def test_who_is_sent_on_and_on_gives_up() -> None:
     async with carrier() as it:
         numbers = [f"0039020{step}" for step in range(10)]
-        chain = zip([FIRST, *numbers], numbers, strict=False)
+        chain = zip([CALLED, *numbers], numbers, strict=False)
         it.proxy.says = {number: Says(302, [at(following, HOST)]) for number, following in chain}
         with pytest.raises(CallRefused):
             await it.call()
@@ -178,36 +178,36 @@ async def test_who_is_sent_on_and_on_gives_up() -> None:
     ("trunk", "error"),
     [
         ({"calls_a_day": 1}, Overloaded),
-        ({"rates": {FIRST: 1}, "spend_a_day": 10}, PeerForbidden),
+        ({"rates": {CALLED: 1}, "spend_a_day": 10}, PeerForbidden),
     ],
 )
 async def test_each_has_its_price_and_counts_for_the_day(
     trunk: dict[str, object], error: type[CentralinoError]
 ) -> None:
     async with carrier(**trunk) as it:
-        it.proxy.says = {FIRST: Says(302, [at(OTHER, HOST)]), OTHER: ANSWERS}
+        it.proxy.says = {CALLED: Says(302, [at(OTHER, HOST)]), OTHER: ANSWERS}
         with pytest.raises(error):
             await it.call()
-        assert it.proxy.dialled == [FIRST]
+        assert it.proxy.dialled == [CALLED]
         assert it.trunks.load == {"carrier": 0}
 
 
 async def test_to_the_trunk_it_is_one_call() -> None:
     async with carrier(calls=1, calls_per_second=1, rates={"*": 1, OTHER: 3}) as it:
-        it.proxy.says = {FIRST: Says(302, [at(OTHER, HOST)]), OTHER: ANSWERS}
+        it.proxy.says = {CALLED: Says(302, [at(OTHER, HOST)]), OTHER: ANSWERS}
         await it.reached(it.proxy)
         assert it.outbound.spent == {"carrier": 3.0}
 
 
 async def test_all_of_them_together_ring_no_longer_than_one() -> None:
     async with carrier() as it:
-        it.proxy.says = {FIRST: Says(302, [at(OTHER, HOST)]), OTHER: Says(180)}
+        it.proxy.says = {CALLED: Says(302, [at(OTHER, HOST)]), OTHER: Says(180)}
         with pytest.raises(PeerTimeout):
-            await it.outbound.call(FIRST, PlacedCall, 0.3)
+            await it.outbound.call(CALLED, PlacedCall, 0.3)
 
 
 def test_nobody_is_called_twice() -> None:
-    first, other = Target(FIRST, "sip:1@a"), Target(OTHER, "sip:2@a")
+    first, other = Target(CALLED, "sip:1@a"), Target(OTHER, "sip:2@a")
     targets = Targets(first)
     assert targets.refused(302, [first, other])
     assert targets.present == other

@@ -16,15 +16,18 @@ _TICK_S = f32(0.02)
 @kernel(types.boolean(types.int64, HEARD, JUDGEMENT, SHARED))
 def judge(slot: int, heard: Heard, it: Judgement, shared: Shared) -> bool:
     """Judge a slot's latest tick, if it is not judged yet; whether it was. A tick that another followed meanwhile is
-    left out, and counted: what it held is gone."""
+    left out, and counted if there was anything in it: what it held is gone."""
     tick = load_acquire(shared.heard_slots, slot)
     before = shared.judged_slots[slot]
     if tick == before:
         return False
-    if tick > before + 1 and before >= 0:
-        shared.counters[_UNJUDGED] += tick - before - 1
     turn = tick & 1
+    if tick > before + 1 and before >= 0 and heard.counts[1 - turn, slot]:
+        shared.counters[_UNJUDGED] += tick - before - 1
     rows = heard.rows[turn, slot, : heard.counts[turn, slot]]
+    if rows.size == 0:
+        store_release(shared.judged_slots, slot, tick)
+        return True
     toned = heard.toned_rows[turn, slot, : heard.toned_counts[turn, slot]]
     followed = heard.followed_rows[turn, slot, : heard.followed_counts[turn, slot]]
     narrow = heard.narrow[turn]

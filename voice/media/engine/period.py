@@ -1,7 +1,8 @@
 """The 20 ms of the line thread and of the judging thread, slot by slot, until they are told to stop.
 
 A period has `SLOTS` parts. The packets of a slot are made in the part before and leave at its beginning: so a frame
-leaves on the beat, however long its slot's work takes.
+leaves on the beat, however long its slot's work takes. Both threads sleep through slots that nobody is in, a period at
+most: what the event loop asks for waits no longer.
 """
 
 import numpy as np
@@ -12,7 +13,7 @@ from voice.media.engine.external import load_acquire, nanosleep, store_release, 
 from voice.media.engine.hearing import hear
 from voice.media.engine.inbound import receive
 from voice.media.engine.judging import judge
-from voice.media.engine.layout import LATENESS, SLOTS, STREAMS, Counter, Counters, Records
+from voice.media.engine.layout import LATENESS, SEEKERS, SLOTS, STREAMS, Counter, Counters, Records
 from voice.media.engine.line import HEARING, INBOUND, SPEAKING, Hearing, Inbound, Speaking
 from voice.media.engine.obeying import obey
 from voice.media.engine.outbound import now_ns, send
@@ -40,24 +41,35 @@ def _sleep(time: Counters, duration_ns: int) -> None:
     nanosleep(time.ctypes.data, 0)
 
 
-@kernel(types.int64(types.int64, types.boolean, types.int64[::1], *_LINES))
+@kernel(types.int64(types.int64, types.int64, HEARD, SHARED))
+def _pass(part: int, most: int, heard: Heard, shared: Shared) -> int:
+    """Go past the slots from `part` on that nobody is in, `most` of them: in their ticks there is nothing. How many
+    they are. While a phase is looked for it is one: packets are waited for in every part."""
+    for place in range(SEEKERS):
+        if shared.seeking[place] >= 0:
+            most = 1
+    for passed in range(most):
+        slot, tick = (part + passed) % SLOTS, (part + passed) // SLOTS
+        if shared.slot_counts[slot]:
+            return passed
+        heard.counts[tick & 1, slot] = 0
+        store_release(shared.heard_slots, slot, tick)
+    return int(most)
+
+
+@kernel(types.int64(types.int64, types.int64[::1], INBOUND, HEARING, SPEAKING, HEARD, SHARED))
 def _work(
     part: int,
-    phases: bool,
     time: Counters,
     inbound: Inbound,
     hearing: Hearing,
     speaking: Speaking,
     heard: Heard,
     shared: Shared,
-    staged: Records,
 ) -> int:
     """A tick of the legs of a part, up to the packets that it is to send; when all that came was received, in
     nanoseconds."""
     slot, tick = part % SLOTS, part // SLOTS
-    obey(inbound, hearing, speaking, shared, staged)
-    if phases:
-        seek(part, inbound, shared)
     rows = shared.slot_rows[slot, : shared.slot_counts[slot]]
     receive(rows, tick, inbound, shared)
     received_ns = now_ns(time)
@@ -65,7 +77,6 @@ def _work(
     play(rows, tick, inbound.legs, speaking)
     speak(slot, tick, inbound.legs, hearing, speaking, shared)
     store_release(shared.heard_slots, slot, tick)
-    store_release(shared.counters, _TICK, tick)
     return received_ns
 
 
@@ -88,16 +99,26 @@ def run_lines(
     part = first  # the slot whose packets are made next, counted on over ticks
     last = first + parts if start_ns == 0 else -1
     phases = start_ns != 0 or parts < SLOTS
+    most = SLOTS if start_ns else 1
     due_ns = begun_ns = start_ns
     while load_acquire(counters, _STOP) == 0:
         slot = part % SLOTS
-        carried_ns = _work(part, phases, time, inbound, hearing, speaking, heard, shared, staged) - begun_ns
-        part += 1
+        obey(inbound, hearing, speaking, shared, staged)
+        if phases:
+            seek(part, inbound, shared)
+        passed, carried_ns = _pass(part, most, heard, shared), 0
+        if not passed:
+            carried_ns = _work(part, time, inbound, hearing, speaking, heard, shared) - begun_ns
+            passed = 1
+        part += passed
+        due_ns += (passed - 1) * SLOT_NS
+        store_release(counters, _TICK, (part - 1) // SLOTS)
         if start_ns:
             now = now_ns(time)
             worked = counters[_WORKED]
-            shared.work_ns[worked % LATENESS] = now - begun_ns
-            store_release(counters, _WORKED, worked + 1)
+            for n in range(passed):
+                shared.work_ns[(worked + n) % LATENESS] = now - begun_ns
+            store_release(counters, _WORKED, worked + passed)
             if due_ns > now:
                 _sleep(time, due_ns - now)
             begun_ns = now_ns(time)
@@ -119,12 +140,21 @@ def run_lines(
     obey(inbound, hearing, speaking, shared, staged)
 
 
+@kernel(types.int64(types.int64, SHARED))
+def _until_next(part: int, shared: Shared) -> int:
+    """Parts from `part` to the next whose slot somebody is in; a period where nobody is."""
+    for parts in range(1, SLOTS):
+        if load_acquire(shared.slot_counts, (part + parts) % SLOTS):
+            return parts
+    return SLOTS
+
+
 @kernel(types.void(types.int64, types.int64, types.int64[::1], HEARD, JUDGEMENT, SHARED))
 def run_judging(start_ns: int, event_fd: int, time: Counters, heard: Heard, it: Judgement, shared: Shared) -> None:
     """The judging thread: looks at each slot when it is due to be heard, and wakes the event loop for what it judged
     and for commands that were obeyed. A `start_ns` of 0 is virtual time: what was heard, at once."""
     counters = shared.counters
-    due_ns, told = start_ns, 0
+    part, due_ns, told = 0, start_ns, 0
     while load_acquire(counters, _STOP) == 0:
         judged = 0
         for slot in range(SLOTS):
@@ -140,9 +170,11 @@ def run_judging(start_ns: int, event_fd: int, time: Counters, heard: Heard, it: 
             store_release(counters, _JUDGED, count + 1)
             time[0] = 1
             write(np.int32(event_fd), time.ctypes.data, 8)
-        due_ns += SLOT_NS
-        wait_ns = due_ns - now_ns(time)
+        parts = _until_next(part, shared)
+        wait_ns = due_ns + parts * SLOT_NS - now_ns(time)
         if wait_ns > 0:
             _sleep(time, wait_ns)
         elif wait_ns < -PERIOD_NS:
-            due_ns -= wait_ns // SLOT_NS * SLOT_NS
+            parts -= wait_ns // SLOT_NS
+        part += parts
+        due_ns += parts * SLOT_NS

@@ -122,11 +122,12 @@ class Scheduler:
             self._send(Gapped(stream, entry.utterance, samples.size * 1000 // RATE_HZ))
             return
         entry.recogniser.push(samples)
-        if entry.length_ms >= entry.recogniser.next_partial_ms:
-            with self._changed:
-                if entry.partial_since is None:
-                    entry.partial_since = self._next()
-                    self._changed.notify()
+        with self._changed:
+            # while one is made it is not yet known when the next is worth it
+            idle = entry.partial_since is None and not entry.busy
+            if idle and entry.length_ms >= entry.recogniser.next_partial_ms:
+                entry.partial_since = self._next()
+                self._changed.notify()
 
     def final(self, stream: int) -> None:
         """Ask for a reading; one that waits already will cover this too."""

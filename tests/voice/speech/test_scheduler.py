@@ -93,6 +93,22 @@ def test_a_partial_comes_when_it_is_worth_it(serve: Callable[..., Scheduler], to
     assert told.messages == [Partial(1, 1, "word word word")]
 
 
+def test_what_comes_during_a_partial_asks_for_no_other(
+    serve: Callable[..., Scheduler], told: Told, recogniser: FakeRecogniser
+) -> None:
+    recogniser.partial_gate = Gate()
+    scheduler = serve()
+    scheduler.begin(1, 1, Expect.FREE)
+    push(scheduler, 1, 3)
+    assert recogniser.partial_gate.reached.wait(5)
+    push(scheduler, 1, 1)  # less than from one partial to the next
+    recogniser.partial_gate.opened.set()
+    told.wait_for(is_partial)
+    scheduler.final(1)
+    told.wait_for(is_read)
+    assert recogniser.order == ["partial", "final"]
+
+
 def test_a_final_interrupts_the_partial_of_its_stream(
     serve: Callable[..., Scheduler], told: Told, recogniser: FakeRecogniser
 ) -> None:

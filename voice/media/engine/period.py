@@ -142,7 +142,11 @@ def run_lines(
 
 @kernel(types.int64(types.int64, SHARED))
 def _until_next(part: int, shared: Shared) -> int:
-    """Parts from `part` to the next whose slot somebody is in; a period where nobody is."""
+    """Parts from `part` to the next whose slot somebody is in; a period where nobody is. One while the line thread is
+    late: what it brings is not left for a period."""
+    for slot in range(SLOTS):
+        if load_acquire(shared.slot_counts, slot) and shared.judged_slots[slot] < (part - slot) // SLOTS:
+            return 1
     for parts in range(1, SLOTS):
         if load_acquire(shared.slot_counts, (part + parts) % SLOTS):
             return parts

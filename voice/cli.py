@@ -161,6 +161,22 @@ def users_token(name: str, label: str, config: Config = None, assignments: Assig
     asyncio.run(add_token(_settings(config, assignments), name, label))
 
 
+@users_app.command("tokens")
+def users_tokens(config: Config = None, assignments: Assignments = None) -> None:
+    """Every API token: whose it is, its label, and when it was made."""
+    from voice.commands.records import list_tokens
+
+    asyncio.run(list_tokens(_settings(config, assignments)))
+
+
+@users_app.command("revoke")
+def users_revoke(name: str, label: str, config: Config = None, assignments: Assignments = None) -> None:
+    """Take an API token back: from now on it opens nothing, also in a running node."""
+    from voice.commands.records import remove_token
+
+    asyncio.run(remove_token(_settings(config, assignments), name, label))
+
+
 @users_app.command("remove")
 def users_remove(name: str, config: Config = None, assignments: Assignments = None) -> None:
     """Remove somebody, with sessions and tokens."""

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
 import typer
 
@@ -69,6 +70,19 @@ async def add_token(settings: Settings, name: str, label: str) -> None:
     """Make a token and print it."""
     async with _users(settings) as users:
         typer.echo(await users.add_token(name, label))
+
+
+async def list_tokens(settings: Settings) -> None:
+    """Print user, label and day of every token."""
+    async with _users(settings) as users:
+        for token in await users.tokens():
+            typer.echo(f"{token.user}\t{token.label}\t{datetime.fromtimestamp(token.created_s, UTC):%Y-%m-%d}")
+
+
+async def remove_token(settings: Settings, name: str, label: str) -> None:
+    """Take a token back."""
+    async with _users(settings) as users:
+        await users.remove_token(name, label)
 
 
 async def remove_user(settings: Settings, name: str) -> None:

@@ -2,17 +2,22 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
 import pytest
 from typer.testing import CliRunner
 
 from agent_assist.auth.users import Role, User, Users
 from agent_assist.store.calls import SqlCallStore
 from agent_assist.store.database import Database
+from agent_assist.web.app import create_app
+from agent_assist.web.settings import SiteSettings
 from dialog.errors import ConfigurationError
 from dialog.events import Record
 from tests.agent_assist.journals import balance_call
+from tests.fakes.http_server import serving
 from voice.cli import app
 
 
@@ -97,12 +102,46 @@ def test_a_token_is_printed_once_and_opens_in_the_users_name(shell: Shell) -> No
         shell.type("users", "token", "ann", "exports")
 
 
+def test_tokens_are_listed_without_their_secrets(shell: Shell) -> None:
+    began = datetime.now(UTC)
+    for name in ("bob", "ann"):
+        shell.type("users", "add", name)
+    assert shell.type("users", "tokens") == []
+    secrets = [shell.type("users", "token", *words)[0] for words in (("bob", "wall"), ("ann", "x"), ("ann", "exports"))]
+    listed = shell.type("users", "tokens")
+    rows = [line.split("\t") for line in listed]
+    assert [row[:2] for row in rows] == [["ann", "exports"], ["ann", "x"], ["bob", "wall"]]
+    assert {row[2] for row in rows} <= {f"{began:%Y-%m-%d}", f"{datetime.now(UTC):%Y-%m-%d}"}
+    assert not any(secret in line for secret in secrets for line in listed)
+
+
+async def test_a_token_that_is_taken_back_opens_nothing_in_a_running_node(shell: Shell) -> None:
+    async def type_elsewhere(*words: str) -> list[str]:
+        return await asyncio.to_thread(shell.type, *words)
+
+    await type_elsewhere("users", "add", "ann")
+    leaked, other = [(await type_elsewhere("users", "token", "ann", label))[0] for label in ("exports", "wall")]
+    database = await Database.open(shell.folder / "calls.sqlite")
+    users, recordings, settings = await Users.open(database), shell.folder / "recordings", SiteSettings()
+    app = create_app(SqlCallStore(database, recordings), users, recordings, settings)
+    async with serving(app, settings) as url, httpx.AsyncClient(base_url=url, trust_env=False) as program:
+
+        async def status(token: str) -> int:
+            return (await program.get("/api/calls", headers={"Authorization": f"Bearer {token}"})).status_code
+
+        assert [await status(token) for token in (leaked, other)] == [200, 200]
+        assert await type_elsewhere("users", "revoke", "ann", "exports") == []
+        assert [await status(token) for token in (leaked, other)] == [401, 200]
+    await database.close()
+
+
 @pytest.mark.parametrize(
     ("words", "why"),
     [
         (("users", "add", "ann", "--role", "king"), "role 'king': choose agent, supervisor, administrator"),
         (("users", "password", "nobody"), "no user nobody"),
         (("users", "token", "nobody", "x"), "no user nobody"),
+        (("users", "revoke", "nobody", "x"), "nobody has no token x"),
         (("users", "remove", "nobody"), "no user nobody"),
         (("calls", "show", "nothing"), "no call nothing; `centralino calls list` names them"),
         (("calls", "erase", "nothing"), "no call nothing; `centralino calls list` names them"),

@@ -134,7 +134,8 @@ class _Builder:
         users = await Users.open(database)
         speech = await self._open_speech()
         self._say("starting the bot")
-        bots = await open_bots(settings.dialog, self._folder, tasks, self._engine_failed, self._say)
+        people = settings.desk.queue > 0
+        bots = await open_bots(settings.dialog, self._folder, tasks, self._engine_failed, self._say, people=people)
         stack.push_async_callback(bots.close)
         await speech.mouth.prepare([*settings.announcements.fixed(), *bots.prompts])
         # each agent may have one more in the call

@@ -58,16 +58,16 @@ class Bots:
 
 
 async def open_bots(
-    settings: DialogSettings, data: Path, tasks: asyncio.TaskGroup, failed: FailureListener, say: Say
+    settings: DialogSettings, data: Path, tasks: asyncio.TaskGroup, failed: FailureListener, say: Say, *, people: bool
 ) -> Bots:
-    """Build the bots, and start Rasa where one is wanted and can be had.
+    """Build the bots, and start Rasa where one is wanted and can be had. `people`: there is a desk to hand over to.
 
     Without Rasa's environment the keypad bot answers in the place of the packaged help desk, and `say` is told so: a
     node that can take calls takes them. Raises ConfigurationError for an engine that nobody knows, NotReady where Rasa
     is missing and nobody can take its place.
     """
     customers_at = settings.customers_url or str(data / "customers.sqlite")
-    keypad = KeypadEngine(open_customers(customers_at))
+    keypad = KeypadEngine(open_customers(customers_at), people=people)
 
     def bots(engine: DialogEngine, rasa: RasaEngine | None = None, server: RasaServer | None = None) -> Bots:
         if settings.stands_alone:
@@ -94,7 +94,7 @@ async def open_bots(
             raise
         say(f"{error}. Until then the keypad bot answers.")
         return only_keypad
-    server = RasaServer(project, model, rasa_python(), customers=customers_at, on_change=_tell_change)
+    server = RasaServer(project, model, rasa_python(), customers=customers_at, people=people, on_change=_tell_change)
     tasks.create_task(server.run(), name="rasa")
     try:
         await server.wait_up()

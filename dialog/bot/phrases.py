@@ -54,19 +54,23 @@ def opening(recorded: bool) -> tuple[str, ...]:
     return (MACHINE, RECORDED) if recorded else (MACHINE,)
 
 
-def not_understood(failures: int) -> Prompt:
-    """Outside a form: help after the first failure in a row, the keys after the second, then a person."""
-    if failures <= 1:
-        return Prompt((SORRY, CAN_DO))
-    if failures == 2:
+def not_understood(failures: int, *, people: bool, keypad: bool = False) -> Prompt:
+    """Outside a form: help after the first failure in a row, then a person; where there are no `people`, the keys
+    before that. `keypad`: the keys are the first help, too.
+    """
+    if failures >= (2 if people else 3):
+        return Prompt(("I am sorry.", TO_PERSON), person="not understood")
+    if failures == 2 or keypad:
         return Prompt(MENU)
-    return Prompt(("I am sorry.", TO_PERSON), person="not understood")
+    return Prompt((SORRY, CAN_DO))
 
 
-def not_heard(failures: int) -> Prompt:
-    """Outside a form, when nothing was heard: a question, the keys, then the end of the call."""
-    if failures <= 1:
-        return Prompt((STILL_THERE, CAN_DO))
-    if failures == 2:
+def not_heard(failures: int, *, keypad: bool = False) -> Prompt:
+    """Outside a form, when nothing was heard: a question, the keys, then the end of the call. `keypad`: the keys at
+    once.
+    """
+    if failures >= 3:
+        return CANNOT_HEAR
+    if failures == 2 or keypad:
         return Prompt(MENU)
-    return CANNOT_HEAR
+    return Prompt((STILL_THERE, CAN_DO))

@@ -72,12 +72,16 @@ class _Answer:
 
 
 class KeypadEngine:
-    """`DialogEngine` by keys. More than `MAX_CALLS` open calls: the one begun first is forgotten."""
+    """`DialogEngine` by keys. `people`: whoever is handed over may reach somebody.
+
+    More than `MAX_CALLS` open calls: the one begun first is forgotten.
+    """
 
     name = "keypad"
 
-    def __init__(self, customers: Customers) -> None:
+    def __init__(self, customers: Customers, *, people: bool = False) -> None:
         self._customers = customers
+        self._people = people
         self._calls: OrderedDict[str, _Call] = OrderedDict()
 
     async def respond(self, call_id: str, turn: UserTurn) -> Reply:
@@ -200,9 +204,10 @@ class KeypadEngine:
         count = forms.failures(call.slots) + 1
         call.slots[forms.FAILURES] = str(count)
         answer.acts.append("action_no_input" if heard.silent else "action_not_understood")
-        # the list is the first help here, so it is given one failure earlier than in speech
-        count = 2 if count == 1 else count
-        answer.put(phrases.not_heard(count) if heard.silent else phrases.not_understood(count))
+        if heard.silent:
+            answer.put(phrases.not_heard(count, keypad=True))
+        else:
+            answer.put(phrases.not_understood(count, people=self._people, keypad=True))
 
     def _reply(self, call: _Call, answer: _Answer, intent: str, confidence: float) -> Reply:
         if not (answer.again and call.last):

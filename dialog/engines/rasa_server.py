@@ -67,13 +67,15 @@ class RasaServer:
         python: Path,
         *,
         customers: str,
+        people: bool = False,
         on_change: Callable[[bool], None] = lambda up: None,
     ) -> None:
-        """`customers` as for `open_customers`; `on_change` is told True when Rasa is up and False when it is lost (by a
-        stop it is not)."""
+        """`customers` as for `open_customers`; `people`: whoever is handed over may reach somebody; `on_change` is told
+        True when Rasa is up and False when it is lost (by a stop it is not)."""
         self._command = [str(python), str(HOST / "serve.py"), str(project.resolve()), str(model.resolve())]
         self._model = Model(model)
         self._customers = customers if "://" in customers else str(Path(customers).resolve())
+        self._people = people
         self._on_change = on_change
         self._address: RasaAddress | None = None
         self._process: asyncio.subprocess.Process | None = None
@@ -129,6 +131,7 @@ class RasaServer:
         environment |= {
             "CENTRALINO_RASA_TOKEN": token,
             "CENTRALINO_CUSTOMERS": self._customers,
+            "CENTRALINO_PEOPLE": "1" if self._people else "0",
             "RASA_TELEMETRY_ENABLED": "false",
             "PYTHONWARNINGS": "ignore",
         }

@@ -37,7 +37,7 @@ def fresh_customers(customers_file: Path) -> Path:
 @pytest.fixture(scope="session")
 def rasa(model: Path, customers_file: Path) -> Iterator[RasaServer]:
     """One Rasa for all tests that do it no harm, in a thread of its own: it outlives the tests' event loops."""
-    server = RasaServer(PROJECT, model, rasa_python(), customers=str(customers_file))
+    server = RasaServer(PROJECT, model, rasa_python(), customers=str(customers_file), people=True)
     up = threading.Event()
     stop: list[asyncio.Task[None]] = []
     loop = asyncio.new_event_loop()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dialog.actions import Say
+from dialog.actions import Handoff, Say
 from dialog.bot.phrases import fixed
 from dialog.errors import ConfigurationError, EngineError, EngineUnavailable, NotReady
 from dialog.ports import HungUp, Keys, SessionOpened
@@ -50,7 +50,7 @@ class Opened:
 
 
 @asynccontextmanager
-async def bots(folder: Path, settings: DialogSettings) -> AsyncIterator[Opened]:
+async def bots(folder: Path, settings: DialogSettings, *, people: bool = False) -> AsyncIterator[Opened]:
     said: list[str] = []
     failed: list[tuple[str, str]] = []
 
@@ -58,7 +58,7 @@ async def bots(folder: Path, settings: DialogSettings) -> AsyncIterator[Opened]:
         failed.append((call_id, engine))
 
     async with asyncio.TaskGroup() as tasks:
-        opened = await open_bots(settings, folder, tasks, fail, said.append)
+        opened = await open_bots(settings, folder, tasks, fail, said.append, people=people)
         yield Opened(opened, said, failed)
         await opened.close()
 
@@ -83,6 +83,14 @@ async def test_the_keypad_bot_answers_every_number_when_it_is_the_one_wanted(tmp
         assert any("eight in the evening" in action.text for action in reply.actions if isinstance(action, Say))
 
 
+@pytest.mark.parametrize("people", [False, True])
+async def test_the_bot_knows_whether_there_is_a_desk(tmp_path: Path, *, people: bool) -> None:
+    async with bots(tmp_path, DialogSettings(engine="keypad"), people=people) as it:
+        bot = it.bots.engines["helpdesk"]
+        replies = [await bot.respond("c1", Keys("7")) for _ in range(2)]
+        assert isinstance(replies[-1].actions[-1], Handoff) == people
+
+
 @pytest.mark.usefixtures("parrot")
 async def test_a_plug_in_answers_and_what_it_fails_the_keypad_bot_takes(tmp_path: Path) -> None:
     check_engine("parrot")
@@ -103,7 +111,7 @@ async def test_a_bot_that_nobody_knows_is_a_wrong_setting(tmp_path: Path) -> Non
         check_engine("eliza")
     async with asyncio.TaskGroup() as tasks:
         with pytest.raises(ConfigurationError, match="eliza"):
-            await open_bots(DialogSettings(engine="eliza"), tmp_path, tasks, lambda *failure: None, print)
+            await open_bots(DialogSettings(engine="eliza"), tmp_path, tasks, lambda *failure: None, print, people=False)
 
 
 async def test_without_rasas_environment_the_keypad_bot_answers_and_says_so(
@@ -141,7 +149,7 @@ async def test_a_project_that_is_none_is_a_wrong_setting(tmp_path: Path, monkeyp
     settings = DialogSettings(project=tmp_path / "empty")
     async with asyncio.TaskGroup() as tasks:
         with pytest.raises(ConfigurationError, match=r"empty is no Rasa project"):
-            await open_bots(settings, tmp_path, tasks, lambda *failure: None, print)
+            await open_bots(settings, tmp_path, tasks, lambda *failure: None, print, people=False)
 
 
 async def test_an_external_rasa_answers_and_none_is_started(tmp_path: Path) -> None:

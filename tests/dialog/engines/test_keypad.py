@@ -107,6 +107,26 @@ async def test_ends(engine: KeypadEngine, turns: tuple[str | UserTurn, ...], end
     assert (await talk(engine, *turns))[-1].actions[-1] == end
 
 
+@pytest.mark.parametrize(
+    ("turns", "end"),
+    [
+        (("#7",), Collect(no_input_ms=10_000)),
+        (("#7", "#8"), Handoff("not understood")),
+        (("blah", SILENCE, "blah"), Handoff("not understood")),
+        (("blah", "slower", "blah"), Collect(no_input_ms=10_000)),
+        ((SILENCE, SILENCE), Collect(no_input_ms=10_000)),
+        ((SILENCE, SILENCE, SILENCE), Hangup("no input")),
+        # a number that was heard wrongly twice is best keyed
+        (("#1", "#00000000", "#11111111"), Collect(Expect.DIGITS, 8, 10_000)),
+        (("#1", "#00000000", "#11111111", "#22222222"), Handoff("no account_number understood")),
+    ],
+)
+async def test_where_there_is_a_desk_two_failures_lead_to_it(
+    customers: Customers, turns: tuple[str | UserTurn, ...], end: Action
+) -> None:
+    assert (await talk(KeypadEngine(customers, people=True), *turns))[-1].actions[-1] == end
+
+
 async def test_back_from_a_person_the_open_question_is_void(engine: KeypadEngine) -> None:
     back, after = (await talk(engine, "#4", "#12345678", Returned("handed_back"), "#1"))[-2:]
     assert "Press 1 for your balance" in words(back)

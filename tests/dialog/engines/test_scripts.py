@@ -1,5 +1,6 @@
 """The twelve scripted dialogs by text, held with a real Rasa; and what it makes of noise."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from dialog.actions import Collect, Expect, Handoff, Hangup, Reply, Say
 from dialog.bot.sample import SqliteCustomers
 from dialog.engines.rasa import RasaEngine
 from dialog.engines.rasa_server import RasaServer
-from dialog.engines.training import PROJECT, Model
+from dialog.engines.training import PROJECT, Model, rasa_python
 from dialog.gates import Gate
 from dialog.numbers import normalise
 from dialog.ports import HungUp, Hypothesis, Keys, Returned, SessionOpened, Utterance
@@ -54,6 +55,31 @@ async def test_script(engine: RasaEngine, script: Script) -> None:
         end = reply.actions[-1]
         assert isinstance(end, {"": Collect, "handoff": Handoff, "hangup": Hangup}[turn.ends])
         assert sum(isinstance(action, Say) for action in reply.actions) <= 4
+
+
+async def test_two_failures_in_a_row_lead_to_a_person(engine: RasaEngine) -> None:
+    await engine.respond("call", OPENED)
+    for understood in ("no", "slower please", "thank you"):
+        assert "did not get that" in words(await engine.respond("call", heard("banana bread")))
+        await engine.respond("call", heard(understood))
+    assert "did not get that" in words(await engine.respond("call", heard("banana bread")))
+    last = await engine.respond("call", heard("the weather is nice"))
+    assert "see if a colleague is free" in words(last)
+    assert last.actions[-1] == Handoff("not understood")
+
+
+async def test_without_a_desk_the_keys_come_before_that(model: Path, tmp_path: Path) -> None:
+    server = RasaServer(PROJECT, model, rasa_python(), customers=str(tmp_path / "customers.sqlite"))
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(server.run())
+        await server.wait_up()
+        engine = RasaEngine(server, Gate(Model(model).words))
+        await engine.respond("call", OPENED)
+        replies = [await engine.respond("call", heard("banana bread")) for _ in range(3)]
+        await engine.close()
+        running.cancel()
+    assert "Press 1 for your balance" in words(replies[1])
+    assert [type(reply.actions[-1]) for reply in replies] == [Collect, Collect, Handoff]
 
 
 async def test_back_from_a_person_the_open_question_is_void_and_what_is_known_stays(engine: RasaEngine) -> None:

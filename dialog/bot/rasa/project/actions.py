@@ -1,6 +1,7 @@
 """The help desk's actions as Rasa knows them: thin, all sense is in `dialog.bot`.
 
 Rasa's executor finds every class here; the customer base is opened once, from `CENTRALINO_CUSTOMERS`.
+`CENTRALINO_PEOPLE` is 1 where whoever is handed over may reach somebody.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ from dialog.bot.customers import open_customers
 from dialog.numbers import digit_runs
 
 CUSTOMERS = open_customers(os.environ.get("CENTRALINO_CUSTOMERS", "customers.sqlite"))
+PEOPLE = os.environ.get("CENTRALINO_PEOPLE") == "1"
 ASKED_MORE, FORM = "_asked_more", "_form"
 NO_FAILURE = {forms.FAILURES: None, forms.PROBLEM: None}
 
@@ -230,7 +232,7 @@ class Deny(_Named):
         if tracker.get_slot(ASKED_MORE):
             return await Goodbye().run(dispatcher, tracker, domain)
         say(dispatcher, phrases.GO_ON)
-        return []
+        return set_slots(NO_FAILURE)
 
 
 class Repeat(_Named):
@@ -238,7 +240,7 @@ class Repeat(_Named):
 
     async def run(self, dispatcher, tracker, domain):
         dispatcher.utter_message(json_message={"repeat": True})
-        return []
+        return set_slots(NO_FAILURE)
 
 
 class Slower(_Named):
@@ -246,7 +248,7 @@ class Slower(_Named):
 
     async def run(self, dispatcher, tracker, domain):
         dispatcher.utter_message(json_message={"pace": 0.8, "repeat": True})
-        return []
+        return set_slots(NO_FAILURE)
 
 
 class GoBack(_Named):
@@ -273,7 +275,7 @@ class NotUnderstood(_Named):
 
     async def run(self, dispatcher, tracker, domain):
         count = forms.failures(slots_of(tracker)) + 1
-        put(dispatcher, phrases.not_understood(count))
+        put(dispatcher, phrases.not_understood(count, people=PEOPLE))
         return [SlotSet(forms.FAILURES, str(count))]
 
 

@@ -192,6 +192,7 @@ async def test_a_caller_by_telephone_and_two_agents(node: Node, passwords: dict[
         await hand_back(caller, bob)
         caller.phone.hang_up()
         assert (await until(node, CallEnded, caller.call_id))[0].cause == "caller"
+        await check_recording(node, caller.call_id)
 
 
 async def take_over(caller: Telephone, eve: AgentPage) -> None:
@@ -293,6 +294,19 @@ async def hand_back(caller: Telephone, bob: AgentPage) -> None:
     assert [(event.agent, event.why) for event in left] == [("eve", "transferred"), ("bob", "handed_back")]
     rows = caller.node.query("SELECT agent, disposition FROM wrap_ups ORDER BY number")
     assert rows[-2:] == [("eve", "follow-up"), ("bob", "solved")]
+
+
+async def check_recording(node: Node, call_id: str) -> None:
+    """While Bob had the caller, the left channel has the caller's words and the right one Bob's."""
+    path = node.recording(call_id)
+    await asyncio.to_thread(wait_for, "the recording", lambda: path.exists() or None, 20.0)
+    events = ((record.at_ms, record.event) for record in node.journal(call_id))
+    began_ms, ended_ms = (ms for ms, e in events if isinstance(e, AgentJoined | AgentLeft) and e.agent == "bob")
+    both, rate_hz = soundfile.read(path, dtype="int16")
+    assert (rate_hz, both.shape[1]) == (RATE_HZ, 2)
+    left, right = both[began_ms * RATE_HZ // 1000 : ended_ms * RATE_HZ // 1000].T
+    await check_heard(np.ascontiguousarray(left), VISIT_WORDS, BOB.own)
+    await check_heard(np.ascontiguousarray(right), BOB.own, VISIT_WORDS)
 
 
 async def test_a_caller_in_the_browser_and_an_agent_who_loads_the_page_again(

@@ -10,7 +10,7 @@ import pytest
 
 from agent_assist.desk.messages import CallChanged, CallJoined, CallLeft, Offered, WrapUpDue
 from agent_assist.desk.ports import Presence
-from dialog.events import CallEnded
+from dialog.events import CallEnded, TurnUnderstood
 from dialog.people_events import (
     AgentJoined,
     AgentLeft,
@@ -83,13 +83,14 @@ async def heard_after_ms(since_s: float, hear: Callable[[], Pcm], frequency_hz: 
     return (time.monotonic() - since_s) * 1000
 
 
-async def ask_for_a_person(caller: Caller, node: Node) -> tuple[OutgoingLine, str]:
-    """Call the bot and press 0, once a second, as one does who is impatient; the line and the call's id."""
+async def ask_for_a_person(caller: Caller, node: Node, key: str = "0") -> tuple[OutgoingLine, str]:
+    """Call the bot and press 0, once a second, as one does who is impatient; the line and the call's id. Another `key`
+    leads to a person too, if it means nothing."""
     before = set(node.calls())
     line = await caller.dial(f"sip:100@127.0.0.1:{node.sip_port}")
     await line.wait(2_000)
     while True:
-        await line.press("0")
+        await line.press(key)
         for _ in range(5):
             await line.wait(200)
             assert not line.ended.done(), "the call ended before anybody was asked for"
@@ -175,6 +176,15 @@ async def test_both_hear_each_other_and_not_themselves_and_the_bridge_stands_at_
         ended = (await until(node, CallEnded, call_id))[0]
         assert ended.cause == "agent"
         await write_down(eve)
+
+
+async def test_whoever_is_not_understood_twice_is_led_to_a_person(node: Node, caller: Caller) -> None:
+    line, call_id = await ask_for_a_person(caller, node, key="7")
+    assert [event.reason for event in told(node, HandoffRequested, call_id)] == ["not understood"]
+    acts = [act for event in told(node, TurnUnderstood, call_id) for act in event.actions]
+    assert acts == ["action_not_understood", "action_not_understood"]
+    line.hang_up()
+    await until(node, CallEnded, call_id)
 
 
 async def test_from_one_agent_to_the_next_and_back_to_the_bot(

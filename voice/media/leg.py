@@ -294,7 +294,9 @@ class MediaLeg:
             self.row.put(packet, source)
 
     def give_out(self) -> None:
-        """Packets are to leave by a wire without a socket."""
+        """Packets are to leave, where the wire has no socket by which the engine sends them itself."""
+        if self.wire.file is not None:
+            return
         packets = self.row.take()
         remote = self.remote if packets else None
         if remote is not None:

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import socket
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ from voice.media.leg import MediaLeg
 from voice.media.plane import MediaPlane
 from voice.media.recorder import Recorder
 from voice.media.recording import RecordingEnded
+from voice.media.wires import RingWire
 from voice.net.rtp_port import RtpPorts, UdpWire
 from voice.ports import Frame, Pcm, Room
 from voice.wire.rtp import RtpPacket
@@ -249,3 +251,27 @@ async def test_two_callers_in_a_room_hear_each_other_at_once(connect: Connect) -
         strengths = np.abs(np.fft.rfft(steady))[[2 * other_hz, 2 * own_hz]] / 16_000
         assert strengths[0] == pytest.approx(12_000, rel=0.05)
         assert strengths[1] < 100
+
+
+async def test_a_packet_without_a_socket_is_there_when_its_tick_is_told(plane: MediaPlane) -> None:
+    """Both threads wake at one moment: a packet that was not there yet would wait for the next tick, 20 ms."""
+    left, told = Counter[int](), Counter[int]()
+    missing: list[int] = []
+
+    def carry(number: int) -> MediaLeg:
+        wire = RingWire(lambda packets: left.update({number: len(packets)}))
+        leg = plane.add_leg(wire, Coding.PCMU, 0, None)
+
+        def listen(_frame: Frame) -> None:
+            told[number] += 1
+            missing.append(told[number] - left[number])
+
+        leg.listen(listen)
+        return leg
+
+    legs = [carry(number) for number in range(4)]
+    await asyncio.sleep(2)
+    for leg in legs:
+        leg.close()
+    assert len(missing) > 200
+    assert max(missing) <= 0

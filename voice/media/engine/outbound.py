@@ -37,6 +37,16 @@ def _to_ring(row: int, packet: int, inbound: Inbound, it: Speaking) -> bool:
     return True
 
 
+@kernel(types.void(types.int32[::1], INBOUND, SPEAKING))
+def hand_over(rows: Rows, inbound: Inbound, it: Speaking) -> None:
+    """What was made for legs without a socket is the event loop's, which sends it once it is told of the tick."""
+    for row in rows:
+        leg = inbound.legs[row]
+        if leg.fd < 0:
+            for packet in range(leg.out_count):
+                _to_ring(row, packet, inbound, it)
+
+
 @kernel(types.boolean(types.int64, types.int64, INBOUND, SPEAKING))
 def _to_socket(row: int, packet: int, inbound: Inbound, it: Speaking) -> bool:
     data, size, to = it.out[row, packet].ctypes.data, np.int64(it.out_sizes[row, packet]), inbound.remote[row]
@@ -46,13 +56,12 @@ def _to_socket(row: int, packet: int, inbound: Inbound, it: Speaking) -> bool:
 
 @kernel(types.void(types.int32[::1], types.int64, types.int64[::1], INBOUND, SPEAKING, SHARED))
 def send(rows: Rows, due_ns: int, time: Counters, inbound: Inbound, it: Speaking, shared: Shared) -> None:
-    """Send what was made for `rows`, which was due at `due_ns`; 0: in virtual time, when nothing is late."""
+    """Send what was made for `rows` with sockets, and note how late it is for all; it was due at `due_ns`; 0: in
+    virtual time, when nothing is."""
     for row in rows:
         leg = inbound.legs[row]
         for packet in range(leg.out_count):
-            if leg.fd < 0:
-                _to_ring(row, packet, inbound, it)
-            elif not _to_socket(row, packet, inbound, it):
+            if leg.fd >= 0 and not _to_socket(row, packet, inbound, it):
                 leg.unsent += 1
         if leg.out_count and due_ns:
             late_ns = now_ns(time) - due_ns

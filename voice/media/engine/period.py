@@ -16,7 +16,7 @@ from voice.media.engine.judging import judge
 from voice.media.engine.layout import LATENESS, SEEKERS, SLOTS, STREAMS, Counter, Counters, Records
 from voice.media.engine.line import HEARING, INBOUND, SPEAKING, Hearing, Inbound, Speaking
 from voice.media.engine.obeying import obey
-from voice.media.engine.outbound import now_ns, send
+from voice.media.engine.outbound import hand_over, now_ns, send
 from voice.media.engine.phase import seek
 from voice.media.engine.playing import play
 from voice.media.engine.shared import HEARD, JUDGEMENT, SHARED, Heard, Judgement, Shared
@@ -76,6 +76,7 @@ def _work(
     hear(slot, tick, speaking.narrow, speaking.told, inbound, hearing, heard, shared)
     play(rows, tick, inbound.legs, speaking)
     speak(slot, tick, inbound.legs, hearing, speaking, shared)
+    hand_over(rows, inbound, speaking)
     store_release(shared.heard_slots, slot, tick)
     return received_ns
 
@@ -162,7 +163,8 @@ def run_judging(start_ns: int, event_fd: int, time: Counters, heard: Heard, it: 
     while load_acquire(counters, _STOP) == 0:
         judged = 0
         for slot in range(SLOTS):
-            if judge(slot, heard, it, shared):
+            early = start_ns and load_acquire(shared.heard_slots, slot) > (part - slot) // SLOTS
+            if not early and judge(slot, heard, it, shared):
                 judged += heard.counts[shared.judged_slots[slot] & 1, slot]
         if start_ns == 0:
             return

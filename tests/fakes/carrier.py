@@ -98,28 +98,33 @@ async def node(
         wires.append(UdpWire(sock, remote, control))
         return wires[-1]
 
+    ports = RtpPorts(HOST, FIRST, LAST, Random(), make)
     async with house() as home:
         await carrier.agent.start(HOST, 0, home.tasks)
         given = {"proxy": HOST, "port": carrier.agent.port, "dial": ["0039*"], "user": "alice", "password": PASSWORD}
-        settings = Settings.model_validate({"sip": {"peers": [], "trunks": {"carrier": given | trunk}}})
-        trunks = Trunks(settings)
-        ports = RtpPorts(HOST, FIRST, LAST, Random(), make)
-        calls = Trunk(settings, home.calls, home.plane, ports, trunks)
-        agent = SipAgent(calls, trunks.allows, told=trunks.signalling_host)
-        await agent.start(HOST, 0, home.tasks)
-        trunks.reach(agent, lambda: 0.5)
-        dialling = Dialling(agent)
-        calls.serve(agent, dialling)
-        it = Node(
-            Outbound(trunks, dialling, Audios(home.plane, ports, settings.sip), lambda: it.obstacle),
-            trunks,
-            carrier,
-            wires,
-            home,
-        )
         try:
-            yield it
+            async with calling_out(home, ports, lambda: it.obstacle, **(given | trunk)) as (outbound, trunks):
+                it = Node(outbound, trunks, carrier, wires, home)
+                yield it
         finally:
-            await agent.close()
             await carrier.agent.close()
             await home.tick(20)
+
+
+@asynccontextmanager
+async def calling_out(
+    home: House, ports: RtpPorts, obstacle: Callable[[], str] = lambda: "", **trunk: object
+) -> AsyncIterator[tuple[Outbound, Trunks]]:
+    """Our side in `home`: calls out by a trunk `carrier` of these settings."""
+    settings = Settings.model_validate({"sip": {"peers": [], "trunks": {"carrier": trunk}}})
+    trunks = Trunks(settings)
+    calls = Trunk(settings, home.calls, home.plane, ports, trunks)
+    agent = SipAgent(calls, trunks.allows, told=trunks.signalling_host)
+    await agent.start(HOST, 0, home.tasks)
+    trunks.reach(agent, lambda: 0.5)
+    dialling = Dialling(agent)
+    calls.serve(agent, dialling)
+    try:
+        yield Outbound(trunks, dialling, Audios(home.plane, ports, settings.sip), obstacle), trunks
+    finally:
+        await agent.close()

@@ -9,18 +9,15 @@ import pytest
 
 from dialog.errors import CentralinoError, Overloaded, PeerForbidden, PeerTimeout
 from tests.fakes.browser_call import until
+from tests.fakes.carrier import calling_out
 from tests.fakes.gateway import Gateway, Says
 from tests.fakes.house import house
 from tests.fakes.telephone import HOST
 from tests.ports import FIRST, LAST
-from voice.config import Settings
-from voice.dialling import CallRefused, Dialling, PlacedCall
+from voice.dialling import CallRefused, PlacedCall
 from voice.net.rtp_port import RtpPorts
-from voice.net.sip_agent import SipAgent
 from voice.outbound import Outbound
-from voice.sip_audio import Audios
 from voice.targets import MOST, Target, Targets
-from voice.trunk import Trunk
 from voice.trunks import Trunks
 
 CALLED, OTHER, THIRD = "0039021234", "0039025678", "0039029999"
@@ -63,19 +60,11 @@ async def carrier(**trunk: object) -> AsyncIterator[Carrier]:
     """It may be called by 003902 and nothing else."""
     async with house() as home, Gateway().open() as proxy, Gateway().open() as second:
         given = {"proxy": HOST, "port": proxy.port, "dial": ["003902*"], "domain": "example.net"}
-        settings = Settings.model_validate({"sip": {"peers": [], "trunks": {"carrier": given | trunk}}})
-        trunks = Trunks(settings)
         ports = RtpPorts(HOST, FIRST, LAST, Random())
-        calls = Trunk(settings, home.calls, home.plane, ports, trunks)
-        agent = SipAgent(calls, trunks.allows, told=trunks.signalling_host)
-        await agent.start(HOST, 0, home.tasks)
-        trunks.reach(agent, lambda: 0.5)
-        dialling = Dialling(agent)
-        calls.serve(agent, dialling)
         try:
-            yield Carrier(Outbound(trunks, dialling, Audios(home.plane, ports, settings.sip)), trunks, proxy, second)
+            async with calling_out(home, ports, **(given | trunk)) as (outbound, trunks):
+                yield Carrier(outbound, trunks, proxy, second)
         finally:
-            await agent.close()
             await home.tick(20)
 
 

@@ -93,16 +93,22 @@ def test_a_partial_comes_when_it_is_worth_it(serve: Callable[..., Scheduler], to
     assert told.messages == [Partial(1, 1, "word word word")]
 
 
+def in_a_partial(serve: Callable[..., Scheduler], recogniser: FakeRecogniser, pieces: int) -> tuple[Scheduler, Gate]:
+    """Stream 1 was pushed so many, and a partial of it is being made until the gate is opened."""
+    gate = recogniser.partial_gate = Gate()
+    scheduler = serve()
+    scheduler.begin(1, 1, Expect.FREE)
+    push(scheduler, 1, pieces)
+    assert gate.reached.wait(5)
+    return scheduler, gate
+
+
 def test_what_comes_during_a_partial_asks_for_no_other(
     serve: Callable[..., Scheduler], told: Told, recogniser: FakeRecogniser
 ) -> None:
-    recogniser.partial_gate = Gate()
-    scheduler = serve()
-    scheduler.begin(1, 1, Expect.FREE)
-    push(scheduler, 1, 3)
-    assert recogniser.partial_gate.reached.wait(5)
+    scheduler, gate = in_a_partial(serve, recogniser, 3)
     push(scheduler, 1, 1)  # less than from one partial to the next
-    recogniser.partial_gate.opened.set()
+    gate.opened.set()
     told.wait_for(is_partial)
     scheduler.final(1)
     told.wait_for(is_read)
@@ -112,14 +118,10 @@ def test_what_comes_during_a_partial_asks_for_no_other(
 def test_a_final_interrupts_the_partial_of_its_stream(
     serve: Callable[..., Scheduler], told: Told, recogniser: FakeRecogniser
 ) -> None:
-    recogniser.partial_gate = Gate()
-    scheduler = serve()
-    scheduler.begin(1, 1, Expect.FREE)
-    push(scheduler, 1, 4)
-    assert recogniser.partial_gate.reached.wait(5)
+    scheduler, gate = in_a_partial(serve, recogniser, 4)
     scheduler.final(1)
     assert recogniser.opened[0].interrupted
-    recogniser.partial_gate.opened.set()
+    gate.opened.set()
     told.wait_for(is_read)
     assert recogniser.order == ["partial", "final"]
 

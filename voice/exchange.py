@@ -83,7 +83,7 @@ class Exchange:
         )
         trunks.reach(agent, SystemRandom().random)
         dialling = Dialling(agent)
-        self.outbound = Outbound(trunks, dialling, Audios(self._plane, self._ports, sip), calls.obstacle)
+        self.outbound = Outbound(trunks, dialling, Audios(self._plane, self._ports), calls.obstacle)
         trunk.serve(agent, dialling)
         self.phones.serve(agent)
         self._expose(metrics, agent, trunk, guard)

@@ -104,7 +104,7 @@ class Phones:
         self._settings = settings
         self._users = users
         self._registrar = registrar
-        self._audios = Audios(plane, ports, settings.sip)
+        self._audios = Audios(plane, ports)
         self._lines: dict[CallRef, _Line] = {}
         self._picked_up: dict[str, _Line] = {}
         self._desk: PhoneDesk | None = None
@@ -154,7 +154,8 @@ class Phones:
         if self._dialler is None:
             return
         try:
-            audio = self._audios.open(self._settings.media_advertised, binding.addr)
+            sip = self._settings.sip
+            audio = self._audios.open(self._settings.media_advertised, binding.addr, codecs=sip.codecs, srtp=sip.srtp)
         except CentralinoError as error:
             log.warning("phone not rung", agent=agent, code=error.code)
             return

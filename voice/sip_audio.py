@@ -8,7 +8,6 @@ from voice.media.leg import MediaLeg
 from voice.media.plane import MediaPlane
 from voice.net.rtp_port import RtpPorts
 from voice.rtp_line import RtpLine
-from voice.settings.sip import SipSettings
 from voice.wire.dtmf import Dtmf
 from voice.wire.negotiation import NO_KEYS, answer, make_offer, read_answer
 from voice.wire.sdes import SECRET_OCTETS, Sdes, Srtp
@@ -136,30 +135,28 @@ class SipAudio(RtpLine):
 
 
 class Audios:
-    """Makes the sound of calls, as the settings want it."""
+    """Makes the sound of calls."""
 
-    def __init__(self, plane: MediaPlane, ports: RtpPorts, sip: SipSettings) -> None:
+    def __init__(self, plane: MediaPlane, ports: RtpPorts) -> None:
         self._plane = plane
         self._ports = ports
-        self._sip = sip
 
     def open(
         self,
         host: str,
         peer: Address,
         *,
-        codecs: tuple[Codec, ...] = (),
-        srtp: Srtp | None = None,
+        codecs: tuple[Codec, ...],
+        srtp: Srtp,
         dtmf: Dtmf = Dtmf.AUTO,
         encrypted: bool = False,
     ) -> SipAudio:
-        """For a call with `peer`, which is told to send its sound to `host`; `codecs` and `srtp` in place of those of
-        the node; keys go by `dtmf`. What is `encrypted` already stays so, whatever they say.
+        """For a call with `peer`, which is told to send its sound to `host`, in one of `codecs`; keys go by `dtmf`.
+        What is `encrypted` already stays so, whatever `srtp` says.
 
         Raises Overloaded; NotEncrypted where encryption is demanded, and keys could be read on their way there.
         """
-        srtp = srtp or self._sip.srtp
         if srtp is Srtp.DEMANDED and not is_private(peer):
             raise NotEncrypted("keys could be read on their way: TLS is needed")
         srtp = Srtp.DEMANDED if encrypted else srtp
-        return SipAudio(host, codecs or self._sip.codecs, srtp, self._plane, self._ports, dtmf)
+        return SipAudio(host, codecs, srtp, self._plane, self._ports, dtmf)

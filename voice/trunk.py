@@ -84,7 +84,7 @@ class Trunk:
         """Without `web_phones` a browser's offer has no format of ours."""
         self._settings = settings
         self._calls = calls
-        self._audios = Audios(plane, ports, settings.sip)
+        self._audios = Audios(plane, ports)
         self._web_phones = web_phones
         self._accounts = AccountLimits(settings.sip.accounts)
         self._destinations = Destinations(settings.sip.transfer_to)

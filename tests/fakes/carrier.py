@@ -1,7 +1,7 @@
 """A carrier's side of a trunk, and a node of ours that may call by it."""
 
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from random import Random
@@ -103,7 +103,7 @@ async def node(
         await carrier.agent.start(HOST, 0, home.tasks)
         given = {"proxy": HOST, "port": carrier.agent.port, "dial": ["0039*"], "user": "alice", "password": PASSWORD}
         try:
-            async with calling_out(home, ports, lambda: it.obstacle, **(given | trunk)) as (outbound, trunks):
+            async with calling_out(home, ports, given | trunk, lambda: it.obstacle) as (outbound, trunks):
                 it = Node(outbound, trunks, carrier, wires, home)
                 yield it
         finally:
@@ -113,7 +113,7 @@ async def node(
 
 @asynccontextmanager
 async def calling_out(
-    home: House, ports: RtpPorts, obstacle: Callable[[], str] = lambda: "", **trunk: object
+    home: House, ports: RtpPorts, trunk: Mapping[str, object], obstacle: Callable[[], str] = lambda: ""
 ) -> AsyncIterator[tuple[Outbound, Trunks]]:
     """Our side in `home`: calls out by a trunk `carrier` of these settings."""
     settings = Settings.model_validate({"sip": {"peers": [], "trunks": {"carrier": trunk}}})
@@ -125,6 +125,6 @@ async def calling_out(
     dialling = Dialling(agent)
     calls.serve(agent, dialling)
     try:
-        yield Outbound(trunks, dialling, Audios(home.plane, ports, settings.sip), obstacle), trunks
+        yield Outbound(trunks, dialling, Audios(home.plane, ports), obstacle), trunks
     finally:
         await agent.close()

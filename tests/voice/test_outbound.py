@@ -258,7 +258,7 @@ async def carriers(**dial: list[str]) -> AsyncIterator[tuple[Trunks, Outbound]]:
         agent = SipAgent(Carrier(lambda agent, invite: None), trunks.allows)
         await agent.start(HOST, 0, home.tasks)
         trunks.reach(agent, lambda: 0.5)
-        audios = Audios(home.plane, RtpPorts(HOST, FIRST, LAST, Random()), settings.sip)
+        audios = Audios(home.plane, RtpPorts(HOST, FIRST, LAST, Random()))
         try:
             yield trunks, Outbound(trunks, Dialling(agent), audios)
         finally:

@@ -62,7 +62,7 @@ async def carrier(**trunk: object) -> AsyncIterator[Carrier]:
         given = {"proxy": HOST, "port": proxy.port, "dial": ["003902*"], "domain": "example.net"}
         ports = RtpPorts(HOST, FIRST, LAST, Random())
         try:
-            async with calling_out(home, ports, **(given | trunk)) as (outbound, trunks):
+            async with calling_out(home, ports, given | trunk) as (outbound, trunks):
                 yield Carrier(outbound, trunks, proxy, second)
         finally:
             await home.tick(20)

@@ -154,7 +154,7 @@ async def by_trunk(settings: Settings, name: str, number: str) -> AsyncIterator[
         StreamSettings(trusted=trusted(sip.authorities)),
     ) as caller:
         trunks.reach(caller.agent, SystemRandom().random)
-        audios = Audios(caller.plane, caller.ports, sip)
+        audios = Audios(caller.plane, caller.ports)
         yield (await Outbound(trunks, caller.dialling, audios).call(number, OutgoingLine, trunk=name)).listen()
 
 

@@ -73,7 +73,7 @@ def sends_on(second: Script) -> Callable[[Place], Awaitable[None]]:
         trunks, caller = Trunks(settings), place.caller
         async with called(place, moved), called(place, second, 2):
             trunks.reach(caller.agent, lambda: 0.5)
-            outbound = Outbound(trunks, caller.dialling, Audios(caller.plane, caller.ports, settings.sip))
+            outbound = Outbound(trunks, caller.dialling, Audios(caller.plane, caller.ports))
             await hang_up((await outbound.call("200", OutgoingLine)).listen())
 
     return run
